@@ -1,0 +1,42 @@
+# Coldstart: which images should be labelled first? README.md says how to run it.
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/ssl.smk"
+include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/selection.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        plan.targets("figures", studies),
+        plan.targets("tables", studies),
+
+
+rule figures:
+    input:
+        plan.targets("figures", studies),
+
+
+rule tables:
+    input:
+        plan.targets("tables", studies),
+
+
+rule embeddings:
+    input:
+        plan.need(plan.all_embeddings(studies)),

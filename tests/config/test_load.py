@@ -1,0 +1,162 @@
+import pytest
+
+from coldstart.errors import ColdstartError
+
+ENCODERS, STUDY = "recipes/encoders.yaml", "studies/quickstart.yaml"
+
+MISTAKES = {
+    "unknown key": (
+        (ENCODERS, "byol-resnet18", "epoch", 3),
+        ["workflow/recipes/encoders.yaml", "encoders.byol-resnet18.epoch:", "did you mean `epochs`"],
+    ),
+    "wrong type": (
+        (ENCODERS, "byol-resnet18", "epochs", "many"),
+        ["encoders.byol-resnet18.epochs", "valid integer", "'many'"],
+    ),
+    "true for a number": (
+        (ENCODERS, "byol-resnet18", "epochs", True),
+        ["encoders.byol-resnet18.epochs", "True"],
+    ),
+    "negative epochs": (
+        (ENCODERS, "byol-resnet18", "epochs", -1),
+        ["encoders.byol-resnet18.epochs", "greater than or equal to 1", "-1"],
+    ),
+    "nested value": (
+        (ENCODERS, "byol-resnet18", "optimizer", "lr", 0),
+        ["encoders.byol-resnet18.optimizer.lr", "greater than 0"],
+    ),
+    "unknown method": (
+        (ENCODERS, "byol-resnet18", "method", "byoll"),
+        ["encoders.byol-resnet18", "`byoll` is not known", "did you mean `byol`"],
+    ),
+    "misspelt part": (
+        (ENCODERS, "byol-resnet18", "backbone", "resnet81"),
+        ["encoders.byol-resnet18.backbone", "no recipe `resnet81`", "did you mean `resnet18`"],
+    ),
+    "misspelt recipe": (
+        (STUDY, "runs", "byol", "encoder", "byol-digit"),
+        ["workflow/studies/quickstart.yaml", "runs.byol.encoder", "did you mean `byol-digits`"],
+    ),
+    "misspelt sampler": (
+        (STUDY, "runs", "byol", "samplers", ["random", "k-means"]),
+        ["runs.byol.samplers", "no `k-means`", "did you mean `kmeans`"],
+    ),
+    "budget above the pool": (
+        (STUDY, "runs", "byol", "budgets", [10, 40, 300]),
+        ["runs.byol.budgets", "300 labels", "295 candidates", "biased-digits"],
+    ),
+    "figure of a run that is not there": (
+        (STUDY, "figures", "first-picks", "runs", ["biol"]),
+        ["figures.first-picks.runs", "did you mean `byol`"],
+    ),
+    "figure of a budget that is not made": (
+        (STUDY, "figures", "picked-classes", "budget", 41),
+        ["figures.picked-classes", "41 labels"],
+    ),
+    "figure of more picks than are made": (
+        (STUDY, "figures", "first-picks", "count", 500),
+        ["figures.first-picks.count", "500"],
+    ),
+    "figure of a class that is not there": (
+        (STUDY, "figures", "rarest-class", "label", 10),
+        ["figures.rarest-class.label", "classes 0 to 9"],
+    ),
+    "sampler whose scores the encoder lacks": (
+        (STUDY, "runs", "pca", "samplers", ["loss-mean"]),
+        ["runs.pca.samplers", "`loss-mean`", "method `pca`"],
+    ),
+    "slice beyond the class": (
+        ("recipes/pools.yaml", "biased-cifar10", "splits", "test", "last", 1000),
+        ["pools.biased-cifar10.splits.test", "positions 0 to 1000", "1000 images"],
+    ),
+    "wrong number of classes": (
+        ("recipes/pools.yaml", "biased-digits", "splits", "candidates", "keep", [0.5, 1.0]),
+        ["pools.biased-digits.splits.candidates.keep", "2 shares", "10 classes"],
+    ),
+    "unknown scale": (
+        (ENCODERS, "byol-digits", "scales", "gpu", {}),
+        ["encoders.byol-digits.scales", "`cpu` and `smoke`"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_file_path_and_remedy(tree, mistake):
+    (file, *path, value), expected = MISTAKES[mistake]
+    tree.change(file, *path, to=value)
+    with pytest.raises(ColdstartError) as error:
+        tree.load()
+    for part in expected:
+        assert part in str(error.value)
+    assert len(str(error.value).splitlines()) <= 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"scale": "cp"}, ["scale", "`cp`", "did you mean `cpu`"]),
+        ({"studies": "quikstart"}, ["studies", "`quikstart`", "did you mean `quickstart`"]),
+        ({"devise": "cpu"}, ["devise: unknown key", "did you mean `device`"]),
+        ({"download": "yes please"}, ["download", "'yes please'"]),
+    ],
+)
+def test_a_mistake_in_the_settings_is_named(tree, settings, expected):
+    with pytest.raises(ColdstartError) as error:
+        tree.load(**settings)
+    for part in expected:
+        assert part in str(error.value)
+
+
+def test_a_key_that_stands_twice_in_the_settings_is_refused(tree):
+    tree.config.write_text(tree.config.read_text() + "scale: smoke\n")
+    with pytest.raises(ColdstartError, match=r"config.yaml, line \d+: key `scale` stands twice"):
+        tree.load()
+
+
+def test_all_mistakes_are_said_at_once(tree):
+    tree.change(ENCODERS, "byol-resnet18", "epochs", to=-1)
+    tree.change(STUDY, "runs", "pca", "pool", to="biased-digit")
+    with pytest.raises(ColdstartError, match="2 mistakes") as error:
+        tree.load()
+    assert "epochs" in str(error.value)
+    assert "biased-digit" in str(error.value)
+
+
+def test_many_mistakes_still_fit_in_ten_lines(tree):
+    for name in "abcdefghijkl":
+        tree.change("recipes/backbones.yaml", name, to={"stem": "cifar", "widths": [0]})
+    with pytest.raises(ColdstartError) as error:
+        tree.load()
+    assert len(str(error.value).splitlines()) == 10
+    assert "more" in str(error.value).splitlines()[-1]
+
+
+def test_a_mistake_of_another_scale_is_said_too(tree):
+    tree.change(ENCODERS, "byol-resnet18", "scales", "smoke", "epochs", to=0)
+    with pytest.raises(ColdstartError, match=r"encoders\.byol-resnet18\.epochs"):
+        tree.load(scale="paper")
+
+
+def test_a_single_name_stands_for_a_list_of_studies(tree):
+    assert tree.load(studies="byol-samplers").config.studies == ["byol-samplers"]
+
+
+@pytest.mark.parametrize("scale", ["paper", "cpu", "smoke"])
+def test_every_recipe_resolves_at_every_scale(tree, scale):
+    recipes = tree.load(scale=scale).recipes
+    encoder = recipes.get("encoders", "byol-resnet18")
+    expected = {"paper": (100, 512), "cpu": (40, 192), "smoke": (1, 16)}[scale]
+    assert (encoder.epochs, encoder.backbone.widths[-1]) == expected
+
+
+def test_a_scale_changes_only_what_it_names(tree):
+    paper = tree.load(scale="paper").recipes.get("encoders", "byol-digits").model_dump()
+    smoke = tree.load(scale="smoke").recipes.get("encoders", "byol-digits").model_dump()
+    changed = {key for key in paper if paper[key] != smoke[key]}
+    assert changed == {"backbone", "projector", "predictor", "epochs"}
+
+
+def test_budget_ranges_are_spelt_out(tree):
+    run = tree.load().recipes.get("studies", "byol-samplers").runs["biased-cifar10"]
+    assert run.budgets[:3] == [5, 8, 11]
+    assert set(range(5, 92, 3)) | {137, 275, 412, 550, 687, 1375} <= set(run.budgets)

@@ -1,0 +1,138 @@
+"""What no recipe can know alone: that names exist, budgets fit, and figures have their inputs."""
+
+from coldstart.config.problems import Problems, nearest
+from coldstart.config.recipes import Recipes
+from coldstart.config.scores import Score
+from coldstart.config.studies import Run, Study
+from coldstart.config.targets import (
+    BudgetCurve,
+    ContactSheet,
+    EmbeddingMap,
+    PickedClasses,
+    Target,
+)
+
+
+def check(recipes: Recipes, problems: Problems) -> None:
+    """Note every mistake that shows only when recipes and studies are held together."""
+    for name in recipes.names("pools"):
+        _check_pool(name, recipes, problems)
+    for name in recipes.names("samplers"):
+        score = getattr(recipes.get("samplers", name), "score", None)
+        if score is not None:
+            file = recipes.files["samplers", name]
+            _named(recipes, problems, "scores", score, file, f"samplers.{name}.score")
+    for name in recipes.names("studies"):
+        _check_study(recipes.get("studies", name), recipes.files["studies", name], recipes, problems)
+
+
+def _named(
+    recipes: Recipes, problems: Problems, kind: str, name: str, file: str, path: str
+) -> bool:
+    """Whether a sound recipe has this name; a name that nothing defines is noted."""
+    if not recipes.known(kind, name):
+        problems.add(file, path, f"no `{name}` in {kind}.yaml{nearest(name, recipes.names(kind))}")
+    return name in recipes.names(kind)
+
+
+def _check_pool(name: str, recipes: Recipes, problems: Problems) -> None:
+    pool, file = recipes.get("pools", name), recipes.files["pools", name]
+    if _named(recipes, problems, "datasets", pool.dataset, file, f"pools.{name}.dataset"):
+        for path, message in pool.problems(recipes.get("datasets", pool.dataset)).items():
+            problems.add(file, f"pools.{name}.{path}", message)
+
+
+def _check_study(study: Study, file: str, recipes: Recipes, problems: Problems) -> None:
+    for name, run in study.runs.items():
+        _check_run(run, file, f"runs.{name}", recipes, problems)
+    for folder, targets in (("figures", study.figures), ("tables", study.tables)):
+        for name, target in targets.items():
+            _check_target(target, study, file, f"{folder}.{name}", recipes, problems)
+
+
+def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
+    named = {
+        "pool": "pools",
+        "encoder": "encoders",
+        "embedding": "embeddings",
+        "learner": "learners",
+    }
+    sound = [
+        _named(recipes, problems, kind, getattr(run, key), file, f"{path}.{key}")
+        for key, kind in named.items()
+    ]
+    for sampler in run.samplers:
+        known = _named(recipes, problems, "samplers", sampler, file, f"{path}.samplers")
+        if known and sound[1]:
+            _check_scores(run, sampler, file, path, recipes, problems)
+    if sound[0]:
+        pool = recipes.get("pools", run.pool)
+        if pool.dataset in recipes.names("datasets"):
+            dataset = recipes.get("datasets", pool.dataset)
+            if not pool.problems(dataset):
+                _check_budgets(run, sum(pool.sizes(dataset)["candidates"]), file, path, problems)
+
+
+def _check_scores(
+    run: Run, sampler: str, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    method = recipes.get("encoders", run.encoder).method
+    if "scores" in recipes.get("samplers", sampler).reads and method not in Score.needs:
+        problems.add(
+            file,
+            f"{path}.samplers",
+            f"`{sampler}` reads a model's scores, but an encoder of method `{method}` gives none",
+        )
+
+
+def _check_budgets(run: Run, candidates: int, file: str, path: str, problems: Problems) -> None:
+    above = [budget for budget in run.budgets if budget > candidates]
+    if above:
+        problems.add(
+            file,
+            f"{path}.budgets",
+            f"{above[0]} labels are more than the {candidates} candidates of pool `{run.pool}`",
+        )
+
+
+def _check_target(
+    target: Target, study: Study, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    for name in target.runs or []:
+        if name not in study.runs:
+            problems.add(
+                file, f"{path}.runs", f"the study has no run `{name}`{nearest(name, study.runs)}"
+            )
+    shown = [run for name, run in study.runs.items() if name in (target.runs or study.runs)]
+    for budget in _budgets(target):
+        if shown and not any(budget in run.budgets for run in shown):
+            problems.add(
+                file, path, f"shows {budget} labels, which is not among the budgets of its runs"
+            )
+    if isinstance(target, ContactSheet) and any(max(r.budgets) < target.count for r in shown):
+        problems.add(file, f"{path}.count", f"{target.count} picks are more than a run makes")
+    if isinstance(target, BudgetCurve):
+        if (target.metric == "average-precision") != (target.label is not None):
+            problems.add(
+                file, f"{path}.label", "belongs to the metric average-precision, which needs it"
+            )
+        elif target.label is not None:
+            for run in shown:
+                _check_label(target.label, run, file, path, recipes, problems)
+
+
+def _check_label(
+    label: int, run: Run, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    if run.pool in recipes.names("pools"):
+        dataset = recipes.get("pools", run.pool).dataset
+        if dataset in recipes.names("datasets"):
+            classes = len(recipes.get("datasets", dataset).classes)
+            if not 0 <= label < classes:
+                problems.add(file, f"{path}.label", f"`{dataset}` has classes 0 to {classes - 1}")
+
+
+def _budgets(target: Target) -> list[int]:
+    if isinstance(target, PickedClasses | EmbeddingMap):
+        return [target.budget]
+    return list(getattr(target, "budgets", None) or [])

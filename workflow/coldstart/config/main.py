@@ -1,0 +1,32 @@
+"""What a user sets in ``config.yaml`` or with ``--config``."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from coldstart.config.model import Model
+
+Scale = Literal["paper", "cpu", "smoke"]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class Config(Model):
+    """The settings of a run. Only ``studies`` and ``scale`` can change a result."""
+
+    studies: Annotated[list[str], BeforeValidator(_listed)] = ["quickstart"]
+    """The studies that are built when no target is named: files of ``workflow/studies/``."""
+    scale: Scale = "cpu"
+    """``paper``: what the papers used; ``cpu``: hours at most on a laptop; ``smoke``: seconds."""
+    data_dir: str = "data"
+    """Where image sets lie, in the layout of ``torchvision.datasets``."""
+    download: bool = False
+    """Whether a set that is not in ``data_dir`` may be downloaded there."""
+    store: str = "results/store"
+    """Where artefacts live. A team names one shared directory."""
+    device: str = "auto"
+    """``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``."""
+    accept_other_code: bool = False
+    """Whether artefacts made from the same recipe by other code are used, with a warning."""

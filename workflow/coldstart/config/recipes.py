@@ -1,0 +1,141 @@
+"""All recipes and studies, read at one scale, checked, and ready to be asked for by name."""
+
+from collections.abc import Mapping
+from functools import cache, reduce
+from operator import or_
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import Field, TypeAdapter
+
+from coldstart.config.data import Dataset, Pool
+from coldstart.config.encoders import Augmentation, Backbone, Encoder
+from coldstart.config.learners import Learner
+from coldstart.config.main import Scale
+from coldstart.config.problems import Problems, nearest
+from coldstart.config.scores import Embedding, Score
+from coldstart.config.studies import Study
+from coldstart.config.yaml import read_yaml
+from coldstart.errors import ColdstartError
+from coldstart.selection.registry import sampler_classes
+
+
+@cache
+def kinds() -> dict[str, TypeAdapter[Any]]:
+    """What each file of recipes holds, in an order in which the named parts come first."""
+    sampler = Annotated[reduce(or_, sampler_classes()), Field(discriminator="sampler")]
+    return {
+        "datasets": TypeAdapter(Dataset),
+        "pools": TypeAdapter(Pool),
+        "backbones": TypeAdapter(Backbone),
+        "augmentations": TypeAdapter(Augmentation),
+        "encoders": TypeAdapter(Encoder),
+        "embeddings": TypeAdapter(Embedding),
+        "scores": TypeAdapter(Score),
+        "samplers": TypeAdapter(sampler),
+        "learners": TypeAdapter(Learner),
+        "studies": TypeAdapter(Study),
+    }
+
+
+PARTS = {"encoders": {"backbone": "backbones", "augmentation": "augmentations"}}
+"""Keys that name a recipe of another kind, which then stands in their place."""
+
+
+def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the keys of ``over`` put over it; mappings merge, all else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        merged[key] = overlay(below, value) if both else value
+    return merged
+
+
+class Recipes:
+    """Every recipe by kind and name, resolved at one scale."""
+
+    def __init__(self, scale: Scale) -> None:
+        self.scale = scale
+        self.files: dict[tuple[str, str], str] = {}
+        self._found: dict[str, dict[str, Any]] = {kind: {} for kind in kinds()}
+
+    def add(self, kind: str, name: str, raw: Any, file: str, problems: Problems) -> None:
+        """Take one recipe in, or note what is wrong with it."""
+        path = name if kind == "studies" else f"{kind}.{name}"
+        if not isinstance(raw, dict):
+            problems.add(file, path, f"is {raw!r}, not a mapping")
+            return
+        self.files[kind, name] = file
+        scales = raw.get("scales") or {}
+        if not isinstance(scales, dict) or set(scales) - {"cpu", "smoke"}:
+            problems.add(file, f"{path}.scales", "holds what `cpu` and `smoke` change, nothing else")
+            return
+        base = {key: value for key, value in raw.items() if key != "scales"}
+        # All scales are checked, so that a mistake does not wait for the run that meets it.
+        for scale in get_args(Scale):
+            scaled = overlay(base, scales.get(scale) or {})
+            recipe = self._resolve(kind, scaled, file, path, problems)
+            if recipe is not None and scale == self.scale:
+                self._found[kind][name] = recipe
+
+    def _resolve(
+        self, kind: str, raw: dict[str, Any], file: str, path: str, problems: Problems
+    ) -> Any:
+        """The model, with the recipes that it names put in their place; None if it is not sound."""
+        for key, part in PARTS.get(kind, {}).items():
+            named = raw.get(key)
+            if not isinstance(named, str):
+                continue
+            if not self.known(part, named):
+                hint = nearest(named, self._found[part])
+                problems.add(file, f"{path}.{key}", f"no recipe `{named}` in {part}.yaml{hint}")
+            if named not in self._found[part]:
+                return None
+            raw = {**raw, key: self._found[part][named].model_dump()}
+        return problems.validate(kinds()[kind], raw, file, "" if kind == "studies" else path)
+
+    def names(self, kind: str) -> list[str]:
+        """The names of the sound recipes of a kind."""
+        return list(self._found[kind])
+
+    def get(self, kind: str, name: str) -> Any:
+        """The recipe, as the model of its kind.
+
+        Raises:
+            ColdstartError: if there is none; the message names the nearest.
+        """
+        if name not in self._found[kind]:
+            raise ColdstartError(f"{kind}: no `{name}`{nearest(name, self._found[kind])}")
+        return self._found[kind][name]
+
+    def known(self, kind: str, name: str) -> bool:
+        """Whether a file defines it, sound or not."""
+        return (kind, name) in self.files
+
+
+def load_recipes(root: Path, scale: Scale, problems: Problems) -> Recipes:
+    """Read ``recipes/*.yaml`` and ``studies/*.yaml`` below ``root``, the workflow's folder."""
+    recipes = Recipes(scale)
+    for kind in kinds():
+        if kind == "studies":
+            files = {path.stem: path for path in sorted((root / "studies").glob("*.yaml"))}
+            for name, path in files.items():
+                recipes.add(kind, name, _read(path, problems), _shown(path, root), problems)
+        else:
+            path = root / "recipes" / f"{kind}.yaml"
+            for name, raw in _read(path, problems).items():
+                recipes.add(kind, str(name), raw, _shown(path, root), problems)
+    return recipes
+
+
+def _read(path: Path, problems: Problems) -> dict[str, Any]:
+    try:
+        return read_yaml(path)
+    except ColdstartError as error:
+        problems.add(str(error), "", "")
+        return {}
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root.parent))

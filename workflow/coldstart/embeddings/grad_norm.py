@@ -1,0 +1,344 @@
+"""Exact per-sample gradient norms over all parameters of a network, a batch at a time.
+
+The gradient samplers (Ganesh & Vento, Deep Active Learning through Self-Supervised
+Representations, Algorithm 4) rank images by the L2 norm of the gradient of each image's own loss.
+One backward pass per image gives it, slowly. Here one backward pass serves a whole batch: it
+computes no weight gradients, and each layer's share of every squared norm follows from the layer's
+input and its output gradient (Goodfellow, Efficient Per-Example Gradient Computations, 2015).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from coldstart.errors import ColdstartError
+
+# Bytes of patches, output gradients and weight gradients that a layer works on at a time. On a CPU,
+# what leaves the cache costs more than the arithmetic: twice the time for whole batches.
+_CHUNK_BYTES = {"cpu": 10 * 2**20}
+_CHUNK_BYTES_OTHERWISE = 2**30
+
+
+def gradient_norms(network: nn.Module, losses: Callable[[], Tensor], samples: int) -> Tensor:
+    """L2 norm of each sample's gradient over all parameters of ``network`` that require one.
+
+    Covers Linear, Conv2d without groups, and BatchNorm1d/2d. The parameters' gradients are neither
+    computed nor touched. All sums are float32, under autocast too.
+
+    Args:
+        network: In eval mode: BatchNorm has to use its running statistics, since only then do the
+            samples not depend on each other.
+        losses: Runs ``network``, once or several times, and returns the losses [samples]; each
+            may depend on its own sample only. Every layer's batch is made of whole copies of the
+            samples in order: row r belongs to sample r mod ``samples``, as in [view 1; view 2].
+        samples: Number of samples.
+
+    Returns:
+        float32 [samples], on the losses' device.
+
+    Raises:
+        ColdstartError: A BatchNorm uses batch statistics; a parameter belongs to a layer that is
+            not covered, to two layers, or is used outside its layer; a batch is not a whole number
+            of copies of the samples; a layer's input was changed in place; the losses have another
+            shape or no gradient.
+    """
+    _require_running_statistics(network)
+    layers = _layers(network, samples)
+    parameters = {
+        name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad
+    }
+    if not parameters:
+        raise ColdstartError("gradient norms: no parameter of the network requires a gradient")
+    anchor = torch.zeros((), requires_grad=True)
+    handles = [handle for layer in layers for handle in layer.attach(anchor)]
+    try:
+        with torch.enable_grad():
+            values = losses()
+        if values.shape != (samples,):
+            raise ColdstartError(
+                f"gradient norms: the losses have shape {list(values.shape)}, not [{samples}]"
+            )
+        if not values.requires_grad:
+            raise ColdstartError("gradient norms: the losses do not depend on the network")
+        # Every tapped output depends on the anchor, so asking for its gradient runs the backward
+        # pass through the network and through nothing that only lies before it.
+        gradients = torch.autograd.grad(
+            values.sum(), [anchor, *parameters.values()], allow_unused=True
+        )
+    finally:
+        for handle in handles:
+            handle.remove()
+        for parameter in parameters.values():
+            parameter.requires_grad_(True)
+    for name, gradient in zip(parameters, gradients[1:], strict=True):
+        if gradient is not None:
+            raise ColdstartError(
+                f"gradient norms: parameter {name} is used outside the layer that owns it; "
+                "call the layer instead"
+            )
+    total = torch.zeros(samples, device=values.device)
+    for layer in layers:
+        total += layer.squared_norms().to(total.device)
+    return total.sqrt()
+
+
+def _require_running_statistics(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None):
+            raise ColdstartError(
+                f"gradient norms: {_named(name, module)} uses batch statistics, which ties the "
+                "samples together; give it running statistics and call network.eval() first"
+            )
+
+
+def _layers(network: nn.Module, samples: int) -> list["_Layer"]:
+    """The modules that own a parameter to count; ColdstartError if one of them is not covered."""
+    layers = []
+    owners: Counter[nn.Parameter] = Counter()
+    for name, module in network.named_modules():
+        own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+        owners.update(own.values())
+        if not any(parameter.requires_grad for parameter in own.values()):
+            continue
+        kind = _KINDS.get(type(module))
+        # Weight normalisation and pruning keep the type but rename the parameters.
+        if kind is None or not own.keys() <= {"weight", "bias"}:
+            raise ColdstartError(
+                f"gradient norms: {_named(name, module)} owns parameters and is not covered; only "
+                f"{', '.join(covered.__name__ for covered in _KINDS)} with a plain weight and bias "
+                "are"
+            )
+        if isinstance(module, nn.Conv2d) and module.groups != 1:
+            raise ColdstartError(
+                f"gradient norms: {_named(name, module)} has groups, which are not covered"
+            )
+        for key, parameter in own.items():
+            if owners[parameter] > 1:
+                raise ColdstartError(
+                    f"gradient norms: the {key} of {_named(name, module)} belongs to another layer "
+                    "too; shared parameters are not covered"
+                )
+        layers.append(kind(name, module, samples))
+    return layers
+
+
+def _named(name: str, module: nn.Module) -> str:
+    return f"layer {name or '(the network itself)'} ({type(module).__name__})"
+
+
+class _Tap(torch.autograd.Function):
+    """The identity, in place, that hands the gradient passing through it to ``record``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, output: Tensor, anchor: Tensor, record: Callable[[Tensor], None]
+    ) -> Tensor:
+        ctx.record = record
+        ctx.mark_dirty(output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        record, ctx.record = ctx.record, None  # the record holds the layer's input: let it go
+        record(gradient)
+        return gradient, None, None
+
+
+class _Layer:
+    """One layer's share of the squared norms, from its inputs and output gradients.
+
+    The share is taken when the last of the layer's calls has its gradient, so that inputs and
+    gradients do not pile up while the backward pass goes on.
+    """
+
+    dimensions: tuple[int, ...]  # what a batched input may have
+
+    def __init__(self, name: str, module: nn.Module, samples: int) -> None:
+        self.named = _named(name, module)
+        self.module: Any = module
+        self.samples = samples
+        self.weight, self.bias = (
+            getattr(module, key) is not None and getattr(module, key).requires_grad
+            for key in ("weight", "bias")
+        )
+        self.counted = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self.pending = 0
+        self.calls: list[tuple[Tensor, Tensor]] = []
+        self.total: Tensor | None = None
+
+    def attach(self, anchor: Tensor) -> list[torch.utils.hooks.RemovableHandle]:
+        def before(module: nn.Module, arguments: Any, keywords: Any) -> None:
+            # Without this the backward pass would compute the weight gradients. The parameters
+            # require gradients again after the call, to show a use of them elsewhere.
+            for parameter in self.counted:
+                parameter.requires_grad_(False)
+
+        def after(module: nn.Module, arguments: Any, keywords: Any, output: Tensor) -> Tensor:
+            for parameter in self.counted:
+                parameter.requires_grad_(True)
+            if not torch.is_grad_enabled():
+                return output
+            return self._tap(arguments[0] if arguments else keywords["input"], output, anchor)
+
+        return [
+            self.module.register_forward_pre_hook(before, with_kwargs=True),
+            self.module.register_forward_hook(after, with_kwargs=True),
+        ]
+
+    def _tap(self, inputs: Tensor, output: Tensor, anchor: Tensor) -> Tensor:
+        if inputs.dim() not in self.dimensions or len(inputs) % self.samples:
+            raise ColdstartError(
+                f"gradient norms: {self.named} got an input of shape {list(inputs.shape)}, "
+                f"whose rows are not whole copies of the {self.samples} samples"
+            )
+        inputs = inputs.detach()
+        version = inputs._version
+        self.pending += 1
+
+        def record(gradient: Tensor) -> None:
+            if inputs._version != version:
+                raise ColdstartError(
+                    f"gradient norms: the input of {self.named} was changed in place after its use"
+                )
+            self.calls.append((inputs, gradient))
+            self.pending -= 1
+            if not self.pending:
+                self._take()
+
+        tapped: Tensor = _Tap.apply(output, anchor, record)  # type: ignore[no-untyped-call]
+        return tapped
+
+    def _take(self) -> None:
+        device = self.calls[0][0].device
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            self.total = self._squared_norms([(x.float(), g.float()) for x, g in self.calls])
+        self.calls = []
+
+    def squared_norms(self) -> Tensor:
+        """[samples]; zero if no gradient reached the layer."""
+        if self.calls:  # some of the calls do not lead to the losses
+            self._take()
+        return torch.zeros(self.samples) if self.total is None else self.total
+
+    def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
+        raise NotImplementedError
+
+    def _of_rows(self, rows: list[Tensor]) -> Tensor:
+        """Squared norms [samples] of each sample's sum of rows, one [rows, channels] a call."""
+        gradients = torch.cat(rows)
+        return gradients.view(-1, self.samples, gradients.shape[1]).sum(0).square().sum(1)
+
+
+class _BatchNormLayer(_Layer):
+    """The scale's gradient is the sum of g * x_hat, the shift's the sum of g."""
+
+    dimensions = (2, 3, 4)
+
+    def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
+        total = torch.zeros(self.samples, device=calls[0][0].device)
+        if self.weight:
+            mean = self.module.running_mean.float()
+            scale = (self.module.running_var.float() + self.module.eps).rsqrt()
+            total += self._of_rows(
+                [_sum_positions((x - _along_channels(mean, x)).mul_(g)) * scale for x, g in calls]
+            )
+        if self.bias:
+            total += self._of_rows([_sum_positions(g) for _, g in calls])
+        return total
+
+
+class _ProductLayer(_Layer):
+    """The weight's gradient is G^T A: the sum over positions of (output gradient) (input)^T.
+
+    A sample's positions are those of all its rows, P of them. Then |G^T A|^2 is either taken as it
+    stands, at P K O multiplications, or as <A A^T, G G^T>, at P^2 (K + O), which is less where the
+    positions are few and the channels are many.
+    """
+
+    def _views(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs [rows, positions..., K...] and gradients [rows, positions..., O], as views."""
+        raise NotImplementedError
+
+    def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
+        views = [self._views(x, g) for x, g in calls]
+        total = torch.zeros(self.samples, device=calls[0][0].device)
+        if self.bias:
+            total += self._of_rows([g.flatten(1, -2).sum(1) for _, g in views])
+        if self.weight:
+            total += self._weight(views)
+        return total
+
+    def _weight(self, views: list[tuple[Tensor, Tensor]]) -> Tensor:
+        out, width = len(self.module.weight), self.module.weight[0].numel()
+        positions = sum(g.numel() for _, g in views) // (out * self.samples)
+        direct = width * out < positions * (width + out)
+        floats = positions * (width + out) + (width * out if direct else 2 * positions**2)
+        chunk_bytes = _CHUNK_BYTES.get(views[0][0].device.type, _CHUNK_BYTES_OTHERWISE)
+        chunk = max(1, chunk_bytes // (4 * floats))
+        parts = []
+        for start in range(0, self.samples, chunk):
+            stop = min(start + chunk, self.samples)
+            A = self._of_samples([x for x, _ in views], start, stop, width)
+            G = self._of_samples([g for _, g in views], start, stop, out)
+            if direct:
+                parts.append(torch.bmm(G.mT, A).square_().sum((1, 2)))
+            else:
+                gram = torch.bmm(A, A.mT).mul_(torch.bmm(G, G.mT)).sum((1, 2))
+                parts.append(gram.clamp_min_(0))  # rounding may leave a tiny negative sum
+        return torch.cat(parts)
+
+    def _of_samples(self, calls: list[Tensor], start: int, stop: int, width: int) -> Tensor:
+        """The samples' rows, one after the other along the positions: [samples, P, width]."""
+        parts = []
+        for rows in calls:
+            by_sample = rows.view(-1, self.samples, *rows.shape[1:])[:, start:stop].transpose(0, 1)
+            parts.append(by_sample.reshape(stop - start, -1, width))
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]  # cat copies even a single one
+
+
+class _LinearLayer(_ProductLayer):
+    dimensions = (2, 3, 4, 5)
+
+    def _views(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        return x.unsqueeze(1), g.unsqueeze(1)
+
+
+class _Conv2dLayer(_ProductLayer):
+    """A convolution is a product with the patches under its kernel."""
+
+    dimensions = (4,)
+
+    def _views(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        conv = self.module
+        mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+        # Channels last, so that the copies of patches run along whole pixels.
+        x = x.contiguous(memory_format=torch.channels_last)
+        patches = F.pad(x, conv._reversed_padding_repeated_twice, mode).permute(0, 2, 3, 1)
+        for axis in (0, 1):
+            dilation = conv.dilation[axis]
+            span = dilation * (conv.kernel_size[axis] - 1) + 1
+            patches = patches.unfold(1 + axis, span, conv.stride[axis])[..., ::dilation]
+        return patches.permute(0, 1, 2, 4, 5, 3), g.permute(0, 2, 3, 1)
+
+
+_KINDS: dict[type[nn.Module], type[_Layer]] = {
+    nn.Linear: _LinearLayer,
+    nn.Conv2d: _Conv2dLayer,
+    nn.BatchNorm1d: _BatchNormLayer,
+    nn.BatchNorm2d: _BatchNormLayer,
+}
+
+
+def _along_channels(values: Tensor, like: Tensor) -> Tensor:
+    """[C] so shaped that it broadcasts over [rows, C, ...]."""
+    return values.view(-1, *[1] * (like.dim() - 2))
+
+
+def _sum_positions(values: Tensor) -> Tensor:
+    """[rows, C, ...] summed to [rows, C]."""
+    return values.sum(tuple(range(2, values.dim()))) if values.dim() > 2 else values

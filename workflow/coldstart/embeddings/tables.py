@@ -1,0 +1,76 @@
+"""Embeddings and scores as Parquet, readable by anything that reads Parquet."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+
+def write_embeddings(
+    path: Path, ids: NDArray[np.int64], splits: list[str], embeddings: NDArray[np.float32]
+) -> None:
+    """Write id, split and embedding, one row per image.
+
+    The column is a fixed-size list of float32. As fixed-size binary it would read five times as
+    fast (3.8 against 0.8 GB/s for 200,000 x 512), but pandas, DuckDB and the others would see bytes.
+
+    Args:
+        path: the file to write.
+        ids: int64 [n].
+        splits: the split of each image.
+        embeddings: float32 [n, dim].
+    """
+    flat = pa.array(np.ascontiguousarray(embeddings, dtype=np.float32).reshape(-1))
+    table = pa.table(
+        {
+            "id": pa.array(ids),
+            "split": pa.array(splits).dictionary_encode(),
+            "embedding": pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1]),
+        }
+    )
+    # Floats of a network do not compress; dictionaries and statistics of them only cost time.
+    pq.write_table(table, path, compression="none", use_dictionary=["split"])
+
+
+def read_embeddings(
+    path: Path, *splits: str
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Ids, int64 [n], and embeddings, float32 [n, dim], of these splits, as the file orders them."""
+    table = pq.read_table(path)
+    kept = np.isin(table["split"].to_numpy().astype(str), splits)
+    column = table["embedding"].combine_chunks()
+    matrix = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
+    return table["id"].to_numpy()[kept], matrix[kept]
+
+
+def write_scores(
+    path: Path, ids: NDArray[np.int64], values: NDArray[np.float32], column: str
+) -> None:
+    """Write id, pass and the value, one row per image and pass.
+
+    Args:
+        path: the file to write.
+        ids: int64 [n].
+        values: float [passes, n].
+        column: name of the value's column, such as ``loss``.
+    """
+    passes, count = values.shape
+    table = pd.DataFrame(
+        {
+            "id": np.tile(ids, passes),
+            "pass": np.repeat(np.arange(passes), count),
+            column: values.reshape(-1),
+        }
+    )
+    table.to_parquet(path, index=False)
+
+
+def read_scores(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Ids, int64 [n], ascending, and the values of each pass, float64 [n, passes]."""
+    table = pd.read_parquet(path)
+    (column,) = set(table.columns) - {"id", "pass"}
+    wide = table.pivot(index="id", columns="pass", values=column).sort_index()
+    return wide.index.to_numpy(dtype=np.int64), wide.to_numpy(dtype=np.float64)

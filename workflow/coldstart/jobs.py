@@ -1,0 +1,135 @@
+"""How a Snakemake job calls a stage: one artefact made, published and pointed to.
+
+Scripts in ``workflow/scripts`` hand over what Snakemake gave them; the stages know neither
+Snakemake nor the store.
+"""
+
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coldstart.errors import ColdstartError
+from coldstart.settings import Settings
+from coldstart.store import Artefact, Identity, Reference, Store
+
+log = logging.getLogger("coldstart")
+
+WORK = Path("results/.work")
+"""Where a job writes before its artefact is published."""
+
+RESUME = Path("results/.resume")
+"""Where unfinished training is kept, by key: outside of what Snakemake declares and deletes."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage is given.
+
+    Attributes:
+        recipe: the resolved recipe, every number in it.
+        inputs: the artefacts that it is made from, opened and verified.
+        out: an empty folder; the files left in it become the artefact.
+        resume: a folder of its own that survives a kill.
+        settings: where image sets lie and what device computes.
+    """
+
+    recipe: Mapping[str, Any]
+    inputs: Mapping[str, Artefact]
+    out: Path
+    resume: Path
+    settings: Settings
+
+
+def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
+    """Make the artefact of a job unless the store has it, and write the pointer to it.
+
+    Args:
+        snakemake: the object that Snakemake gives a script; its ``params.artefact`` is what
+            ``coldstart.plan.Planned.params`` gave, its first output is the pointer.
+        make: the stage.
+    """
+    params, pointer = snakemake.params.artefact, Path(snakemake.output[0])
+    with _running(snakemake):
+        settings = Settings.from_environment()
+        store = Store(settings.store)
+        references = {name: Reference(**keys) for name, keys in params["inputs"].items()}
+        identity = Identity(params["stage"], params["recipe"], references, params["code"])
+        if store.has(params["key"]):
+            log.info("%s: the store has it already (%s)", pointer, params["key"][:12])
+        else:
+            _make(identity, store, settings, make)
+        write_pointer(pointer, store.open(params["key"]))
+
+
+def _make(
+    identity: Identity, store: Store, settings: Settings, make: Callable[[Job], None]
+) -> None:
+    """Make it beside the results, then publish: the store's own drafts are for short moments."""
+    inputs = {name: store.open(key) for name, key in identity.input_keys.items()}
+    started = time.monotonic()
+    WORK.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=WORK, prefix=identity.key[:12]) as draft:
+        make(Job(identity.recipe, inputs, Path(draft), RESUME / identity.key, settings))
+        seconds = round(time.monotonic() - started, 3)
+        with store.publishing(identity, {"seconds": seconds}) as folder:
+            for file in Path(draft).iterdir():
+                shutil.move(file, folder / file.name)
+
+
+def write_pointer(path: Path, artefact: Artefact) -> None:
+    """Say, atomically, that an artefact was made here, and which bytes it consists of."""
+    manifest = artefact.manifest
+    content = {
+        "key": artefact.key,
+        "stage": manifest["stage"],
+        "files": {name: entry["sha256"] for name, entry in manifest["files"].items()},
+    }
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def run_target(snakemake: Any, draw: Callable[[Any, Store], None]) -> None:
+    """Draw a figure or write a table: a file of this clone, not of the store."""
+    with _running(snakemake):
+        draw(snakemake, Store(Settings.from_environment().store))
+
+
+@contextmanager
+def _running(snakemake: Any) -> Iterator[None]:
+    """Log to the terminal and to the job's log; end on a user's mistake without a traceback."""
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="w")]
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(f"[{snakemake.rule}] %(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    _limit_threads(snakemake.threads)
+    try:
+        yield
+    except ColdstartError as error:
+        log.error("error: %s", error)
+        raise SystemExit(1) from None
+    except Exception:
+        log.exception("%s failed for %s", snakemake.rule, dict(snakemake.wildcards.items()))
+        raise SystemExit(1) from None
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+
+
+def _limit_threads(threads: int) -> None:
+    """Let numerical libraries use what the job was given. They read this when first imported."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)

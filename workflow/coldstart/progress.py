@@ -1,0 +1,46 @@
+"""Progress lines that read well both in a terminal and in a log file."""
+
+import logging
+import time
+
+log = logging.getLogger("coldstart")
+
+
+def duration(seconds: float) -> str:
+    """``75`` -> ``1 min 15 s``: a time as a person would say it."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+class Progress:
+    """Report how far a piece of long work is, at most once every ``every`` seconds.
+
+    Lines and not a moving bar, because most jobs write to a log file on a cluster.
+    """
+
+    def __init__(self, what: str, total: int, done: int = 0, every: float = 10.0) -> None:
+        self.what, self.total, self.done, self.every = what, total, done, every
+        self._start = self._last = time.monotonic()
+        self._first = done
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Count ``steps`` more as done; print if it is time to, and always at the end."""
+        self.done += steps
+        now = time.monotonic()
+        if self.done < self.total and now - self._last < self.every:
+            return
+        self._last = now
+        spent = now - self._start
+        if self.done < self.total:
+            left = spent / (self.done - self._first) * (self.total - self.done)
+            tail = f"{duration(left)} left"
+        else:
+            tail = f"done in {duration(spent)}"
+        middle = f"  {note}" if note else ""
+        log.info("%s  %d/%d%s  %s", self.what, self.done, self.total, middle, tail)

@@ -1,0 +1,1 @@
+"""Selection: which candidates to label, by one sampler each."""

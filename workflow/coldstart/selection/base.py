@@ -1,0 +1,103 @@
+"""What a sampler is: declared tables, a budget and a random generator in, an ordered pick out."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coldstart.config.model import Model
+from coldstart.errors import ColdstartError
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a sampler may see: one row per candidate, and no labels.
+
+    Attributes:
+        ids: int64 [n], the candidates' ids, each once.
+        embeddings: float32 [n, dim], where the sampler reads them.
+        scores: float64 [n, passes], where the sampler reads them.
+        labelled: int64 [m], ids that have a label already and must not be picked.
+    """
+
+    ids: NDArray[np.int64]
+    embeddings: NDArray[np.float32] | None = None
+    scores: NDArray[np.float64] | None = None
+    labelled: NDArray[np.int64] | None = None
+
+    def rows(self, rows: NDArray[np.intp]) -> "Tables":
+        """The same tables with only these rows, in this order."""
+        return replace(
+            self,
+            ids=self.ids[rows],
+            embeddings=None if self.embeddings is None else self.embeddings[rows],
+            scores=None if self.scores is None else self.scores[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Ids in the order in which they should be labelled, and the score that put each there.
+
+    Attributes:
+        ids: int64 [budget].
+        scores: float64 [budget]; what it measures is the sampler's own.
+    """
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+class Sampler(Model, ABC):
+    """A sampler's recipe, which is the sampler itself: its fields are its settings.
+
+    A new sampler is one module of ``coldstart.selection`` with one sub-class that names itself in
+    ``sampler``, declares what it reads and implements ``_query``; a recipe in
+    ``workflow/recipes/samplers.yaml`` then makes it usable in a study, and one line in
+    ``tests/selection/test_samplers.py`` puts it under the tests that all samplers share.
+    """
+
+    sampler: str
+    """The sampler's name: a ``Literal`` in each sub-class."""
+
+    reads: ClassVar[frozenset[str]]
+    """Which of ``embeddings`` and ``scores`` it needs. It is given just that."""
+    stochastic: ClassVar[bool]
+    """Whether another seed gives another pick. If not, one seed stands for all."""
+    nested: ClassVar[bool]
+    """Whether the pick for a budget begins with the pick for every smaller one."""
+
+    def query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
+        """Pick ``budget`` candidates that have no label yet.
+
+        The rows are brought into the order of their ids first, so that the order in which a table
+        happens to be stored cannot change a pick.
+
+        Raises:
+            ColdstartError: if a table that the sampler reads is missing or not finite, or if the
+                budget exceeds the candidates that are left.
+        """
+        order = np.argsort(tables.ids, kind="stable")
+        if tables.labelled is not None:
+            order = order[~np.isin(tables.ids[order], tables.labelled)]
+        self._check(tables, len(order), budget)
+        return self._query(tables.rows(order), budget, rng)
+
+    def _check(self, tables: Tables, left: int, budget: int) -> None:
+        if not 1 <= budget <= left:
+            raise ColdstartError(
+                f"sampler `{self.sampler}`: a budget of {budget} does not fit "
+                f"{left} candidates without a label"
+            )
+        for name in sorted(self.reads):
+            values = getattr(tables, name)
+            if values is None:
+                raise ColdstartError(f"sampler `{self.sampler}` reads {name}, but got none")
+            if not np.isfinite(values).all():
+                raise ColdstartError(f"sampler `{self.sampler}`: {name} hold non-finite values")
+
+    @abstractmethod
+    def _query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
+        """The sampler proper, on unlabelled candidates in the order of their ids."""

@@ -1,0 +1,1 @@
+"""One module per sampler; ``coldstart.selection.base`` says what a sampler is."""

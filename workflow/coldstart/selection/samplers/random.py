@@ -1,0 +1,24 @@
+"""Uniformly random labelling, the baseline of every study."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from coldstart.selection.base import Picks, Sampler, Tables
+
+
+class Random(Sampler):
+    """Every candidate is as likely as every other (Ganesh & Vento, Algorithm 1)."""
+
+    sampler: Literal["random"]
+
+    reads: ClassVar = frozenset[str]()
+    stochastic: ClassVar = True
+    nested: ClassVar = True
+
+    def _query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
+        # The score is the uniform draw that orders the candidates: one draw per candidate,
+        # whatever the budget, is what makes smaller budgets prefixes of larger ones.
+        draws = rng.random(len(tables.ids))
+        picked = np.argsort(-draws, kind="stable")[:budget]
+        return Picks(tables.ids[picked], draws[picked])

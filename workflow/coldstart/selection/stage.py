@@ -1,0 +1,79 @@
+"""Selection: one sampler's picks for every budget and seed of a run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter
+
+from coldstart.data.read import read_ids
+from coldstart.embeddings.tables import read_embeddings, read_scores
+from coldstart.errors import ColdstartError
+from coldstart.jobs import Job
+from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.registry import sampler_class
+
+
+def make(job: Job) -> None:
+    """``selection.parquet``: seed, budget, rank (from 0), id, score."""
+    described = job.recipe["sampler"]
+    sampler: Sampler = TypeAdapter(sampler_class(described["sampler"])).validate_python(described)
+    seeds = [(job.recipe["encoder_seed"], seed) for seed in range(job.recipe["seeds"])]
+    picked = select(sampler, read_tables(job), job.recipe["budgets"], seeds)
+    picked.to_parquet(job.out / "selection.parquet", index=False)
+
+
+def read_tables(job: Job) -> Tables:
+    """What the sampler declares that it reads, one row per candidate, and nothing else."""
+    ids = read_ids(job.inputs["index"], "candidates")
+    columns: dict[str, Any] = {}
+    if "embeddings" in job.inputs:
+        path = job.inputs["embeddings"].path("embeddings.parquet")
+        columns["embeddings"] = _aligned(ids, *read_embeddings(path, "candidates"))
+    if "scores" in job.inputs:
+        columns["scores"] = _aligned(ids, *read_scores(job.inputs["scores"].path("scores.parquet")))
+    return Tables(ids, **columns)
+
+
+def select(
+    sampler: Sampler, tables: Tables, budgets: Sequence[int], seeds: Sequence[Sequence[int]]
+) -> pd.DataFrame:
+    """The picks for each budget and seed: seed (its number), budget, rank, id, score.
+
+    A sampler whose picks nest is asked once per seed, for the largest budget.
+    """
+    frames = []
+    for number, seed in enumerate(seeds):
+        if sampler.nested:
+            whole = sampler.query(tables, max(budgets), np.random.default_rng(seed))
+            picks = [Picks(whole.ids[:budget], whole.scores[:budget]) for budget in budgets]
+        else:
+            picks = [
+                sampler.query(tables, budget, np.random.default_rng(seed)) for budget in budgets
+            ]
+        frames += [
+            pd.DataFrame(
+                {
+                    "seed": number,
+                    "budget": budget,
+                    "rank": np.arange(budget),
+                    "id": pick.ids,
+                    "score": pick.scores,
+                }
+            )
+            for budget, pick in zip(budgets, picks, strict=True)
+        ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _aligned(ids: np.ndarray, found: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """``values`` in the order of ``ids``."""
+    order = np.argsort(found)
+    if not np.array_equal(found[order], ids):
+        raise ColdstartError(
+            f"a table has {len(found)} candidates, but the pool has {len(ids)} or others; "
+            "it was not made from this pool"
+        )
+    aligned: np.ndarray = values[order]
+    return aligned

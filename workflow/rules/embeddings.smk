@@ -1,0 +1,41 @@
+# Embeddings and scores of images under an encoder.
+
+
+rule embed:
+    input:
+        job.inputs(plan.embeddings),
+    output:
+        "results/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.json",
+    log:
+        "results/logs/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=job.gpus,
+    params:
+        artefact=job.artefact(plan.embeddings),
+    script:
+        "../scripts/embed.py"
+
+
+rule score:
+    input:
+        job.inputs(plan.scores),
+    output:
+        "results/embeddings/{pool}/{encoder}/seed{seed}/scores/{score}.json",
+    log:
+        "results/logs/embeddings/{pool}/{encoder}/seed{seed}/scores/{score}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=job.gpus,
+    params:
+        artefact=job.artefact(plan.scores),
+    script:
+        "../scripts/score.py"

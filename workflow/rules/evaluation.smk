@@ -1,0 +1,21 @@
+# How good a learner gets with what was picked.
+
+
+rule evaluate:
+    input:
+        job.inputs(plan.evaluation),
+    output:
+        "results/evaluation/{study}/{run}/seed{seed}.json",
+    log:
+        "results/logs/evaluation/{study}/{run}/seed{seed}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=job.gpus,
+    params:
+        artefact=job.artefact(plan.evaluation),
+    script:
+        "../scripts/evaluate.py"

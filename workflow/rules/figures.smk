@@ -1,0 +1,52 @@
+# Figures and tables: the only results that are not in the store.
+
+
+rule figure:
+    input:
+        job.target_inputs("figures"),
+    output:
+        report(
+            "results/figures/{study}/{name}.svg",
+            caption="../report/figure.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "{name}"},
+        ),
+        "results/figures/{study}/{name}.pdf",
+        "results/figures/{study}/{name}.png",
+        "results/figures/{study}/{name}.csv",
+    log:
+        "results/logs/figures/{study}/{name}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        target=job.target_params("figures"),
+    script:
+        "../scripts/figure.py"
+
+
+rule table:
+    input:
+        job.target_inputs("tables"),
+    output:
+        report(
+            "results/tables/{study}/{name}.csv",
+            caption="../report/table.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "{name}"},
+        ),
+    log:
+        "results/logs/tables/{study}/{name}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        target=job.target_params("tables"),
+    script:
+        "../scripts/table.py"

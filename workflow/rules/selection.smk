@@ -1,0 +1,20 @@
+# Which candidates each sampler picks.
+
+
+rule select:
+    input:
+        job.inputs(plan.selection),
+    output:
+        "results/selection/{study}/{run}/seed{seed}/{sampler}.json",
+    log:
+        "results/logs/selection/{study}/{run}/seed{seed}/{sampler}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        artefact=job.artefact(plan.selection),
+    script:
+        "../scripts/select.py"

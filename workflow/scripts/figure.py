@@ -1,0 +1,6 @@
+"""Draw one figure of a study, with its numbers beside it."""
+
+from coldstart.figures.stage import draw_figure
+from coldstart.jobs import run_target
+
+run_target(snakemake, draw_figure)
