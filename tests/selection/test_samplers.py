@@ -1,0 +1,204 @@
+"""What must hold of every sampler. A new sampler joins with one line in CASES."""
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from coldstart.errors import ColdstartError
+from coldstart.selection.base import Tables
+from coldstart.selection.registry import sampler_class, sampler_classes
+
+CASES = {
+    "random": {"sampler": "random"},
+    "kmeans": {"sampler": "kmeans", "clusters": 4},
+    "by-score, mean": {"sampler": "by-score", "score": "loss", "statistic": "mean"},
+    "by-score, var": {"sampler": "by-score", "score": "loss", "statistic": "var"},
+    "k-centre": {"sampler": "k-centre"},
+}
+
+
+def build(recipe):
+    return TypeAdapter(sampler_class(recipe["sampler"])).validate_python(recipe)
+
+
+@pytest.fixture(params=CASES)
+def sampler(request):
+    return build(CASES[request.param])
+
+
+def make_tables(count=60, dim=5, seed=0, **extra):
+    rng = np.random.default_rng(seed)
+    return Tables(
+        ids=rng.choice(10_000, size=count, replace=False),
+        embeddings=rng.normal(size=(count, dim)).astype(np.float32),
+        scores=rng.gamma(2.0, size=(count, 5)),
+        **extra,
+    )
+
+
+def query(sampler, tables, budget, seed=0):
+    return sampler.query(tables, budget, np.random.default_rng(seed))
+
+
+def test_every_sampler_is_under_this_template():
+    assert {build(recipe).__class__ for recipe in CASES.values()} == set(sampler_classes())
+
+
+@pytest.mark.parametrize("budget", [1, 2, 17, 60])
+def test_as_many_different_candidates_as_were_asked_for(sampler, budget):
+    tables = make_tables()
+    picks = query(sampler, tables, budget)
+    assert picks.ids.shape == picks.scores.shape == (budget,)
+    assert len(set(picks.ids.tolist())) == budget
+    assert set(picks.ids.tolist()) <= set(tables.ids.tolist())
+
+
+def test_nothing_that_has_a_label_is_picked(sampler):
+    tables = make_tables(labelled=make_tables().ids[::2])
+    assert not set(query(sampler, tables, 30).ids.tolist()) & set(tables.labelled.tolist())
+
+
+def test_a_label_elsewhere_does_not_matter(sampler):
+    plain = query(sampler, make_tables(), 20)
+    marked = query(sampler, make_tables(labelled=np.array([10_001])), 20)
+    np.testing.assert_array_equal(plain.ids, marked.ids)
+
+
+@pytest.mark.parametrize("budget", [0, -1, 61])
+def test_a_budget_that_does_not_fit_is_an_error(sampler, budget):
+    with pytest.raises(ColdstartError, match="budget"):
+        query(sampler, make_tables(), budget)
+
+
+def test_the_same_seed_gives_the_same_picks(sampler):
+    first, again = (query(sampler, make_tables(), 20, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.ids, again.ids)
+    np.testing.assert_array_equal(first.scores, again.scores)
+
+
+def test_another_seed_gives_other_picks_where_it_says_so(sampler):
+    first, other = (query(sampler, make_tables(), 20, seed=seed) for seed in (3, 4))
+    assert np.array_equal(first.ids, other.ids) != sampler.stochastic
+
+
+def test_the_order_of_the_rows_does_not_matter(sampler):
+    tables = make_tables()
+    mixed = tables.rows(np.random.default_rng(9).permutation(len(tables.ids)))
+    np.testing.assert_array_equal(query(sampler, tables, 20).ids, query(sampler, mixed, 20).ids)
+
+
+def test_smaller_budgets_are_prefixes_where_it_says_so(sampler):
+    whole = query(sampler, make_tables(), 60)
+    for budget in (1, 7, 30):
+        prefix = np.array_equal(query(sampler, make_tables(), budget).ids, whole.ids[:budget])
+        assert prefix or not sampler.nested
+
+
+def test_scores_vary(sampler):
+    assert np.unique(query(sampler, make_tables(), 60).scores).size > 1
+
+
+def test_it_works_with_nothing_but_what_it_declares(sampler):
+    tables = make_tables()
+    given = {name: getattr(tables, name) for name in sampler.reads}
+    picks = query(sampler, Tables(tables.ids, **given), 20)
+    np.testing.assert_array_equal(picks.ids, query(sampler, tables, 20).ids)
+
+
+def test_a_table_that_it_needs_and_lacks_is_named(sampler):
+    for name in sampler.reads:
+        with pytest.raises(ColdstartError, match=name):
+            query(sampler, Tables(make_tables().ids), 20)
+
+
+def test_values_that_are_not_finite_are_refused(sampler):
+    for name in sampler.reads:
+        tables = make_tables()
+        getattr(tables, name)[0, 0] = np.nan
+        with pytest.raises(ColdstartError, match="non-finite"):
+            query(sampler, tables, 20)
+
+
+def test_candidates_that_are_all_alike_do_not_break_it(sampler):
+    tables = Tables(np.arange(20), np.ones((20, 3), np.float32), np.ones((20, 5)))
+    assert len(set(query(sampler, tables, 20).ids.tolist())) == 20
+
+
+# What each sampler does, on toys whose answer is known.
+
+
+def test_random_picks_every_candidate_equally_often():
+    tables = make_tables(count=10)
+    counts = np.zeros(10)
+    for seed in range(3000):
+        counts += np.isin(tables.ids, query(build(CASES["random"]), tables, 3, seed).ids)
+    # 3,000 draws of 3 of 10: mean 900, standard deviation 25.
+    assert abs(counts - 900).max() < 110
+
+
+def test_kmeans_picks_every_cluster_equally_often():
+    sizes = [5, 20, 75]
+    centres = np.repeat(np.eye(3, dtype=np.float32) * 10, sizes, axis=0)
+    noise = np.random.default_rng(0).normal(scale=0.1, size=centres.shape)
+    tables = Tables(np.arange(100), (centres + noise).astype(np.float32))
+    sampler = build({"sampler": "kmeans", "clusters": 3, "restarts": 2})
+    first = np.array([query(sampler, tables, 1, seed).ids[0] for seed in range(450)])
+    counts = np.bincount(np.repeat([0, 1, 2], sizes)[first])
+    # 450 first picks: mean 150 per cluster, standard deviation 10.
+    assert abs(counts - 150).max() < 45
+
+
+def test_kmeans_draws_without_replacement_as_numpy_does():
+    weights = np.array([0.5, 0.3, 0.1, 0.1])
+    embeddings = np.eye(4, dtype=np.float32)
+    sampler = build({"sampler": "kmeans", "clusters": 4, "restarts": 1})
+    # Four clusters of one image each have equal weights; two images in one cluster halve theirs.
+    embeddings[3] = embeddings[2]
+    weights = np.array([1, 1, 0.5, 0.5]) / 3
+    tables = Tables(np.arange(4), embeddings)
+    ours = np.array([query(sampler, tables, 2, seed).ids for seed in range(1500)])
+    rng = np.random.default_rng(0)
+    theirs = np.array([rng.choice(4, 2, replace=False, p=weights) for _ in range(6000)])
+    for a in range(4):
+        for b in range(4):
+            share = [np.mean((pairs == (a, b)).all(axis=1)) for pairs in (ours, theirs)]
+            assert abs(share[0] - share[1]) < 0.05
+
+
+@pytest.mark.parametrize(("statistic", "expected"), [("mean", [3, 1, 0, 2]), ("var", [0, 1, 2, 3])])
+def test_by_score_takes_the_highest_first(statistic, expected):
+    scores = np.array([[0.0, 4.0], [1.5, 3.5], [1.0, 2.0], [9.0, 9.0]])
+    sampler = build({"sampler": "by-score", "score": "loss", "statistic": statistic})
+    picks = query(sampler, Tables(np.arange(4), scores=scores), 4)
+    assert picks.ids.tolist() == expected
+    assert picks.scores.tolist() == sorted(picks.scores, reverse=True)
+
+
+def plain_k_centre(X, start, budget):
+    """The definition, with every distance computed anew."""
+    picked = [start]
+    while len(picked) < budget:
+        distances = np.linalg.norm(X[:, None] - X[picked][None], axis=2).min(axis=1)
+        picked.append(int(distances.argmax()))
+    return picked
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_k_centre_equals_its_definition(seed):
+    tables = make_tables(count=200, dim=8, seed=seed)
+    order = np.argsort(tables.ids)
+    picks = query(build(CASES["k-centre"]), tables, 50, seed)
+    start = int(np.flatnonzero(tables.ids[order] == picks.ids[0])[0])
+    plain = plain_k_centre(tables.embeddings[order].astype(np.float64), start, 50)
+    np.testing.assert_array_equal(picks.ids, tables.ids[order][plain])
+    radii = picks.scores[1:]
+    assert (np.diff(radii) <= 1e-5).all()
+
+
+def test_k_centre_goes_from_corner_to_corner():
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [0.5, 0.5]], dtype=np.float32)
+    sampler = build(CASES["k-centre"])
+    for seed in range(10):
+        ids = query(sampler, Tables(np.arange(5), corners), 3, seed).ids.tolist()
+        if ids[0] != 4:
+            assert ids[1] == 3 - ids[0]

@@ -1,0 +1,58 @@
+import subprocess
+import sys
+
+import pytest
+from coldstart import cli
+from coldstart.store import Store
+
+
+def test_list_shows_each_artefact_oldest_first(store, identity, capsys):
+    days = {0: "2020-01-02T00:00:00+00:00", 1: "2019-01-01T00:00:00+00:00"}
+    for seed, at in days.items():
+        with store.publishing(identity(seed), {"at": at, "by": f"user{seed}"}) as folder:
+            (folder / "a").write_bytes(b"x" * 1_500_000)
+    assert cli.main(["store", "list", "--store", str(store.root)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == [identity(1).key[:12], identity(0).key[:12]]
+    assert [line[1:4] for line in lines] == [["embed", "1.5", "MB"]] * 2
+    assert [line[-1] for line in lines] == ["user1", "user0"]
+    assert [line[-2] for line in lines] == ["d", "d"]
+
+
+def test_list_passes_over_a_damaged_artefact_and_says_so(store, identity, publish, capsys):
+    bad, good = publish(identity(0)).key, publish(identity(1)).key
+    manifest = store.root / "objects" / bad[:2] / bad / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text("{")
+    assert cli.main(["store", "list", "--store", str(store.root)]) == 0
+    out, err = capsys.readouterr()
+    assert [line[:12] for line in out.splitlines()] == [good[:12]]
+    assert bad in err
+
+
+@pytest.mark.parametrize("set_by", ["default", "environment", "option"])
+def test_where_the_store_is(tmp_path, identity, monkeypatch, capsys, set_by):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLDSTART_STORE", "" if set_by == "default" else str(tmp_path / "shared"))
+    root = {"default": "results/store", "environment": "shared", "option": "own"}[set_by]
+    with Store(tmp_path / root).publishing(identity()) as folder:
+        (folder / "a").touch()
+    arguments = ["--store", "own"] if set_by == "option" else []
+    assert cli.main(["store", "list", *arguments]) == 0
+    assert capsys.readouterr().out.startswith(identity().key[:12])
+
+
+def test_progress_is_shown_as_a_program(store, identity, publish):
+    publish(identity())
+    code = "import sys; from coldstart.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "store", "verify", "--store", str(store.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "verify store  1/1" in done.stderr
+    assert done.stdout == f"1 artefacts in {store.root}, 0 faults\n"
+
+
+def test_an_unknown_command_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["store", "destroy"])
+    assert stop.value.code == 2
+    assert "invalid choice" in capsys.readouterr().err

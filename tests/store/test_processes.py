@@ -1,0 +1,184 @@
+"""Publishers in processes of their own: racing, killed, and of different users."""
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+from coldstart.errors import ColdstartError
+from coldstart.store import Store, heal, provenance
+
+RACE = """
+import os, sys
+store = Store(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for seed in range(10):
+    with store.publishing(identity(seed)) as folder:
+        for part in range(3):
+            (folder / f"part-{part}").write_text(f"{os.getpid()} " * 1000)
+    artefact = store.open(identity(seed).key)
+    print(artefact.key, {artefact.path(f"part-{part}").read_text().split()[0] for part in range(3)})
+"""
+
+
+def test_eight_publishers_of_one_key_get_the_same_bytes(store, identity, start):
+    processes = [start(RACE, store.root) for _ in range(8)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8
+    assert len(set(outputs)) == 1
+    assert store.keys() == sorted(identity(seed).key for seed in range(10))
+    for key in store.keys():  # noqa: SIM118
+        names = sorted(path.name for path in store.open(key).folder.rglob("*"))
+        assert names == ["manifest.json", "part-0", "part-1", "part-2"]
+    assert list((store.root / "tmp").iterdir()) == []
+    assert store.verify() == []
+
+
+KILLED = """
+import os, pathlib, signal, sys
+import coldstart.store.objects as objects
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+root, where = sys.argv[1:]
+if where == "sealing":
+    objects.compose = die
+elif where == "renaming":
+    pathlib.Path.rename = die
+with Store(root).publishing(identity()) as folder:
+    (folder / "weights.bin").write_text("half")
+    if where == "writing":
+        print("writing", flush=True)
+        sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("where", ["writing", "sealing", "renaming"])
+def test_a_killed_publisher_leaves_nothing_that_a_reader_sees(
+    store, identity, publish, start, where
+):
+    process = start(KILLED, store.root, where)
+    if where == "writing":
+        assert process.stdout.readline() == "writing\n"
+        os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    (left,) = (store.root / "tmp").iterdir()
+
+    assert not store.has(identity().key)
+    assert store.keys() == store.others(identity().recipe_key) == store.verify() == []
+    publish(identity())
+    assert store.open(identity().key).path("weights.bin").stat().st_size == 1000
+
+    assert store.sweep(older_than=3600) == 0
+    for path in left.iterdir():
+        os.utime(path, (0, 0))
+    os.utime(left, (0, 0))
+    assert store.sweep(older_than=3600) == 1
+    assert not left.exists()
+    assert store.keys() == [identity().key]
+
+
+def test_a_folder_with_a_file_that_is_still_written_to_is_not_swept(store, identity):
+    with store.publishing(identity()) as folder:
+        (folder / "a").touch()
+        os.utime(folder, (0, 0))
+        assert store.sweep(older_than=3600) == 0
+        assert folder.exists()
+
+
+@pytest.fixture
+def shared():
+    """A store that belongs to the group 60000, and a way to act on it as somebody else."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can act as several users")
+    provenance()  # imports what other users may not be able to read
+    with tempfile.TemporaryDirectory() as parent:  # pytest's own folders are closed to other users
+        Path(parent).chmod(0o777)
+        root = Path(parent, "store")
+        root.mkdir()
+        os.chown(root, 0, 60000)
+        root.chmod(0o2775)
+
+        def act(user, group, do):
+            """A member of ``group`` with a closed umask runs ``do()`` in a fork.
+
+            The exit status is 1 for ColdstartError, 2 for PermissionError.
+            """
+            child = os.fork()
+            if child == 0:
+                status = 3
+                try:
+                    os.setgroups([group])
+                    os.setgid(user)
+                    os.setuid(user)
+                    os.umask(0o027)
+                    do()
+                    status = 0
+                except ColdstartError:
+                    status = 1
+                except PermissionError:
+                    status = 2
+                finally:
+                    os._exit(status)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        yield Store(root), act
+
+
+def test_members_of_a_group_share_a_store_and_strangers_do_not(shared, identity):
+    store, act = shared
+    first = identity(0)
+    shard = first.key[:2]
+    neighbour = next(i for i in map(identity, range(1, 10000)) if i.key[:2] == shard)
+
+    def publish(which):
+        with (
+            tempfile.TemporaryDirectory(dir=store.root.parent) as draft,
+            store.publishing(which) as folder,
+        ):
+            Path(draft, "a").write_text("abc")
+            Path(draft, "a").rename(folder / "a")
+
+    def write():
+        store.open(first.key).path("a").open("a")
+
+    assert act(60001, 60000, lambda: publish(first)) == 0
+    assert act(60002, 60000, lambda: publish(neighbour)) == 0
+    assert act(60002, 60000, lambda: store.open(first.key)) == 0
+    assert act(60003, 60003, lambda: store.open(first.key)) == 1
+    assert act(60003, 60003, lambda: publish(identity(-1))) == 1
+    assert act(60003, 60003, lambda: store.discard(first.key)) == 1
+    assert act(60002, 60000, write) == 2
+    assert act(60001, 60000, write) == 2
+    assert store.keys() == sorted([first.key, neighbour.key])
+    assert store.verify() == []
+    assert act(60002, 60000, lambda: store.discard(first.key)) == 0
+    assert os.listdir(store.root / "objects" / shard) == [neighbour.key]
+
+
+@pytest.mark.parametrize("name", ["a", "manifest.json"])
+def test_a_file_that_one_may_not_read_is_not_damaged(shared, identity, name):
+    """Healing it would throw a team mate's work away."""
+    store, act = shared
+    which = identity()
+    with store.publishing(which) as folder:
+        (folder / "a").write_text("abc")
+    (store.root / "objects" / which.key[:2] / which.key / name).chmod(0)
+
+    def verify():
+        (fault,) = store.verify()
+        if not fault.damaged and "Permission denied" in fault.what:
+            raise PermissionError
+
+    assert act(60002, 60000, verify) == 2
+    assert act(60002, 60000, lambda: heal(store, store.verify(), store.root / "results")) == 0
+    assert store.has(which.key)
+    (store.root / "objects" / which.key[:2]).chmod(0)
+    assert act(60002, 60000, lambda: store.has(which.key)) == 1

@@ -1,0 +1,82 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMOKE = "scale=smoke"
+
+
+class Clone:
+    """A copy of the project in a folder of its own, with Snakemake run in it for real."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout.split()  # fmt: skip
+        for name in listed:
+            if name.split("/")[0] not in {"tests", "results"} and (ROOT / name).exists():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, target, follow_symlinks=False)
+
+    def snakemake(self, *args, check=True, config=(SMOKE,), **env):
+        """Run Snakemake and return the finished process, its output as text."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *args]
+        done = subprocess.run(
+            [*command, "--config", *config],
+            cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "workflow"), **env},
+        )  # fmt: skip
+        assert done.returncode == 0 or not check, done.stdout
+        return done
+
+    def planned(self, *targets, config=(SMOKE,)):
+        """How many jobs of each rule a dry run announces."""
+        output = self.snakemake("-n", *targets, config=config).stdout
+        table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
+        if table is None:
+            assert "Nothing to be done" in output, output
+            return {}
+        counts = dict(line.split() for line in table[1].splitlines())
+        return {rule: int(count) for rule, count in counts.items() if rule != "all"}
+
+    def edit(self, name, old, new):
+        """Replace text in one file."""
+        path = self.folder / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """A clone in which the whole quickstart study was built at smoke scale."""
+    clone = Clone(tmp_path_factory.mktemp("built"))
+    clone.snakemake()
+    return clone
+
+
+@pytest.fixture
+def copy_of(tmp_path):
+    """A second copy of a built clone, results and all, that a test may change."""
+
+    def copy(clone):
+        other = Clone.__new__(Clone)
+        other.folder = tmp_path / "copy"
+        shutil.copytree(clone.folder, other.folder, symlinks=True)
+        return other
+
+    return copy
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A clone in which nothing was built."""
+    return Clone(tmp_path / "fresh")

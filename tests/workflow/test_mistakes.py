@@ -1,0 +1,63 @@
+"""What a user sees after a mistake: a message before any job starts, and no stack trace."""
+
+import pytest
+
+FIGURE = "results/figures/quickstart/accuracy-vs-labels.svg"
+
+
+def refused(clone, *args, **kwargs):
+    done = clone.snakemake(*args, check=False, **kwargs)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    assert "localrule" not in done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("workflow/recipes/encoders.yaml", "target_decay: 0.99", "target_decai: 0.99",
+         ["encoders.byol-resnet18.target_decai", "did you mean `target_decay`"]),
+        ("workflow/recipes/encoders.yaml", "lr: 0.0003", "lr: 3e-4", ["encoders.yaml, line", "3e-4"]),
+        ("workflow/studies/quickstart.yaml", "encoder: pca-512", "encoder: pca-521",
+         ["runs.pca.encoder", "did you mean `pca-512`"]),
+        ("config.yaml", "scale: cpu", "scale: cpu\nscale: paper", ["config.yaml, line", "`scale`"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_file(fresh, file, old, new, expected):
+    fresh.edit(file, old, new)
+    output = refused(fresh, FIGURE)
+    for part in expected:
+        assert part in output
+
+
+def test_a_misspelt_study(fresh):
+    output = refused(fresh, config=("studies=byol-sampler",))
+    assert "did you mean `byol-samplers`" in output
+
+
+def test_image_files_that_are_not_there(fresh, tmp_path):
+    target = "results/figures/byol-samplers/figure-3c.svg"
+    output = refused(fresh, target, config=("scale=cpu", f"data_dir={tmp_path / 'nothing'}"))
+    assert "CIFAR-10" in output
+    assert str(tmp_path / "nothing" / "cifar-10-batches-py") in output
+    assert "data_batch_1" in output
+    assert "download=true" in output
+
+
+def test_a_store_that_cannot_be_written_to(fresh, tmp_path):
+    (tmp_path / "file").touch()
+    done = fresh.snakemake(
+        "results/data/digits/labels.json", check=False, config=(f"store={tmp_path / 'file'}/store",)
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    assert str(tmp_path / "file") in done.stdout
+
+
+def test_the_package_of_another_clone_is_refused(fresh):
+    import coldstart
+
+    other = str(__import__("pathlib").Path(coldstart.__file__).parents[1])
+    output = refused(fresh, FIGURE, PYTHONPATH=other)
+    assert "make setup" in output

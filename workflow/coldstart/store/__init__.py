@@ -1,0 +1,21 @@
+"""Where artefacts live: under a key that says what they are, published once, verified when read."""
+
+from coldstart.store.healing import Healing, heal
+from coldstart.store.identity import FORMAT, Identity, Reference, canonical_json, digest
+from coldstart.store.manifest import Fault
+from coldstart.store.objects import Artefact, Store
+from coldstart.store.provenance import provenance
+
+__all__ = [
+    "FORMAT",
+    "Artefact",
+    "Fault",
+    "Healing",
+    "Identity",
+    "Reference",
+    "Store",
+    "canonical_json",
+    "digest",
+    "heal",
+    "provenance",
+]

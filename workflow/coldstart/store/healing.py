@@ -1,0 +1,73 @@
+"""Bring a store back to soundness, and the pointer files that name what is in it."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from coldstart.errors import ColdstartError
+from coldstart.store.manifest import MANIFEST, Fault, is_key
+from coldstart.store.objects import Store
+
+STALE = 24 * 3600.0
+"""Seconds after which a folder that nobody writes to passes for a killed publisher's."""
+
+
+@dataclass(frozen=True)
+class Healing:
+    """What was done."""
+
+    discarded: list[str]
+    """Keys of the objects that were removed."""
+    pointers: list[Path]
+    """Pointer files that were removed, since their objects are not in the store."""
+    swept: int
+    """How many abandoned folders were removed."""
+
+
+def heal(store: Store, faults: Iterable[Fault], results: Path) -> Healing:
+    """Remove damaged objects, and the pointer files in ``results`` to objects that are not there.
+
+    Snakemake then makes both again. A pointer goes also if its object was missing before: a team
+    mate may have healed the store that this clone's pointers name.
+
+    Raises:
+        ColdstartError: there is no such store, which may only be a share that is not mounted; or an
+            object in it cannot be removed.
+    """
+    if not store.root.is_dir():
+        raise ColdstartError(
+            f"There is no store at {store.root}, so nothing was healed. If it is a share, mount "
+            f"it; if it was deleted on purpose, make an empty one: mkdir -p {store.root}"
+        )
+    discarded = sorted({fault.key for fault in faults if fault.damaged})
+    for key in discarded:
+        store.discard(key)
+    swept = store.sweep(STALE)
+    pointers = sorted(_dangling(store, results))
+    for pointer in pointers:
+        pointer.unlink(missing_ok=True)
+    return Healing(discarded, pointers, swept)
+
+
+def _dangling(store: Store, results: Path) -> Iterator[Path]:
+    stores = {store.root.resolve(), (results / "store").resolve()}
+    for folder, inner, names in os.walk(results):
+        inner[:] = [name for name in inner if Path(folder, name).resolve() not in stores]
+        for name in names:
+            if name.endswith(".json") and name != MANIFEST:
+                key = _pointed_at(Path(folder, name))
+                if key is not None and not store.has(key):
+                    yield Path(folder, name)
+
+
+def _pointed_at(path: Path) -> str | None:
+    """The key in a pointer file; None for any other JSON."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or not content.keys() >= {"key", "stage", "files"}:
+        return None
+    return content["key"] if is_key(content["key"]) else None

@@ -1,0 +1,122 @@
+"""What an artefact is, as one key: the same description gives the same key on every machine."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from coldstart.errors import ColdstartError
+
+FORMAT = 1
+"""Version of the store: part of every key, so a change to it starts a store anew."""
+
+
+def canonical_json(value: Any, where: str = "value") -> str:
+    """The one text of a JSON value: keys sorted, no spaces, ASCII, floats by their shortest repr.
+
+    ``1`` and ``1.0`` have different texts, as have ``0.0`` and ``-0.0``: a text that guessed which
+    numbers mean the same could give one key to two recipes, whereas resolved recipes are typed
+    models, in which a number always has one type. Tuples count as lists.
+
+    Args:
+        value: nested dicts with text keys, lists, tuples, str, int, float, bool and None; no
+            subclasses of them (a NumPy scalar would change the text with NumPy's version).
+        where: what the value is, for the error.
+
+    Raises:
+        ColdstartError: a value of another type, or a number that is not finite.
+    """
+    _check(value, where)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any, where: str = "value") -> str:
+    """SHA-256 of the canonical JSON of ``value``, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value, where).encode("ascii")).hexdigest()
+
+
+def description_key(stage: Any, recipe: Any, inputs: Any, code: Any) -> str:
+    """Key of an artefact, from its description with ``inputs`` as ``{name: key}``."""
+    described = {"stage": stage, "recipe": recipe, "inputs": inputs, "code": code}
+    return digest({"format": FORMAT, **described}, f"description of {stage}")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is known of an input where its whole identity is not at hand, as inside a job."""
+
+    key: str
+    recipe_key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """All that decides the content of an artefact; nothing about machine, path or time.
+
+    Two identities are equal when their keys are.
+    """
+
+    stage: str
+    """Name of the stage that makes it, such as ``pretrain``."""
+    recipe: Mapping[str, Any]
+    """The resolved recipe with its seed: every number that the stage reads. Copied."""
+    inputs: Mapping[str, "Identity | Reference"]
+    """What it is made from, by the name that the stage gives it."""
+    code: str
+    """Fingerprint of the code that makes it (see ``coldstart.fingerprint``)."""
+
+    def __post_init__(self) -> None:
+        own = json.loads(canonical_json(dict(self.recipe), f"recipe of {self.stage}"))
+        object.__setattr__(self, "recipe", own)
+        object.__setattr__(self, "inputs", dict(self.inputs))
+
+    @cached_property
+    def key(self) -> str:
+        """64 hexadecimal digits that name the artefact in every store."""
+        return description_key(self.stage, self.recipe, self.input_keys, self.code)
+
+    @cached_property
+    def recipe_key(self) -> str:
+        """The key without the code, all the way down: finds what other code made of one recipe."""
+        inputs = {name: made_from.recipe_key for name, made_from in self.inputs.items()}
+        return digest(
+            {"format": FORMAT, "stage": self.stage, "recipe": self.recipe, "inputs": inputs}
+        )
+
+    @property
+    def input_keys(self) -> dict[str, str]:
+        """The keys of the inputs, by name."""
+        return {name: made_from.key for name, made_from in self.inputs.items()}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def _check(value: Any, where: str) -> None:
+    kind = type(value)
+    if kind is dict:
+        for key, member in value.items():
+            if type(key) is not str:
+                raise ColdstartError(
+                    f"{where}: the key {key!r} is not text, so it has no JSON form."
+                )
+            _check(member, f"{where}.{key}")
+    elif kind in (list, tuple):
+        for position, member in enumerate(value):
+            _check(member, f"{where}[{position}]")
+    elif kind is float:
+        if not math.isfinite(value):
+            raise ColdstartError(
+                f"{where} is {value}: only finite numbers can be part of a recipe."
+            )
+    elif value is not None and kind not in (str, int, bool):
+        raise ColdstartError(
+            f"{where} is {value!r} of type {kind.__module__}.{kind.__qualname__}: "
+            "a recipe holds plain text, numbers, true, false, null, lists and mappings only."
+        )

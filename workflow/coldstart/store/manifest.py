@@ -1,0 +1,156 @@
+"""The manifest beside an artefact's files, and what can be wrong with the two."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coldstart.errors import ColdstartError
+from coldstart.store.identity import FORMAT, Identity, description_key
+
+MANIFEST = "manifest.json"
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with an object of the store."""
+
+    key: str
+    file: str
+    what: str
+    damaged: bool = True
+    """False where the object may be sound and only cannot be judged here, such as a file that
+    belongs to somebody else; healing leaves such an object alone."""
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.file} {self.what}"
+
+
+def is_key(text: object) -> bool:
+    """Whether ``text`` has the form of a key: 64 lower-case hexadecimal digits."""
+    return isinstance(text, str) and _SHA256.fullmatch(text) is not None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def compose(
+    identity: Identity, files: Mapping[str, Mapping[str, Any]], made: Mapping[str, Any]
+) -> str:
+    """The text of a manifest; ``files`` is ``{name: {"sha256": digest, "bytes": size}}``."""
+    manifest = {
+        "format": FORMAT,
+        "key": identity.key,
+        "stage": identity.stage,
+        "recipe": identity.recipe,
+        "recipe_key": identity.recipe_key,
+        "code": identity.code,
+        "inputs": identity.input_keys,
+        "files": files,
+        "made": made,
+    }
+    return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest in ``folder``, its form checked.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a manifest; the message goes on from the file's name.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"is not valid JSON ({error})") from error
+    shape = {
+        "format": int,
+        "stage": str,
+        "recipe": dict,
+        "inputs": dict,
+        "files": dict,
+        "made": dict,
+    }
+    if not isinstance(manifest, dict):
+        raise ValueError("is not a manifest: not a mapping")
+    for name, kind in shape.items():
+        if type(manifest.get(name)) is not kind:
+            raise ValueError(f"is not a manifest: no valid {name!r}")
+    for name, entry in manifest["files"].items():
+        if name in ("", ".", "..", MANIFEST) or "/" in name or "\\" in name or "\0" in name:
+            raise ValueError(f"lists {name!r}, which is not the plain name of a file")
+        if not (
+            isinstance(entry, dict)
+            and is_key(entry.get("sha256"))
+            and type(entry.get("bytes")) is int
+        ):
+            raise ValueError(f"has no valid size and SHA-256 for {name!r}")
+    return manifest
+
+
+def faults(folder: Path, key: str) -> Iterator[Fault]:
+    """What is wrong with the object ``key`` in ``folder``, found by reading all of it."""
+    try:
+        manifest = read_manifest(folder)
+        listed = manifest["files"]
+        found = {entry.name: entry for entry in os.scandir(folder) if entry.name != MANIFEST}
+    except (FileNotFoundError, NotADirectoryError):
+        yield Fault(key, MANIFEST, "is missing")
+        return
+    except OSError as error:
+        yield Fault(key, MANIFEST, f"cannot be read: {error.strerror}", damaged=False)
+        return
+    except ValueError as error:
+        yield Fault(key, MANIFEST, str(error))
+        return
+    if manifest["format"] != FORMAT:
+        what = f"is of store format {manifest['format']}, not {FORMAT}: another version made it"
+        yield Fault(key, MANIFEST, what, damaged=False)
+        return
+    yield from _foreign(manifest, key)
+    for name, entry in listed.items():
+        if name not in found:
+            yield Fault(key, name, "is missing")
+        elif not found[name].is_file(follow_symlinks=False):
+            yield Fault(key, name, "is not a plain file")
+        else:
+            yield from _altered(folder / name, entry, key)
+    for name in sorted(found.keys() - listed.keys()):
+        yield Fault(key, name, "is not part of the object")
+
+
+def _foreign(manifest: dict[str, Any], key: str) -> Iterator[Fault]:
+    try:
+        described = description_key(
+            manifest["stage"], manifest["recipe"], manifest["inputs"], manifest.get("code")
+        )
+    except ColdstartError as error:  # NaN, which Python reads from JSON
+        yield Fault(key, MANIFEST, f"has no valid recipe: {error}")
+        return
+    if described != key or manifest.get("key") != key:
+        what = f"is foreign: it describes the object {described}, or was edited"
+        yield Fault(key, MANIFEST, what)
+
+
+def _altered(path: Path, entry: dict[str, Any], key: str) -> Iterator[Fault]:
+    try:
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            verb = "is truncated" if size < entry["bytes"] else "has grown"
+            yield Fault(key, path.name, f"{verb}: {size} bytes, published with {entry['bytes']}")
+        elif file_digest(path) != entry["sha256"]:
+            yield Fault(
+                key, path.name, "is altered: its SHA-256 is not the one it was published with"
+            )
+    except FileNotFoundError:
+        yield Fault(key, path.name, "is missing")
+    except OSError as error:
+        yield Fault(key, path.name, f"cannot be read: {error.strerror}", damaged=False)
