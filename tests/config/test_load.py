@@ -45,6 +45,10 @@ MISTAKES = {
         (STUDY, "runs", "byol", "budgets", [10, 40, 300]),
         ["runs.byol.budgets", "300 labels", "295 candidates", "biased-digits"],
     ),
+    "range that is none": (
+        (STUDY, "runs", "byol", "budgets", [{"from": 5, "until": 9}]),
+        ["runs.byol.budgets", "{from: ..., to: ..., step: ...}"],
+    ),
     "figure of a run that is not there": (
         (STUDY, "figures", "first-picks", "runs", ["biol"]),
         ["figures.first-picks.runs", "did you mean `byol`"],

@@ -1,4 +1,4 @@
-"""The command ``coldstart``: looking after the store, from a terminal."""
+"""The command ``coldstart``: looking after the store and the schemas, from a terminal."""
 
 import argparse
 import logging
@@ -29,9 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("coldstart", description="Look after Coldstart's artefacts.")
+    parser = argparse.ArgumentParser("coldstart", description="Look after Coldstart's artefacts and schemas.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_store(commands)
+    _add_schema(commands)
     return parser
 
 
@@ -58,6 +59,19 @@ def _add_store(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             default=Path(os.environ.get("COLDSTART_STORE") or RESULTS / "store").expanduser(),
             help="folder of the store (default: $COLDSTART_STORE, or results/store)",
         )
+
+
+def _add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    schema = commands.add_parser("schema", help="write the JSON schemas of the YAML files anew")
+    schema.set_defaults(command=_schema)
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from coldstart.config import schema  # not at the top: the store's commands need no recipes
+
+    for file in schema.write(schema.FOLDER):
+        print(f"wrote {file}")
+    return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:

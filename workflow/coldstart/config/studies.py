@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError
 
 from coldstart.config.model import Count, Model
 from coldstart.config.targets import Figure, Table
@@ -11,24 +11,36 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 """Lower-case words joined by hyphens: names become parts of paths."""
 
 
+class BudgetRange(Model):
+    """Every ``step``-th number from ``from`` to at most ``to``."""
+
+    first: Count = Field(alias="from")
+    to: Count
+    step: Count
+
+
 def _spelt_out(value: Any) -> Any:
-    """Budgets with each ``{from, to, step}`` replaced by the numbers it stands for."""
+    """Budgets with each range replaced by the numbers it stands for, ascending."""
     if not isinstance(value, list):
         return value
     numbers: list[Any] = []
     for item in value:
         if isinstance(item, dict):
-            if set(item) != {"from", "to", "step"} or not all(
-                isinstance(number, int) and number > 0 for number in item.values()
-            ):
-                raise ValueError("a range of budgets is {from: ..., to: ..., step: ...}")
-            numbers += range(item["from"], item["to"] + 1, item["step"])
+            try:
+                part = BudgetRange.model_validate(item)
+            except ValidationError:
+                raise ValueError("a range of budgets is {from: ..., to: ..., step: ...}") from None
+            numbers += range(part.first, part.to + 1, part.step)
         else:
             numbers.append(item)
     return sorted(set(numbers)) if all(isinstance(n, int) for n in numbers) else numbers
 
 
-Budgets = Annotated[list[Count], Field(min_length=1), BeforeValidator(_spelt_out)]
+Budgets = Annotated[
+    list[Count],
+    Field(min_length=1),
+    BeforeValidator(_spelt_out, json_schema_input_type=list[Count | BudgetRange]),
+]
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
