@@ -45,6 +45,15 @@ MISTAKES = {
         (STUDY, "runs", "byol", "budgets", [10, 40, 300]),
         ["runs.byol.budgets", "300 labels", "295 candidates", "biased-digits"],
     ),
+    "range upside down": (
+        ("recipes/augmentations.yaml", "cifar", "transforms", [{"op": "crop", "scale": [1.0, 0.2]}]),
+        ["augmentations.cifar.transforms.0.scale", "[1.0, 0.2]"],
+    ),
+    "even kernel": (
+        ("recipes/augmentations.yaml", "cifar", "transforms",
+         [{"op": "blur", "probability": 0.5, "kernel": 4}]),
+        ["augmentations.cifar.transforms.0.kernel", "odd"],
+    ),
     "range that is none": (
         (STUDY, "runs", "byol", "budgets", [{"from": 5, "until": 9}]),
         ["runs.byol.budgets", "{from: ..., to: ..., step: ...}"],

@@ -2,12 +2,28 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
 
-Range = Annotated[list[float], Field(min_length=2, max_length=2)]
-"""Lower and upper end of a uniform draw."""
+
+
+def _ascending(ends: list[float]) -> list[float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"a range goes from its lower to its upper end, but is {ends}")
+    return ends
+
+
+Range = Annotated[
+    list[Positive], Field(min_length=2, max_length=2), AfterValidator(_ascending)
+]
+"""Lower and upper end of a uniform draw; above nought."""
+
+
+def _odd(width: int) -> int:
+    if width % 2 == 0:
+        raise ValueError(f"a kernel has a middle, so its width is odd, but is {width}")
+    return width
 
 
 class Crop(Model):
@@ -50,7 +66,7 @@ class Blur(Model):
 
     op: Literal["blur"]
     probability: Probability
-    kernel: Annotated[int, Field(ge=1)] = 3
+    kernel: Annotated[int, Field(ge=1), AfterValidator(_odd)] = 3
     """Width of the kernel in pixels; odd."""
     sigma: Range = [0.1, 2.0]
 

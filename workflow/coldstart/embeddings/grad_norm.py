@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from coldstart.errors import ColdstartError
@@ -318,7 +318,7 @@ class _Conv2dLayer(_ProductLayer):
         mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
         # Channels last, so that the copies of patches run along whole pixels.
         x = x.contiguous(memory_format=torch.channels_last)
-        patches = F.pad(x, conv._reversed_padding_repeated_twice, mode).permute(0, 2, 3, 1)
+        patches = functional.pad(x, conv._reversed_padding_repeated_twice, mode).permute(0, 2, 3, 1)
         for axis in (0, 1):
             dilation = conv.dilation[axis]
             span = dilation * (conv.kernel_size[axis] - 1) + 1

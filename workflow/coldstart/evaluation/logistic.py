@@ -1,0 +1,376 @@
+"""Multinomial logistic regression for many label subsets of one embedding at once.
+
+A study fits hundreds of linear probes on the same frozen embeddings: one for every budget, sampler
+and seed. Each is the convex problem of scikit-learn's ``LogisticRegression(C=c)``,
+
+    minimise over W, b:   C * sum_i cross_entropy(W x_i + b, y_i) + ||W||^2 / 2,
+
+so a batch of them is solved together by Newton's method with truncated conjugate gradients (Nocedal
+and Wright, Numerical Optimization, 2nd ed., algorithm 7.1). The penalty does not change when the
+features are rotated, nor, the intercept being free, when they are shifted. So each problem is
+solved in centred principal axes, where a diagonal preconditioner does well even on badly scaled
+embeddings, and a subset of n < dim rows has only n of them.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from coldstart.errors import ColdstartError
+from coldstart.progress import Progress
+
+log = logging.getLogger("coldstart")
+
+TOLERANCE = 1e-4  # of the gradient's norm, relative to that of the coefficients
+MAX_NEWTON_STEPS = 60
+MAX_CG_STEPS = 250
+CHUNK_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Fitted linear probes.
+
+    Attributes:
+        coef: [subsets, classes, dim] float32.
+        intercept: [subsets, classes] float32. A class that a subset lacks has coefficients 0 and
+            intercept -inf, so that its probability is exactly 0.
+
+    With two classes present scikit-learn gives one vector w instead; here its classes have -w/2 and
+    +w/2, which are the same probabilities.
+    """
+
+    coef: NDArray[np.float32]
+    intercept: NDArray[np.float32]
+
+
+def fit_probes(
+    features: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    subsets: Sequence[NDArray[np.integer]],
+    classes: int,
+    c: float,
+    device: torch.device | str = "cpu",
+) -> Probes:
+    """Fit one probe to each subset of the rows.
+
+    Args:
+        features: [n, dim] embeddings.
+        labels: [n] whole numbers from 0 to ``classes - 1``.
+        subsets: row numbers of each training set, of any sizes from 1 up.
+        classes: number of classes.
+        c: inverse strength of the penalty, as scikit-learn's ``C``.
+        device: where to compute.
+
+    Returns:
+        The probes, in the order of ``subsets``. Classes and rows are those of the subset alone: a
+        subset with one class predicts it with probability 1.
+
+    Raises:
+        ColdstartError: features that are not finite, a label out of range, an empty subset, or a
+            ``c`` that is not positive.
+    """
+    _check(features, labels, subsets, classes, c)
+    data = _Data(
+        torch.as_tensor(features, device=device),
+        torch.as_tensor(labels, device=device, dtype=torch.long),
+    )
+    coef = np.zeros((len(subsets), classes, features.shape[1]), dtype=np.float32)
+    intercept = np.full((len(subsets), classes), -np.inf, dtype=np.float32)
+    progress = Progress("linear probes", len(subsets))
+    unsolved = 0
+    for members in _chunks([len(rows) for rows in subsets], features.shape[1]):
+        W, b, failed = _fit_chunk(data, [subsets[i] for i in members], classes, c)
+        coef[members], intercept[members] = W.float().cpu().numpy(), b.float().cpu().numpy()
+        unsolved += failed
+        progress.advance(len(members))
+    if unsolved:
+        log.warning(
+            "%d of %d linear probes did not converge in %d Newton steps; lower C or standardise "
+            "the embeddings",
+            unsolved,
+            len(subsets),
+            MAX_NEWTON_STEPS,
+        )
+    return Probes(coef, intercept)
+
+
+def _check(
+    features: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    subsets: Sequence[NDArray[np.integer]],
+    classes: int,
+    c: float,
+) -> None:
+    if not c > 0:
+        raise ColdstartError(f"linear probes: C must be positive, not {c}")
+    if not np.isfinite(features).all():
+        raise ColdstartError("linear probes: the embeddings hold NaN or infinity; encode them anew")
+    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+        raise ColdstartError(f"linear probes: labels must lie between 0 and {classes - 1}")
+    if any(len(rows) == 0 for rows in subsets):
+        raise ColdstartError("linear probes: a subset has no labelled image; raise the budget")
+
+
+class _Data:
+    """Embeddings and labels on the device, and the principal axes that large subsets share."""
+
+    def __init__(self, features: Tensor, labels: Tensor) -> None:
+        self.features, self.labels = features, labels
+        self._axes: tuple[Tensor, Tensor] | None = None
+
+    def principal_axes(self) -> tuple[Tensor, Tensor]:
+        """Mean [dim] and eigenvectors [dim, dim] of the covariance of all rows."""
+        if self._axes is None:
+            mean = self.features.double().mean(0)
+            covariance = torch.zeros(len(mean), len(mean), dtype=torch.double, device=mean.device)
+            for rows in self.features.split(8192):
+                centred = rows.double() - mean
+                covariance += centred.T @ centred
+            self._axes = mean, torch.linalg.eigh(covariance)[1]
+        return self._axes
+
+
+def _chunks(sizes: Sequence[int], dim: int) -> Iterator[list[int]]:
+    """Batches of subsets of like size, so that little is padded, within ``CHUNK_BYTES`` each."""
+    batch: list[int] = []
+    for i in np.argsort(sizes, kind="stable").tolist():
+        size = sizes[i]
+        # A problem keeps its features in float64 and float32 and, in float32, their squares.
+        room = CHUNK_BYTES // (16 * size * dim)
+        if batch and (size > 1.15 * sizes[batch[0]] + 3 or len(batch) >= room):
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _fit_chunk(
+    data: _Data, subsets: Sequence[NDArray[np.integer]], classes: int, c: float
+) -> tuple[Tensor, Tensor, int]:
+    """Coefficients [B, K, D], intercepts [B, K], and how many problems did not converge."""
+    device, longest = data.features.device, max(map(len, subsets))
+    index = np.zeros((len(subsets), longest), dtype=np.int64)
+    filled = np.zeros((len(subsets), longest, 1))
+    for i, rows in enumerate(subsets):
+        index[i, : len(rows)], filled[i, : len(rows)] = rows, 1
+    rows_of, mask = torch.from_numpy(index).to(device), torch.from_numpy(filled).to(device)
+    target = torch.nn.functional.one_hot(data.labels[rows_of], classes).double() * mask
+    present = target.sum(1, keepdim=True) > 0
+    # With two classes scikit-learn penalises one vector w, the difference of the classes' two.
+    # Their ||W||^2 is half of ||w||^2: as if the losses, too, had half the weight.
+    weight = torch.where(present.sum(2, keepdim=True) == 2, c / 2, c).double()
+
+    X = data.features[rows_of].double()
+    reduce = _own_axes if 2 * longest <= X.shape[2] else _shared_axes
+    axes, mean, restore = reduce(data, X, mask)
+    logit_floor = torch.zeros_like(present, dtype=torch.double).masked_fill(~present, -torch.inf)
+    theta, failed = _newton(_Problems.build(axes, mask, target, logit_floor, weight))
+    W = restore(theta[:, :-1]).transpose(1, 2)
+    b = theta[:, -1] - (W @ mean.unsqueeze(2)).squeeze(2)
+    present = present.squeeze(1)
+    b -= (b * present).sum(1, keepdim=True) / present.sum(1, keepdim=True)
+    return W, b.masked_fill(~present, -torch.inf), failed
+
+
+Restore = Callable[[Tensor], Tensor]
+
+
+def _own_axes(data: _Data, X: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
+    """Each subset in its own principal axes, at most as many as it has rows.
+
+    Args:
+        data: unused; the signature is that of ``_shared_axes``.
+        X: [B, n, D] features, padded with any rows.
+        mask: [B, n, 1], 0 on padding.
+
+    Returns:
+        Features [B, n, r], the means [B, D] taken off, and the map of coefficients [B, r, K] in
+        these axes to those of the features [B, D, K].
+    """
+    mean = (X * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)
+    centred = (X - mean) * mask
+    values, vectors = torch.linalg.eigh(centred @ centred.transpose(1, 2))
+    # Below this an eigenvalue is rounding error.
+    noise = values[:, -1:] * len(vectors[0]) * torch.finfo(values.dtype).eps
+    lengths = torch.where(values > noise, values, 0).sqrt().unsqueeze(1)
+    inverse = torch.where(lengths > 0, 1 / lengths, 0)
+
+    def restore(coef: Tensor) -> Tensor:
+        return centred.transpose(1, 2) @ ((vectors * inverse) @ coef)
+
+    return vectors * lengths, mean.squeeze(1), restore
+
+
+def _shared_axes(data: _Data, X: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
+    """Every subset in the principal axes of all rows; shapes as in ``_own_axes`` with r = D."""
+    mean, vectors = data.principal_axes()
+    rotated = ((X - mean) * mask) @ vectors
+
+    def restore(coef: Tensor) -> Tensor:
+        return vectors @ coef
+
+    return rotated, mean.expand(len(X), -1), restore
+
+
+@dataclass(frozen=True)
+class _Problems:
+    """A batch of problems of like size; ``r`` counts the axes and, last, the constant feature."""
+
+    Z: Tensor  # [B, n, r] features
+    Z32: Tensor  # the same in float32, for the conjugate gradients
+    squares: Tensor  # [B, n, r] float32, for the preconditioner
+    penalty: Tensor  # [1, r, 1]: 1, and 0 for the intercept
+    mask: Tensor  # [B, n, 1]: 0 on padding
+    target: Tensor  # [B, n, K] one-hot
+    logit_floor: Tensor  # [B, 1, K]: -inf for an absent class, else 0
+    weight: Tensor  # [B, 1, 1]: C
+
+    @classmethod
+    def build(
+        cls, axes: Tensor, mask: Tensor, target: Tensor, logit_floor: Tensor, weight: Tensor
+    ) -> "_Problems":
+        Z = torch.cat([axes, mask], 2)
+        penalty = torch.ones(1, Z.shape[2], 1, dtype=Z.dtype, device=Z.device)
+        penalty[:, -1] = 0
+        return cls(
+            Z, Z.float(), Z.float().square(), penalty, mask, target, logit_floor, weight
+        )
+
+    def keep(self, which: Tensor) -> "_Problems":
+        parts = [getattr(self, field.name) for field in fields(self)]
+        return _Problems(*(part if len(part) == 1 != len(which) else part[which] for part in parts))
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return torch.softmax(logits + self.logit_floor, 2) * self.mask
+
+    def gradient(self, theta: Tensor, probabilities: Tensor) -> Tensor:
+        residual = self.weight * (probabilities - self.target)
+        return self.Z.transpose(1, 2) @ residual + self.penalty * theta
+
+    def objective(self, theta: Tensor, logits: Tensor) -> Tensor:
+        """[B, 1, 1]."""
+        normaliser = torch.logsumexp(logits + self.logit_floor, 2, keepdim=True) * self.mask
+        loss = normaliser.sum((1, 2)) - (self.target * logits).sum((1, 2))
+        penalty = (self.penalty * theta.square()).sum((1, 2)) / 2
+        return self.weight * loss[:, None, None] + penalty[:, None, None]
+
+
+def _norm(x: Tensor) -> Tensor:
+    return x.square().sum((1, 2), keepdim=True).sqrt()
+
+
+def _newton(problems: _Problems) -> tuple[Tensor, int]:
+    """Minimise each problem's objective.
+
+    Returns:
+        theta [B, r, K], and the number of problems left unsolved.
+    """
+    count, _, r = problems.Z.shape
+    theta = problems.Z.new_zeros(count, r, problems.target.shape[2])
+    result, active = theta.clone(), torch.arange(count, device=theta.device)
+    logits = torch.zeros_like(problems.target)
+    probabilities = problems.probabilities(logits)
+    gradient = problems.gradient(theta, probabilities)
+    start = _norm(gradient)
+    for _ in range(MAX_NEWTON_STEPS):
+        open_ = ~_solved(problems, theta, gradient, probabilities, start)
+        result[active] = theta
+        if not open_.all():
+            problems, active = problems.keep(open_), active[open_]
+            theta, logits, probabilities, gradient, start = (
+                x[open_] for x in (theta, logits, probabilities, gradient, start)
+            )
+        if not len(active):
+            return result, 0
+        forcing = (_norm(gradient) / start).sqrt().clamp(max=0.3)
+        step = _conjugate_gradients(problems, gradient, probabilities, forcing)
+        theta, logits = _line_search(problems, theta, logits, gradient, step)
+        probabilities = problems.probabilities(logits)
+        gradient = problems.gradient(theta, probabilities)
+    open_ = ~_solved(problems, theta, gradient, probabilities, start)
+    result[active] = theta
+    return result, int(open_.sum())
+
+
+def _solved(
+    problems: _Problems, theta: Tensor, gradient: Tensor, probabilities: Tensor, start: Tensor
+) -> Tensor:
+    """[B] bool: the solution is as near as ``TOLERANCE`` asks.
+
+    The penalty makes the objective 1-strongly convex in W, so the gradient's norm bounds the error
+    of W. The intercept has no penalty: its gradient is compared with its own curvature.
+    """
+    # Rounding leaves a gradient of this size even at the solution.
+    floor = 1e-11 * start
+    W = _norm(theta[:, :-1])
+    curvature = problems.weight * _curvature(problems, probabilities).sum(1, keepdim=True)
+    near = _norm(gradient[:, :-1]) <= torch.maximum(TOLERANCE * W, floor)
+    level = _norm(gradient[:, -1:]) <= torch.maximum(TOLERANCE * curvature, floor)
+    return (near & level).flatten()
+
+
+def _curvature(problems: _Problems, probabilities: Tensor) -> Tensor:
+    """[B, n, 1]: mean eigenvalue of diag(p) - p p^T over its non-trivial directions."""
+    free = (problems.logit_floor == 0).sum(2, keepdim=True) - 1
+    return (probabilities * (1 - probabilities)).sum(2, keepdim=True) / free.clamp(min=1)
+
+
+def _conjugate_gradients(
+    problems: _Problems, gradient: Tensor, probabilities: Tensor, forcing: Tensor
+) -> Tensor:
+    """Newton step [B, r, K]: the Hessian system solved to the relative residual ``forcing``.
+
+    In float32: an inexact step costs no accuracy, since the gradient that judges it is float64.
+    """
+    Z, P, weight = problems.Z32, probabilities.float(), problems.weight.float()
+    penalty, curvature = problems.penalty.float(), _curvature(problems, probabilities).float()
+    # One scale for all classes keeps steps orthogonal to a shift common to the classes.
+    diagonal = weight * (problems.squares.transpose(1, 2) @ curvature) + penalty
+    inverse = 1 / diagonal.clamp(min=torch.finfo(torch.float32).tiny)
+    scale = _norm(gradient)
+    residual = -(gradient / scale).float()
+    step = torch.zeros_like(residual)
+    direction = preconditioned = inverse * residual
+    power = (residual * preconditioned).sum((1, 2), keepdim=True)
+    goal = power * forcing.float().square()
+    for _ in range(MAX_CG_STEPS):
+        logits = Z @ direction
+        weighted = P * logits
+        curved = weighted - P * weighted.sum(2, keepdim=True)
+        image = weight * (Z.transpose(1, 2) @ curved) + penalty * direction
+        bend = (direction * image).sum((1, 2), keepdim=True)
+        rate = torch.where((power > goal) & (bend > 0), power / bend, 0)
+        step = step + rate * direction
+        residual = residual - rate * image
+        preconditioned = inverse * residual
+        new_power = (residual * preconditioned).sum((1, 2), keepdim=True)
+        if not ((new_power > goal) & (rate > 0)).any():
+            break
+        direction = preconditioned + new_power / power * direction
+        power = new_power
+    return step.double() * scale
+
+
+def _line_search(
+    problems: _Problems, theta: Tensor, logits: Tensor, gradient: Tensor, step: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Halve each problem's step until it lowers the objective enough (Armijo's rule)."""
+    slope = (gradient * step).sum((1, 2), keepdim=True)
+    logits_step = problems.Z @ step
+    value = problems.objective(theta, logits)
+    slack = 1e-13 * value.abs()
+    length = torch.ones_like(value)
+    for _ in range(30):
+        new = theta + length * step, logits + length * logits_step
+        short = problems.objective(*new) <= value + 1e-4 * length * slope + slack
+        if short.all():
+            break
+        length = torch.where(short, length, length / 2)
+    return new

@@ -1,0 +1,116 @@
+"""Top-k accuracy and one-vs-rest average precision of many probes at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+CHUNK_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class ProbeScores:
+    """How well each probe does on a test set.
+
+    Attributes:
+        top_k: [probes, len(ks)] fractions of the test images.
+        average_precision: [probes, classes].
+    """
+
+    top_k: NDArray[np.float64]
+    average_precision: NDArray[np.float64]
+
+
+def top_k_accuracy(
+    scores: NDArray[np.floating], labels: NDArray[np.integer], ks: Sequence[int] = (1, 2, 3)
+) -> NDArray[np.float64]:
+    """Fraction of rows whose label is among the ``k`` best scores, for each ``k``.
+
+    Among equal scores the class with the higher number ranks first, as in scikit-learn's
+    ``top_k_accuracy_score``.
+
+    Args:
+        scores: [..., n, classes].
+        labels: [n].
+        ks: the values of k.
+
+    Returns:
+        [..., len(ks)].
+    """
+    own = np.take_along_axis(scores, np.broadcast_to(labels[:, None], (*scores.shape[:-1], 1)), -1)
+    later = np.arange(scores.shape[-1]) > labels[:, None]
+    rank = ((scores > own) | ((scores == own) & later)).sum(-1)
+    return np.stack([(rank < k).mean(-1) for k in ks], -1)
+
+
+def average_precision(
+    scores: NDArray[np.floating], labels: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Average precision of each class against the rest: the sum of (R_j - R_{j-1}) P_j.
+
+    The sum runs over the distinct scores, so rows with equal scores count together and a constant
+    score has the class's prevalence, as in scikit-learn's ``average_precision_score``. A class
+    without a row has 0, as there.
+
+    Args:
+        scores: [..., n, classes]; for probes, the predicted probabilities. Logits rank otherwise.
+        labels: [n].
+
+    Returns:
+        [..., classes].
+    """
+    n, classes = scores.shape[-2:]
+    columns = np.ascontiguousarray(np.moveaxis(scores, -1, 0)).reshape(classes, -1, n)
+    result = np.zeros(columns.shape[:2])
+    for k in range(classes):
+        positives = np.sort(columns[k][:, labels == k], axis=-1)
+        if positives.shape[1]:
+            # Precision at a row's score is the share of positives among the rows with at least it.
+            true = _at_least(positives, positives)
+            result[k] = (true / _at_least(np.sort(columns[k], axis=-1), positives)).mean(-1)
+    return np.moveaxis(result.reshape(classes, *scores.shape[:-2]), 0, -1)
+
+
+def _at_least(
+    ascending: NDArray[np.floating], thresholds: NDArray[np.floating]
+) -> NDArray[np.integer]:
+    """How many of each row's values reach each of its thresholds."""
+    below = torch.searchsorted(torch.from_numpy(ascending), torch.from_numpy(thresholds))
+    return ascending.shape[-1] - below.numpy()
+
+
+def evaluate_probes(
+    features: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    coef: NDArray[np.floating],
+    intercept: NDArray[np.floating],
+    ks: Sequence[int] = (1, 2, 3),
+) -> ProbeScores:
+    """Score linear probes on a test set by their predicted probabilities.
+
+    Args:
+        features: [n, dim] embeddings of the test images.
+        labels: [n].
+        coef: [probes, classes, dim].
+        intercept: [probes, classes]; -inf where the probability is to be 0.
+        ks: the values of k.
+
+    Returns:
+        Top-k accuracies and average precisions.
+    """
+    probes, classes, dim = coef.shape
+    # float64, because probabilities near 1 would be ties in float32.
+    X = torch.from_numpy(features).double()
+    top_k, precision = np.empty((probes, len(ks))), np.empty((probes, classes))
+    room = max(1, CHUNK_BYTES // (8 * len(labels) * classes))
+    for first in range(0, probes, room):
+        part = slice(first, first + room)
+        W = torch.from_numpy(coef[part]).double()
+        b = torch.from_numpy(intercept[part]).double()
+        logits = (X @ W.reshape(-1, dim).T).view(len(X), -1, classes) + b
+        probabilities = torch.softmax(logits, -1).transpose(0, 1).numpy()
+        top_k[part] = top_k_accuracy(probabilities, labels, ks)
+        precision[part] = average_precision(probabilities, labels)
+    return ProbeScores(top_k, precision)

@@ -1,0 +1,127 @@
+"""Evaluation: a learner trained on every subset that was selected, and judged on the test images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from coldstart.config.learners import LogisticRegression
+from coldstart.data.read import read_labels
+from coldstart.embeddings.tables import read_embeddings
+from coldstart.evaluation.logistic import fit_probes
+from coldstart.evaluation.metrics import evaluate_probes
+from coldstart.jobs import Job
+from coldstart.progress import log
+from coldstart.ssl.device import resolve_device
+
+TOP_K = (1, 2, 3)
+PICKED = "selection."
+"""Inputs with this prefix are selections; the sampler's name follows."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images with their labels, as only the evaluation may see them.
+
+    Attributes:
+        ids: int64 [n].
+        features: float32 [n, dim].
+        labels: int64 [n].
+    """
+
+    ids: NDArray[np.int64]
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def make(job: Job) -> None:
+    """``metrics.parquet``: sampler, seed, budget, metric, label, value; one row per value."""
+    recipe = LogisticRegression.model_validate(job.recipe)
+    candidates, test = (_read(job, split) for split in ("candidates", "test"))
+    if recipe.standardise:
+        candidates, test = _standardised(candidates, test)
+    selections = {
+        name.removeprefix(PICKED): pd.read_parquet(artefact.path("selection.parquet"))
+        for name, artefact in job.inputs.items()
+        if name.startswith(PICKED)
+    }
+    device = str(resolve_device(job.settings.device))
+    metrics = evaluate(candidates, test, selections, recipe.c, device)
+    metrics.to_parquet(job.out / "metrics.parquet", index=False)
+
+
+def evaluate(
+    candidates: Labelled,
+    test: Labelled,
+    selections: Mapping[str, pd.DataFrame],
+    c: float,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Every figure of merit of every selection.
+
+    Args:
+        candidates: what was selected from.
+        test: what accuracy is measured on.
+        selections: for each sampler, a table with seed, budget and id.
+        c: inverse strength of the L2 penalty.
+        device: where to compute.
+
+    Returns:
+        sampler, seed, budget, metric, label, value. The metrics are ``top-1``, ``top-2``, ``top-3``
+        (share of test images whose label is among the k most probable), ``average-precision`` of
+        each class, and ``picked``, the number of labels bought of each class; ``label`` is the
+        class, missing where the metric is of all.
+    """
+    classes = int(max(candidates.labels.max(), test.labels.max())) + 1
+    groups = [
+        (sampler, seed, budget, np.searchsorted(candidates.ids, np.sort(group["id"].to_numpy())))
+        for sampler, table in selections.items()
+        for (seed, budget), group in table.groupby(["seed", "budget"], sort=True)
+    ]
+    # Samplers that nest meet at the largest budgets; a subset is solved once, whoever picked it.
+    positions: dict[bytes, int] = {}
+    solved = [positions.setdefault(rows.tobytes(), len(positions)) for *_, rows in groups]
+    subsets = [np.frombuffer(rows, dtype=np.intp) for rows in positions]
+    log.info("fitting %d classifiers for %d selections", len(subsets), len(groups))
+    coef, intercept = fit_probes(
+        candidates.features, candidates.labels, subsets, classes, c, device
+    )
+    top_k, precision = evaluate_probes(test.features, test.labels, coef, intercept, TOP_K)
+    frames = []
+    for (sampler, seed, budget, rows), at in zip(groups, solved, strict=True):
+        picked = np.bincount(candidates.labels[rows], minlength=classes)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "sampler": sampler,
+                    "seed": seed,
+                    "budget": budget,
+                    "metric": [f"top-{k}" for k in TOP_K]
+                    + ["average-precision"] * classes
+                    + ["picked"] * classes,
+                    "label": pd.array(
+                        [None] * len(TOP_K) + list(range(classes)) * 2, dtype="Int64"
+                    ),
+                    "value": np.concatenate([top_k[at], precision[at], picked]),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _read(job: Job, split: str) -> Labelled:
+    path = job.inputs["embeddings"].path("embeddings.parquet")
+    ids, features = read_embeddings(path, split)
+    return Labelled(ids, features, read_labels(job.inputs["labels"], ids))
+
+
+def _standardised(candidates: Labelled, test: Labelled) -> tuple[Labelled, Labelled]:
+    """Both brought to mean 0 and variance 1 over the candidates; constant features become 0."""
+    mean, std = candidates.features.mean(axis=0), candidates.features.std(axis=0)
+    scale = np.where(std > 0, 1 / np.maximum(std, 1e-12), 0).astype(np.float32)
+    return (
+        Labelled(candidates.ids, (candidates.features - mean) * scale, candidates.labels),
+        Labelled(test.ids, (test.features - mean) * scale, test.labels),
+    )

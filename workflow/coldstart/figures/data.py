@@ -1,0 +1,123 @@
+"""What figures and tables are made from, gathered from the store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from coldstart.data.read import read_images, read_labels
+from coldstart.embeddings.tables import read_embeddings
+from coldstart.errors import ColdstartError
+from coldstart.store import Artefact, Store
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that one figure or table may read.
+
+    Attributes:
+        artefacts: by ``metrics/<run>/<encoder seed>``,
+            ``selections/<run>/<encoder seed>/<sampler>``, ``embeddings/<run>/<encoder seed>``,
+            ``images/<run>`` and ``labels/<run>``; only those that the kind of figure declares.
+        runs: for each run its ``pool``, ``encoder``, ``samplers`` (in the study's order) and
+            ``classes`` (names by number).
+        published: the paper's table that the figure shows, where it shows one.
+    """
+
+    artefacts: Mapping[str, Artefact]
+    runs: Mapping[str, Mapping[str, Any]]
+    published: pd.DataFrame | None = field(default=None)
+
+    @classmethod
+    def gather(
+        cls, keys: Mapping[str, str], runs: Mapping[str, Any], tables: list[str], store: Store
+    ) -> "Shown":
+        """Open and verify everything that the keys name."""
+        published = pd.read_csv(Path(tables[0]), comment="#") if tables else None
+        return cls({name: store.open(key) for name, key in keys.items()}, runs, published)
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """Tidy: run, pool, encoder, encoder_seed, sampler, seed, budget, metric, label, value."""
+        return self._tables("metrics", "metrics.parquet")
+
+    @cached_property
+    def selections(self) -> pd.DataFrame:
+        """run, pool, encoder, encoder_seed, sampler, seed, budget, rank, id, score."""
+        return self._tables("selections", "selection.parquet")
+
+    def values(
+        self, metric: str, label: int | None = None, budgets: Sequence[int] | None = None
+    ) -> pd.DataFrame:
+        """The rows of one metric; of one class and of some budgets only, where they are given.
+
+        Raises:
+            ColdstartError: there are none; the message says what there is.
+        """
+        table = self.metrics
+        for column, wanted in (("metric", [metric]), ("label", [label]), ("budget", budgets)):
+            if wanted is None or wanted == [None]:
+                continue
+            there = table[column].dropna().unique()
+            table = table[table[column].isin(wanted)]
+            if table.empty:
+                asked = ", ".join(map(str, wanted))
+                raise ColdstartError(
+                    f"the figure shows {column} {asked}, but runs {', '.join(self.runs)} have "
+                    f"{column} {', '.join(map(str, sorted(there)))}; name one of these in the study"
+                )
+        return table
+
+    def class_names(self, run: str) -> list[str]:
+        """The names of a run's classes, by number."""
+        return list(self.runs[run]["classes"])
+
+    def embeddings(self, run: str, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Ids, int64 [n], and embeddings, float32 [n, dim], of a run's candidates."""
+        artefact = self.artefacts[f"embeddings/{run}/{seed}"]
+        return read_embeddings(artefact.path("embeddings.parquet"), "candidates")
+
+    def images(self, run: str, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The images with these ids, uint8 [n, height, width, channels]."""
+        return read_images(self.artefacts[f"images/{run}"], ids)
+
+    def labels(self, run: str, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Their labels, int64 [n]."""
+        return read_labels(self.artefacts[f"labels/{run}"], ids)
+
+    def _tables(self, what: str, file: str) -> pd.DataFrame:
+        frames = []
+        for name, artefact in self.artefacts.items():
+            kind, run, *rest = name.split("/")
+            if kind != what:
+                continue
+            table = pd.read_parquet(artefact.path(file))
+            described: dict[str, Any] = {
+                "run": run,
+                "pool": self.runs[run]["pool"],
+                "encoder": self.runs[run]["encoder"],
+                "encoder_seed": int(rest[0]),
+            }
+            if what == "selections":
+                described["sampler"] = rest[1]
+            frames.append(table.assign(**described)[[*described, *table.columns]])
+        if not frames:
+            raise ColdstartError(f"this kind of figure does not declare that it reads {what}")
+        return pd.concat(frames, ignore_index=True)
+
+
+def summarise(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Mean and spread of ``value`` over all draws of each group, in order of first appearance.
+
+    Returns:
+        The columns ``by``, then mean, sd (of the sample: n - 1), n, low and high (mean -/+ sd).
+        With one draw there is no spread: sd, low and high are missing.
+    """
+    groups = table.groupby(by, sort=False, dropna=False)["value"]
+    summary = groups.agg(mean="mean", sd="std", n="size").reset_index()
+    return summary.assign(low=summary["mean"] - summary["sd"], high=summary["mean"] + summary["sd"])

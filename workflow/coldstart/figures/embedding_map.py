@@ -1,0 +1,180 @@
+"""The candidates' embeddings in two dimensions, with each sampler's picks marked."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from coldstart.config.targets import EmbeddingMap
+from coldstart.errors import ColdstartError
+from coldstart.figures.data import Shown
+from coldstart.figures.style import WIDE, add_note, looks, new_figure, run_titles
+
+MOST_POINTS = 5000
+"""Of more candidates than these, an even spread is laid out, beside all that were picked."""
+MOST_SHAPES = 1000
+"""Of more points than these, the candidates are pixels also in SVG and PDF."""
+PANELS = 4
+"""In one row."""
+MOST_NAMED = 20
+"""Above so many classes there is no legend of them."""
+STRONG = (
+    *("#4E79A7", "#F28E2B", "#59A14F", "#B6992D", "#499894"),
+    *("#E15759", "#79706E", "#D37295", "#B07AA1", "#9D7660"),
+)
+LIGHT = (
+    *("#A0CBE8", "#FFBE7D", "#8CD17D", "#F1CE63", "#86BCB6"),
+    *("#FF9D9A", "#BAB0AC", "#FABFD2", "#D4A6C8", "#D7B5A6"),
+)
+"""Tableau's pairs of colours: the picks of a class, and its candidates."""
+
+
+def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
+    """A panel per run and sampler, all of a run with one layout: the first encoder seed's.
+
+    Returns:
+        The figure and run, encoder_seed, sampler, id, label, class, x, y and rank (from 1, among
+        the picks of sampler seed 0; missing where the candidate was not picked).
+
+    Raises:
+        ColdstartError: no run has picks at this budget.
+    """
+    picks = shown.selections
+    picks = picks[(picks["budget"] == target.budget) & (picks["seed"] == 0)]
+    if picks.empty:
+        there = ", ".join(map(str, sorted(shown.selections["budget"].unique())))
+        raise ColdstartError(
+            f"the figure shows the picks for {target.budget} labels, but its runs have {there}; "
+            "name one of these as its `budget`"
+        )
+    numbers = pd.concat(
+        [_points(shown, str(run), table, target) for run, table in picks.groupby("run", sort=False)]
+    ).reset_index(drop=True)
+    titles = run_titles(shown.runs)
+    look = looks(numbers["sampler"])
+    panels = [
+        (f"{titles[str(run)]}\n{look[str(sampler)].name}".strip(), table)
+        for (run, sampler), table in numbers.groupby(["run", "sampler"], sort=False)
+    ]
+    columns = min(PANELS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    side = WIDE / PANELS
+    figure = new_figure(target.title, side * rows + 0.7, max(4.0, side * columns))
+    grid = figure.subplots(rows, columns, squeeze=False).reshape(-1)
+    classes = list(dict.fromkeys(name for run in shown.runs for name in shown.class_names(run)))
+    for axes, (title, table) in zip(grid, panels, strict=False):
+        _panel(axes, table, classes)
+        axes.set_title(title)
+    for axes in grid[len(panels) :]:
+        axes.axis("off")
+    if len(classes) <= MOST_NAMED:
+        _add_legend(list(grid[columns - 1 :]), len(panels) - columns + 1, classes)
+    add_note(
+        figure,
+        f"t-SNE of the candidates (first encoder seed). Dots: candidates by class; outlined: the "
+        f"{target.budget:,} picked (sampler seed 0).",
+    )
+    return figure, numbers
+
+
+def lay_out(embeddings: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:
+    """t-SNE (van der Maaten & Hinton, 2008) from the first two principal components.
+
+    Args:
+        embeddings: float32 [n, dim].
+        perplexity: lowered to a third of the points where there are few.
+
+    Returns:
+        float32 [n, 2].
+    """
+    from sklearn.manifold import TSNE
+
+    fitting = min(perplexity, (len(embeddings) - 1) / 3)
+    # Sums over threads depend on how many there are, and with them where every point ends up.
+    with threadpool_limits(limits=1):
+        layout: NDArray[np.float32] = TSNE(
+            perplexity=fitting, init="pca", random_state=0
+        ).fit_transform(embeddings)
+    return layout
+
+
+def spread(ids: NDArray[np.int64], picked: NDArray[np.int64], most: int) -> NDArray[np.intp]:
+    """Positions, ascending, of what is laid out: everything, or the picks and an even spread.
+
+    Args:
+        ids: int64 [n].
+        picked: ids that must be among them.
+        most: how many to spread where there are more.
+    """
+    if len(ids) <= most:
+        return np.arange(len(ids))
+    even = np.linspace(0, len(ids) - 1, most).round().astype(np.intp)
+    return np.union1d(even, np.flatnonzero(np.isin(ids, picked)))
+
+
+def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -> pd.DataFrame:
+    """Every laid out candidate of a run, once per sampler."""
+    seed = int(picks["encoder_seed"].iloc[0])
+    picks = picks[picks["encoder_seed"] == seed]
+    ids, embeddings = shown.embeddings(run, seed)
+    kept = spread(ids, picks["id"].to_numpy(), MOST_POINTS)
+    layout = lay_out(embeddings[kept], target.perplexity)
+    labels = shown.labels(run, ids[kept])
+    names = np.array(shown.class_names(run), dtype=object)[labels]
+    points = pd.DataFrame(
+        {
+            "id": ids[kept],
+            "label": labels,
+            "class": names,
+            "x": layout[:, 0],
+            "y": layout[:, 1],
+        }
+    )
+    frames = []
+    for sampler in picks["sampler"].unique():
+        ranks = picks.loc[picks["sampler"] == sampler].set_index("id")["rank"] + 1
+        table = points.assign(rank=points["id"].map(ranks).astype("Int64"))
+        for at, (column, value) in enumerate(
+            {"run": run, "encoder_seed": seed, "sampler": sampler}.items()
+        ):
+            table.insert(at, column, value)
+        frames.append(table)
+    return pd.concat(frames)
+
+
+def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str]) -> None:
+    number = {name: at % len(LIGHT) for at, name in enumerate(classes)}
+    light = [LIGHT[number[name]] for name in table["class"]]
+    size = min(9.0, 3000 / len(table))
+    # As shapes, so many points in each panel would make a file that viewers are slow to show.
+    dense = len(table) > MOST_SHAPES
+    axes.scatter(table["x"], table["y"], s=size, c=light, linewidths=0, alpha=0.7, rasterized=dense)
+    picked = table[table["rank"].notna()]
+    strong = [STRONG[number[name]] for name in picked["class"]]
+    size = min(13.0, 1200 / max(1, len(picked)))
+    axes.scatter(picked["x"], picked["y"], s=size, c=strong, linewidths=0.6, edgecolors="0.1")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_box_aspect(1)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color="0.8")
+
+
+def _add_legend(grid: Sequence[Axes], empty: int, classes: Sequence[str]) -> None:
+    """In the empty panel, or beside the last of the first row, with which ``grid`` begins."""
+    handles = [
+        Line2D([], [], linestyle="none", marker="o", color=STRONG[at % len(STRONG)], label=name)
+        for at, name in enumerate(classes)
+    ]
+    if empty < len(grid):
+        legend = grid[empty].legend(handles=handles, loc="upper left", ncols=2)
+    else:
+        legend = grid[0].legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.02))
+    legend.set_title("class")
+    legend.set_alignment("left")

@@ -1,0 +1,86 @@
+"""How many candidates of each class each sampler picked."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from coldstart.config.targets import PickedClasses
+from coldstart.figures.data import Shown, summarise
+from coldstart.figures.style import add_note, looks, new_figure, run_titles
+
+MOST_ANNOTATED = 20
+"""Above so many classes the numbers would overlap."""
+
+
+def draw(shown: Shown, target: PickedClasses) -> tuple[Figure, pd.DataFrame]:
+    """A heat map per run: samplers by classes, the mean number picked in each cell.
+
+    Returns:
+        The figure and run, sampler, budget, label, class, mean, sd, n, low and high over all draws.
+    """
+    values = shown.values("picked", budgets=[target.budget])
+    numbers = summarise(values, ["run", "sampler", "budget", "label"])
+    names = [
+        shown.class_names(run)[label]
+        for run, label in zip(numbers["run"], numbers["label"], strict=True)
+    ]
+    numbers.insert(list(numbers.columns).index("label") + 1, "class", names)
+    titles = run_titles(shown.runs)
+    runs = list(numbers["run"].unique())
+    rows = [numbers.loc[numbers["run"] == run, "sampler"].nunique() for run in runs]
+    names_once = len({tuple(shown.class_names(run)) for run in runs}) == 1
+    between = 0.25 if names_once else 0.75
+    figure = new_figure(target.title, 1.2 + 0.24 * sum(rows) + between * (len(runs) - 1))
+    grid = figure.subplots(len(runs), 1, squeeze=False, height_ratios=rows)
+    for axes, run in zip(grid[:, 0], runs, strict=True):
+        _heat_map(axes, shown, run, numbers)
+        axes.set_title(titles[run], loc="left")
+        if names_once and run != runs[-1]:
+            axes.set(xticklabels=[], xlabel="")
+    add_note(
+        figure, f"Labels of each class among the first {target.budget:,}; means over all seeds."
+    )
+    return figure, numbers
+
+
+def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> None:
+    """One run's counts; colours and decimals are those of all runs."""
+    means = numbers["mean"]
+    most = means.max()
+    table = numbers[numbers["run"] == run].pivot(index="sampler", columns="label", values="mean")
+    samplers = [sampler for sampler in shown.runs[run]["samplers"] if sampler in table.index]
+    table = table.loc[samplers]
+    cells = table.to_numpy(dtype=float)
+    axes.pcolormesh(cells, cmap="Blues", vmin=0, vmax=most, edgecolors="white", linewidth=0.8)
+    axes.invert_yaxis()
+    look = looks(samplers)
+    axes.set_yticks([row + 0.5 for row in range(len(samplers))], [look[s].name for s in samplers])
+    names = [shown.class_names(run)[int(label)] for label in table.columns]
+    slanted = max(map(len, names)) > 5
+    axes.set_xticks(
+        [column + 0.5 for column in range(len(names))],
+        names,
+        rotation=35 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else "default",
+    )
+    if not slanted:
+        axes.set_xlabel("class")
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if len(names) > MOST_ANNOTATED:
+        return
+    digits = 0 if (means == means.round()).all() or most >= 100 else 1
+    for row, column in np.ndindex(cells.shape):
+        value = cells[row, column]
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            f"{value:.{digits}f}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="white" if value > 0.6 * most else "0.15",
+        )

@@ -1,0 +1,47 @@
+"""Figures and tables of a study, each written with its numbers."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import TypeAdapter
+
+from coldstart.config.targets import Figure, Table
+from coldstart.figures.data import Shown
+from coldstart.figures.style import save, styled
+from coldstart.store import Store
+
+
+def draw_figure(snakemake: Any, store: Store) -> None:
+    """Draw a figure as SVG, PDF and PNG, and write its numbers as CSV."""
+    params = snakemake.params.target
+    target = TypeAdapter(Figure).validate_python(params["target"])
+    shown = Shown.gather(params["keys"], params["runs"], params["published"], store)
+    with styled():
+        figure, numbers = _module(target.kind).draw(shown, target)
+        for path in map(Path, snakemake.output):
+            if path.suffix == ".csv":
+                write_csv(numbers, path)
+            else:
+                save(figure, path)
+
+
+def write_table(snakemake: Any, store: Store) -> None:
+    """Write a table as CSV."""
+    params = snakemake.params.target
+    target = TypeAdapter(Table).validate_python(params["target"])
+    shown = Shown.gather(params["keys"], params["runs"], params["published"], store)
+    write_csv(_module(target.kind).tabulate(shown, target), Path(snakemake.output[0]))
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table atomically, numbers with six significant digits."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    table.to_csv(draft, index=False, float_format="%.6g")
+    draft.replace(path)
+
+
+def _module(kind: str) -> Any:
+    return importlib.import_module("coldstart.figures." + kind.replace("-", "_"))

@@ -1,0 +1,196 @@
+"""How every figure looks: type, colours, markers and names; and how it is written to a file."""
+
+import hashlib
+import os
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
+
+NARROW = 3.3
+"""Inches: one column of a two-column paper."""
+WIDTH = 5.5
+"""Inches: the text width of a one-column paper."""
+WIDE = 6.75
+"""Inches: across both columns of a two-column paper."""
+GREY = "0.45"
+NOTE_SIZE = 7.0
+TICK_ROOM = 0.08
+"""The part of an axis that a number below it takes."""
+
+_RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],  # the first ships with matplotlib
+    "font.size": 8.0,
+    "axes.titlesize": 8.0,
+    "axes.labelsize": 8.0,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "legend.labelspacing": 0.35,
+    "figure.titlesize": 9.0,
+    "figure.titleweight": "bold",
+    "figure.dpi": 100,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "0.25",
+    "axes.labelcolor": "0.1",
+    "axes.axisbelow": True,
+    "xtick.color": "0.25",
+    "ytick.color": "0.25",
+    "xtick.labelcolor": "0.1",
+    "ytick.labelcolor": "0.1",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.0,
+    "lines.markeredgewidth": 0.6,
+    "patch.linewidth": 0.6,
+    "errorbar.capsize": 0.0,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "coldstart",  # ids, and so bytes, are the same each time
+    "pdf.fonttype": 42,
+}
+
+# Nothing that differs between two days or two machines: the same numbers give the same bytes.
+_METADATA: Mapping[str, dict[str, Any]] = {
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    ".png": {"Software": None},
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a sampler is shown in every figure."""
+
+    name: str
+    colour: str
+    marker: str
+
+
+# Okabe and Ito's colours, which the colour-blind tell apart; one hue for each family of samplers.
+_KNOWN = {
+    "random": Look("Random", "#4D4D4D", "o"),
+    "kmeans": Look("k-means", "#0072B2", "s"),
+    "k-centre": Look("k-centre", "#56B4E9", "D"),
+    "loss-mean": Look("Loss mean", "#E69F00", "^"),
+    "loss-var": Look("Loss variance", "#D55E00", "v"),
+    "grad-mean": Look("Gradient mean", "#009E73", "<"),
+    "grad-var": Look("Gradient variance", "#CC79A7", ">"),
+}
+_SPARE = (
+    ("#332288", "p"),
+    ("#882255", "h"),
+    ("#999933", "P"),
+    ("#44AA99", "X"),
+    ("#AA4499", "d"),
+    ("#117733", "H"),
+)
+_WORDS = {"byol": "BYOL", "pca": "PCA", "resnet": "ResNet", "resnet18": "ResNet-18"}
+
+
+def looks(samplers: Iterable[str]) -> dict[str, Look]:
+    """Name, colour and marker of each sampler.
+
+    A sampler looks the same in every figure. Those that are not known by name take the spare looks
+    by a hash of their name, and the next one where two of them in a figure would look alike.
+    """
+    found: dict[str, Look] = {}
+    taken: list[int] = []
+    for sampler in sorted(set(samplers)):
+        if sampler in _KNOWN:
+            found[sampler] = _KNOWN[sampler]
+            continue
+        at = int(hashlib.sha256(sampler.encode()).hexdigest(), 16) % len(_SPARE)
+        while at in taken and len(taken) < len(_SPARE):
+            at = (at + 1) % len(_SPARE)
+        taken.append(at)
+        found[sampler] = Look(sampler, *_SPARE[at])
+    return found
+
+
+def run_titles(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What tells the runs of a figure apart: nothing, the encoder, the pool, or the run's name."""
+    if len(runs) == 1:
+        return dict.fromkeys(runs, "")
+    for key in ("encoder", "pool"):
+        if len({run[key] for run in runs.values()}) == len(runs):
+            return {name: _readable(run[key]) for name, run in runs.items()}
+    return {name: _readable(name) for name in runs}
+
+
+def metric_title(metric: str, label_name: str | None = None) -> str:
+    """A metric in words, for an axis."""
+    if metric == "average-precision":
+        return (
+            f"average precision of class {label_name}" if label_name else "mean average precision"
+        )
+    return f"{metric} accuracy"
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw and save within: matplotlib's own defaults, then the style, whatever a user has set."""
+    with matplotlib.style.context(["default", _RC]):
+        yield
+
+
+def new_figure(title: str, height: float, width: float = WIDTH) -> Figure:
+    """A figure with its title, its size in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(textwrap.fill(title, round(12 * width)), x=0.01, ha="left")
+    return figure
+
+
+def add_note(figure: Figure, text: str) -> None:
+    """A line below the figure that says what is drawn."""
+    wrapped = textwrap.fill(text, round(18 * figure.get_figwidth()))
+    figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=NOTE_SIZE, color=GREY)
+
+
+def budget_axis(axes: Axes, budgets: NDArray[np.int64]) -> None:
+    """A logarithmic axis of numbers of labels, its ticks plain numbers.
+
+    Args:
+        axes: whose x axis it is.
+        budgets: int64 [n], ascending; each has a tick where they all have room.
+    """
+    axes.set_xscale("log")
+    axes.set_xlim(budgets[0] / 1.12, budgets[-1] * 1.12)
+    room = np.diff(np.log(budgets)) / np.log(1.12**2 * budgets[-1] / budgets[0])
+    fit = room.min(initial=1.0) >= TICK_ROOM
+    axes.xaxis.set_major_locator(
+        FixedLocator(budgets.tolist()) if fit else LogLocator(subs=(1.0, 2.0, 5.0), numticks=20)
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlabel("number of labels")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure atomically, in the format of the path's suffix; PNG has 200 dots per inch."""
+    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    figure.savefig(draft, dpi=200, metadata=_METADATA[path.suffix])
+    draft.replace(path)
+
+
+def _readable(name: str) -> str:
+    """``byol-resnet18`` as ``BYOL ResNet-18``."""
+    return " ".join(_WORDS.get(word, word) for word in name.split("-"))

@@ -1,0 +1,49 @@
+"""Where the numbers are computed, and in which precision."""
+
+import torch
+
+from coldstart.errors import ColdstartError
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn the setting ``device`` into a device that is there.
+
+    Args:
+        name: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, or one GPU such as ``cuda:1``.
+
+    Raises:
+        ColdstartError: the name is not one of these, or this machine has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise ColdstartError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:0, cuda:1, ...")
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise ColdstartError(
+                f"device: {name!r} was asked for, but torch {torch.__version__} sees {count} GPUs "
+                "here. Set device to auto or cpu, or install a CUDA build of torch."
+            )
+    return device
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Say whether to compute in bfloat16 (autocast) rather than in float32.
+
+    ``auto`` takes it only where the hardware computes it natively: emulated, it is several times
+    slower than float32 (8 times on a CPU with AVX-512 but without its bf16 extension).
+
+    Args:
+        precision: ``auto``, ``fp32`` or ``bf16``.
+        device: where the network runs.
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,90 @@
+"""The state of a training that was cut short, and the signal that cuts it short."""
+
+import hashlib
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+log = logging.getLogger("coldstart")
+
+
+def fingerprint(recipe: BaseModel, seed: int, images: NDArray[np.uint8]) -> str:
+    """Name a training by all that decides its outcome: recipe, seed and images."""
+    digest = hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=16)
+    digest.update(f" {seed} {images.shape} ".encode())
+    digest.update(np.ascontiguousarray(images))
+    return digest.hexdigest()
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Replace the file by this state, so that a kill at any time leaves the old one or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def load_state(path: Path, training: str, device: torch.device) -> dict[str, Any] | None:
+    """Read a state, or return ``None`` where there is none to go on from.
+
+    A state that cannot be read, or that is of another training, is passed over with a line in the
+    log: starting anew is always right, and only costs time.
+
+    Args:
+        path: the file that ``save_state`` wrote.
+        training: the ``fingerprint`` that it must hold.
+        device: where its tensors are put.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        found = state["training"]
+    except Exception as error:  # torch.load raises half a dozen kinds on a damaged file
+        log.warning("%s cannot be read (%s); training starts anew", path, type(error).__name__)
+        return None
+    if found != training:
+        log.warning("%s is of another recipe, seed or images; training starts anew", path)
+        return None
+    return state
+
+
+class Termination:
+    """While this context is open, SIGTERM is noted in ``requested`` and does not kill.
+
+    Schedulers send it some time before they kill, so that a job can put its state away. Outside the
+    main thread, where Python cannot handle signals, nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._main = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> "Termination":
+        if self._main:
+            self._previous = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._main:
+            signal.signal(signal.SIGTERM, self._previous)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
