@@ -17,9 +17,10 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from coldstart.errors import ColdstartError
+from coldstart.ssl.backbones import Shortcut
 
-# Bytes of patches, output gradients and weight gradients that a layer works on at a time. On a CPU,
-# what leaves the cache costs more than the arithmetic: twice the time for whole batches.
+# Bytes of temporaries that a layer works on at a time. On a CPU, temporaries that leave the cache,
+# or that the allocator has to fetch from the system each time, cost more than the arithmetic.
 _CHUNK_BYTES = {"cpu": 10 * 2**20}
 _CHUNK_BYTES_OTHERWISE = 2**30
 
@@ -242,14 +243,18 @@ class _BatchNormLayer(_Layer):
     def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
         total = torch.zeros(self.samples, device=calls[0][0].device)
         if self.weight:
-            mean = self.module.running_mean.float()
-            scale = (self.module.running_var.float() + self.module.eps).rsqrt()
-            total += self._of_rows(
-                [_sum_positions((x - _along_channels(mean, x)).mul_(g)) * scale for x, g in calls]
-            )
+            total += self._of_rows([self._scale_gradients(x, g) for x, g in calls])
         if self.bias:
             total += self._of_rows([_sum_positions(g) for _, g in calls])
         return total
+
+    def _scale_gradients(self, x: Tensor, g: Tensor) -> Tensor:
+        """[rows, C]."""
+        mean = self.module.running_mean.float().view(-1, *[1] * (x.dim() - 2))
+        scale = (self.module.running_var.float() + self.module.eps).rsqrt()
+        rows = _chunk(x.device, x[0].numel())
+        parts = zip(x.split(rows), g.split(rows), strict=True)
+        return torch.cat([_sum_positions((x - mean).mul_(g)) for x, g in parts]) * scale
 
 
 class _ProductLayer(_Layer):
@@ -260,31 +265,34 @@ class _ProductLayer(_Layer):
     positions are few and the channels are many.
     """
 
-    def _views(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs [rows, positions..., K...] and gradients [rows, positions..., O], as views."""
+    def _channels_last(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs [rows, positions..., channels] and output gradients [rows, positions..., O]."""
+        raise NotImplementedError
+
+    def _patches(self, x: Tensor) -> Tensor:
+        """What each output position sees: [samples, views, positions..., K...], as a view."""
         raise NotImplementedError
 
     def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
-        views = [self._views(x, g) for x, g in calls]
+        calls = [self._channels_last(x, g) for x, g in calls]
         total = torch.zeros(self.samples, device=calls[0][0].device)
         if self.bias:
-            total += self._of_rows([g.flatten(1, -2).sum(1) for _, g in views])
+            total += self._of_rows([g.flatten(1, -2).sum(1) for _, g in calls])
         if self.weight:
-            total += self._weight(views)
+            total += self._weight(calls)
         return total
 
-    def _weight(self, views: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def _weight(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
         out, width = len(self.module.weight), self.module.weight[0].numel()
-        positions = sum(g.numel() for _, g in views) // (out * self.samples)
+        positions = sum(g.numel() for _, g in calls) // (out * self.samples)
         direct = width * out < positions * (width + out)
         floats = positions * (width + out) + (width * out if direct else 2 * positions**2)
-        chunk_bytes = _CHUNK_BYTES.get(views[0][0].device.type, _CHUNK_BYTES_OTHERWISE)
-        chunk = max(1, chunk_bytes // (4 * floats))
+        chunk = _chunk(calls[0][0].device, floats)
         parts = []
         for start in range(0, self.samples, chunk):
-            stop = min(start + chunk, self.samples)
-            A = self._of_samples([x for x, _ in views], start, stop, width)
-            G = self._of_samples([g for _, g in views], start, stop, out)
+            these = slice(start, start + chunk)
+            A = _joined([self._patches(self._by_sample(x)[these]) for x, _ in calls], width)
+            G = _joined([self._by_sample(g)[these] for _, g in calls], out)
             if direct:
                 parts.append(torch.bmm(G.mT, A).square_().sum((1, 2)))
             else:
@@ -292,20 +300,19 @@ class _ProductLayer(_Layer):
                 parts.append(gram.clamp_min_(0))  # rounding may leave a tiny negative sum
         return torch.cat(parts)
 
-    def _of_samples(self, calls: list[Tensor], start: int, stop: int, width: int) -> Tensor:
-        """The samples' rows, one after the other along the positions: [samples, P, width]."""
-        parts = []
-        for rows in calls:
-            by_sample = rows.view(-1, self.samples, *rows.shape[1:])[:, start:stop].transpose(0, 1)
-            parts.append(by_sample.reshape(stop - start, -1, width))
-        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]  # cat copies even a single one
+    def _by_sample(self, rows: Tensor) -> Tensor:
+        """[rows, ...] as [samples, views, ...]."""
+        return rows.view(-1, self.samples, *rows.shape[1:]).transpose(0, 1)
 
 
 class _LinearLayer(_ProductLayer):
     dimensions = (2, 3, 4, 5)
 
-    def _views(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+    def _channels_last(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         return x.unsqueeze(1), g.unsqueeze(1)
+
+    def _patches(self, x: Tensor) -> Tensor:
+        return x
 
 
 class _Conv2dLayer(_ProductLayer):
@@ -313,30 +320,44 @@ class _Conv2dLayer(_ProductLayer):
 
     dimensions = (4,)
 
-    def _views(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        conv = self.module
-        mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
-        # Channels last, so that the copies of patches run along whole pixels.
+    def _channels_last(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+        if self.module.padding_mode != "zeros":
+            padding = self.module._reversed_padding_repeated_twice
+            x = functional.pad(x, padding, self.module.padding_mode)
+        # The copies of patches then run along whole pixels.
         x = x.contiguous(memory_format=torch.channels_last)
-        patches = functional.pad(x, conv._reversed_padding_repeated_twice, mode).permute(0, 2, 3, 1)
+        return x.permute(0, 2, 3, 1), g.permute(0, 2, 3, 1)
+
+    def _patches(self, x: Tensor) -> Tensor:
+        conv = self.module
+        padding = conv._reversed_padding_repeated_twice
+        if conv.padding_mode == "zeros" and any(padding):
+            x = functional.pad(x, (0, 0, *padding))
         for axis in (0, 1):
             dilation = conv.dilation[axis]
             span = dilation * (conv.kernel_size[axis] - 1) + 1
-            patches = patches.unfold(1 + axis, span, conv.stride[axis])[..., ::dilation]
-        return patches.permute(0, 1, 2, 4, 5, 3), g.permute(0, 2, 3, 1)
+            x = x.unfold(2 + axis, span, conv.stride[axis])[..., ::dilation]
+        return x.permute(0, 1, 2, 3, 5, 6, 4)
 
 
 _KINDS: dict[type[nn.Module], type[_Layer]] = {
     nn.Linear: _LinearLayer,
     nn.Conv2d: _Conv2dLayer,
+    Shortcut: _Conv2dLayer,  # computed another way, the same convolution
     nn.BatchNorm1d: _BatchNormLayer,
     nn.BatchNorm2d: _BatchNormLayer,
 }
 
 
-def _along_channels(values: Tensor, like: Tensor) -> Tensor:
-    """[C] so shaped that it broadcasts over [rows, C, ...]."""
-    return values.view(-1, *[1] * (like.dim() - 2))
+def _chunk(device: torch.device, floats: int) -> int:
+    """How many items of so many floats to work on at a time."""
+    return max(1, _CHUNK_BYTES.get(device.type, _CHUNK_BYTES_OTHERWISE) // (4 * floats))
+
+
+def _joined(calls: list[Tensor], width: int) -> Tensor:
+    """All positions of all views and calls, one after the other: [samples, P, width]."""
+    parts = [call.reshape(len(call), -1, width) for call in calls]
+    return torch.cat(parts, 1) if len(parts) > 1 else parts[0]  # cat copies even a single one
 
 
 def _sum_positions(values: Tensor) -> Tensor:

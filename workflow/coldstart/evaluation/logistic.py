@@ -15,6 +15,7 @@ embeddings, and a subset of n < dim rows has only n of them.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -26,27 +27,11 @@ from coldstart.progress import Progress
 
 log = logging.getLogger("coldstart")
 
-TOLERANCE = 1e-4  # of the gradient's norm, relative to that of the coefficients
+TOLERANCE = 1e-3  # of the gradient's norm, relative to that of the coefficients
+FORCING = 0.3  # relative residual that early Newton steps are solved to
 MAX_NEWTON_STEPS = 60
 MAX_CG_STEPS = 250
 CHUNK_BYTES = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class Probes:
-    """Fitted linear probes.
-
-    Attributes:
-        coef: [subsets, classes, dim] float32.
-        intercept: [subsets, classes] float32. A class that a subset lacks has coefficients 0 and
-            intercept -inf, so that its probability is exactly 0.
-
-    With two classes present scikit-learn gives one vector w instead; here its classes have -w/2 and
-    +w/2, which are the same probabilities.
-    """
-
-    coef: NDArray[np.float32]
-    intercept: NDArray[np.float32]
 
 
 def fit_probes(
@@ -56,8 +41,12 @@ def fit_probes(
     classes: int,
     c: float,
     device: torch.device | str = "cpu",
-) -> Probes:
-    """Fit one probe to each subset of the rows.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fit one linear probe to each subset of the rows.
+
+    A class that a subset lacks has coefficients 0 and intercept -inf, so that its probability is
+    exactly 0; a subset with one class predicts it with probability 1. With two classes present
+    scikit-learn gives one vector w; here the two have -w/2 and w/2, the same probabilities.
 
     Args:
         features: [n, dim] embeddings.
@@ -68,8 +57,7 @@ def fit_probes(
         device: where to compute.
 
     Returns:
-        The probes, in the order of ``subsets``. Classes and rows are those of the subset alone: a
-        subset with one class predicts it with probability 1.
+        Coefficients [subsets, classes, dim] and intercepts [subsets, classes].
 
     Raises:
         ColdstartError: features that are not finite, a label out of range, an empty subset, or a
@@ -97,7 +85,7 @@ def fit_probes(
             len(subsets),
             MAX_NEWTON_STEPS,
         )
-    return Probes(coef, intercept)
+    return coef, intercept
 
 
 def _check(
@@ -122,18 +110,25 @@ class _Data:
 
     def __init__(self, features: Tensor, labels: Tensor) -> None:
         self.features, self.labels = features, labels
-        self._axes: tuple[Tensor, Tensor] | None = None
 
-    def principal_axes(self) -> tuple[Tensor, Tensor]:
-        """Mean [dim] and eigenvectors [dim, dim] of the covariance of all rows."""
-        if self._axes is None:
-            mean = self.features.double().mean(0)
-            covariance = torch.zeros(len(mean), len(mean), dtype=torch.double, device=mean.device)
-            for rows in self.features.split(8192):
-                centred = rows.double() - mean
-                covariance += centred.T @ centred
-            self._axes = mean, torch.linalg.eigh(covariance)[1]
-        return self._axes
+    @cached_property
+    def mean(self) -> Tensor:
+        """[dim] of all rows."""
+        return self.features.mean(0, dtype=torch.double)
+
+    @cached_property
+    def axes(self) -> Tensor:
+        """[dim, dim] float64: the eigenvectors of the covariance of all rows."""
+        covariance = sum((rows.T @ rows for rows in self._centred()), torch.zeros(()))
+        return torch.linalg.eigh(covariance)[1]
+
+    @cached_property
+    def rotated(self) -> Tensor:
+        """[n, dim] float64: all rows in these axes."""
+        return torch.cat([rows @ self.axes for rows in self._centred()])
+
+    def _centred(self) -> Iterator[Tensor]:
+        return (rows.double() - self.mean for rows in self.features.split(8192))
 
 
 def _chunks(sizes: Sequence[int], dim: int) -> Iterator[list[int]]:
@@ -157,109 +152,108 @@ def _fit_chunk(
     """Coefficients [B, K, D], intercepts [B, K], and how many problems did not converge."""
     device, longest = data.features.device, max(map(len, subsets))
     index = np.zeros((len(subsets), longest), dtype=np.int64)
-    filled = np.zeros((len(subsets), longest, 1))
+    filled = np.zeros((len(subsets), 1, longest))
     for i, rows in enumerate(subsets):
-        index[i, : len(rows)], filled[i, : len(rows)] = rows, 1
+        index[i, : len(rows)], filled[i, 0, : len(rows)] = rows, 1
     rows_of, mask = torch.from_numpy(index).to(device), torch.from_numpy(filled).to(device)
-    target = torch.nn.functional.one_hot(data.labels[rows_of], classes).double() * mask
-    present = target.sum(1, keepdim=True) > 0
+    target = torch.nn.functional.one_hot(data.labels[rows_of], classes).double().mT * mask
+    present = target.sum(2, keepdim=True) > 0
     # With two classes scikit-learn penalises one vector w, the difference of the classes' two.
     # Their ||W||^2 is half of ||w||^2: as if the losses, too, had half the weight.
-    weight = torch.where(present.sum(2, keepdim=True) == 2, c / 2, c).double()
+    weight = torch.where(present.sum(1, keepdim=True) == 2, c / 2, c).double()
 
-    X = data.features[rows_of].double()
-    reduce = _own_axes if 2 * longest <= X.shape[2] else _shared_axes
-    axes, mean, restore = reduce(data, X, mask)
-    logit_floor = torch.zeros_like(present, dtype=torch.double).masked_fill(~present, -torch.inf)
-    theta, failed = _newton(_Problems.build(axes, mask, target, logit_floor, weight))
-    W = restore(theta[:, :-1]).transpose(1, 2)
-    b = theta[:, -1] - (W @ mean.unsqueeze(2)).squeeze(2)
-    present = present.squeeze(1)
-    b -= (b * present).sum(1, keepdim=True) / present.sum(1, keepdim=True)
-    return W, b.masked_fill(~present, -torch.inf), failed
+    reduce = _own_axes if 2 * longest <= data.features.shape[1] else _shared_axes
+    Z, mean, restore = reduce(data, rows_of, mask)
+    theta, failed = _newton(_Problems.build(Z, mask, target, present, weight))
+    W = restore(theta[..., :-1])
+    b = theta[..., -1:] - W @ mean
+    b = b - (b * present).sum(1, keepdim=True) / present.sum(1, keepdim=True)
+    return W, b.masked_fill(~present, -torch.inf).squeeze(2), failed
 
 
 Restore = Callable[[Tensor], Tensor]
 
 
-def _own_axes(data: _Data, X: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
+def _own_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
     """Each subset in its own principal axes, at most as many as it has rows.
 
     Args:
-        data: unused; the signature is that of ``_shared_axes``.
-        X: [B, n, D] features, padded with any rows.
-        mask: [B, n, 1], 0 on padding.
+        data: the embeddings.
+        rows_of: [B, n] row numbers, padded with any.
+        mask: [B, 1, n], 0 on padding.
 
     Returns:
-        Features [B, n, r], the means [B, D] taken off, and the map of coefficients [B, r, K] in
-        these axes to those of the features [B, D, K].
+        Features [B, n, r]; the means [B, D, 1] taken off; the map of coefficients [B, K, r] in
+        these axes to coefficients [B, K, D] of the embeddings.
     """
-    mean = (X * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)
-    centred = (X - mean) * mask
-    values, vectors = torch.linalg.eigh(centred @ centred.transpose(1, 2))
+    X = data.features[rows_of].double()
+    mean = mask @ X / mask.sum(2, keepdim=True)
+    X = (X - mean) * mask.mT
+    values, vectors = torch.linalg.eigh(X @ X.mT)
     # Below this an eigenvalue is rounding error.
-    noise = values[:, -1:] * len(vectors[0]) * torch.finfo(values.dtype).eps
+    noise = values[:, -1:] * X.shape[1] * torch.finfo(values.dtype).eps
     lengths = torch.where(values > noise, values, 0).sqrt().unsqueeze(1)
     inverse = torch.where(lengths > 0, 1 / lengths, 0)
 
     def restore(coef: Tensor) -> Tensor:
-        return centred.transpose(1, 2) @ ((vectors * inverse) @ coef)
+        return (coef @ (vectors * inverse).mT) @ X
 
-    return vectors * lengths, mean.squeeze(1), restore
+    return vectors * lengths, mean.mT, restore
 
 
-def _shared_axes(data: _Data, X: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
+def _shared_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
     """Every subset in the principal axes of all rows; shapes as in ``_own_axes`` with r = D."""
-    mean, vectors = data.principal_axes()
-    rotated = ((X - mean) * mask) @ vectors
 
     def restore(coef: Tensor) -> Tensor:
-        return vectors @ coef
+        return coef @ data.axes.T
 
-    return rotated, mean.expand(len(X), -1), restore
+    return data.rotated[rows_of] * mask.mT, data.mean[:, None], restore
 
 
 @dataclass(frozen=True)
 class _Problems:
-    """A batch of problems of like size; ``r`` counts the axes and, last, the constant feature."""
+    """A batch of problems of like size; ``r`` counts the axes and, last, the constant feature.
+
+    All that has a class axis has it before that of rows or features: products with ``Z`` take a
+    third of the time that way round.
+    """
 
     Z: Tensor  # [B, n, r] features
     Z32: Tensor  # the same in float32, for the conjugate gradients
     squares: Tensor  # [B, n, r] float32, for the preconditioner
-    penalty: Tensor  # [1, r, 1]: 1, and 0 for the intercept
-    mask: Tensor  # [B, n, 1]: 0 on padding
-    target: Tensor  # [B, n, K] one-hot
-    logit_floor: Tensor  # [B, 1, K]: -inf for an absent class, else 0
+    mask: Tensor  # [B, 1, n]: 0 on padding
+    target: Tensor  # [B, K, n] one-hot
+    floor: Tensor  # [B, K, 1]: -inf for an absent class, else 0
     weight: Tensor  # [B, 1, 1]: C
 
     @classmethod
     def build(
-        cls, axes: Tensor, mask: Tensor, target: Tensor, logit_floor: Tensor, weight: Tensor
+        cls, axes: Tensor, mask: Tensor, target: Tensor, present: Tensor, weight: Tensor
     ) -> "_Problems":
-        Z = torch.cat([axes, mask], 2)
-        penalty = torch.ones(1, Z.shape[2], 1, dtype=Z.dtype, device=Z.device)
-        penalty[:, -1] = 0
-        return cls(
-            Z, Z.float(), Z.float().square(), penalty, mask, target, logit_floor, weight
-        )
+        Z = torch.cat([axes, mask.mT], 2)
+        floor = torch.where(present, 0.0, -torch.inf).double()
+        return cls(Z, Z.float(), Z.float().square(), mask, target, floor, weight)
 
     def keep(self, which: Tensor) -> "_Problems":
-        parts = [getattr(self, field.name) for field in fields(self)]
-        return _Problems(*(part if len(part) == 1 != len(which) else part[which] for part in parts))
+        return _Problems(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        return torch.softmax(logits + self.logit_floor, 2) * self.mask
+        return torch.softmax(logits + self.floor, 1) * self.mask
 
     def gradient(self, theta: Tensor, probabilities: Tensor) -> Tensor:
-        residual = self.weight * (probabilities - self.target)
-        return self.Z.transpose(1, 2) @ residual + self.penalty * theta
+        return self.weight * ((probabilities - self.target) @ self.Z) + _penalised(theta)
 
     def objective(self, theta: Tensor, logits: Tensor) -> Tensor:
         """[B, 1, 1]."""
-        normaliser = torch.logsumexp(logits + self.logit_floor, 2, keepdim=True) * self.mask
-        loss = normaliser.sum((1, 2)) - (self.target * logits).sum((1, 2))
-        penalty = (self.penalty * theta.square()).sum((1, 2)) / 2
-        return self.weight * loss[:, None, None] + penalty[:, None, None]
+        loss = torch.logsumexp(logits + self.floor, 1, keepdim=True) * self.mask
+        loss = loss - (self.target * logits).sum(1, keepdim=True)
+        penalty = _penalised(theta).square().sum((1, 2), keepdim=True) / 2
+        return self.weight * loss.sum(2, keepdim=True) + penalty
+
+
+def _penalised(theta: Tensor) -> Tensor:
+    """``theta`` [..., r] with 0 for the intercept."""
+    return torch.nn.functional.pad(theta[..., :-1], (0, 1))
 
 
 def _norm(x: Tensor) -> Tensor:
@@ -270,33 +264,31 @@ def _newton(problems: _Problems) -> tuple[Tensor, int]:
     """Minimise each problem's objective.
 
     Returns:
-        theta [B, r, K], and the number of problems left unsolved.
+        theta [B, K, r], and the number of problems left unsolved.
     """
-    count, _, r = problems.Z.shape
-    theta = problems.Z.new_zeros(count, r, problems.target.shape[2])
+    count, classes, _ = problems.target.shape
+    theta = problems.Z.new_zeros(count, classes, problems.Z.shape[2])
     result, active = theta.clone(), torch.arange(count, device=theta.device)
     logits = torch.zeros_like(problems.target)
     probabilities = problems.probabilities(logits)
     gradient = problems.gradient(theta, probabilities)
     start = _norm(gradient)
     for _ in range(MAX_NEWTON_STEPS):
-        open_ = ~_solved(problems, theta, gradient, probabilities, start)
-        result[active] = theta
-        if not open_.all():
-            problems, active = problems.keep(open_), active[open_]
+        left = ~_solved(problems, theta, gradient, probabilities, start)
+        if not left.all():
+            result[active] = theta
+            problems, active = problems.keep(left), active[left]
             theta, logits, probabilities, gradient, start = (
-                x[open_] for x in (theta, logits, probabilities, gradient, start)
+                x[left] for x in (theta, logits, probabilities, gradient, start)
             )
         if not len(active):
             return result, 0
-        forcing = (_norm(gradient) / start).sqrt().clamp(max=0.3)
-        step = _conjugate_gradients(problems, gradient, probabilities, forcing)
+        step = _conjugate_gradients(problems, theta, gradient, probabilities, start)
         theta, logits = _line_search(problems, theta, logits, gradient, step)
         probabilities = problems.probabilities(logits)
         gradient = problems.gradient(theta, probabilities)
-    open_ = ~_solved(problems, theta, gradient, probabilities, start)
     result[active] = theta
-    return result, int(open_.sum())
+    return result, int((~_solved(problems, theta, gradient, probabilities, start)).sum())
 
 
 def _solved(
@@ -309,46 +301,46 @@ def _solved(
     """
     # Rounding leaves a gradient of this size even at the solution.
     floor = 1e-11 * start
-    W = _norm(theta[:, :-1])
-    curvature = problems.weight * _curvature(problems, probabilities).sum(1, keepdim=True)
-    near = _norm(gradient[:, :-1]) <= torch.maximum(TOLERANCE * W, floor)
-    level = _norm(gradient[:, -1:]) <= torch.maximum(TOLERANCE * curvature, floor)
+    curvature = problems.weight * _curvature(problems, probabilities).sum(2, keepdim=True)
+    near = _norm(gradient[..., :-1]) <= torch.maximum(TOLERANCE * _norm(theta[..., :-1]), floor)
+    level = _norm(gradient[..., -1:]) <= torch.maximum(TOLERANCE * curvature, floor)
     return (near & level).flatten()
 
 
 def _curvature(problems: _Problems, probabilities: Tensor) -> Tensor:
-    """[B, n, 1]: mean eigenvalue of diag(p) - p p^T over its non-trivial directions."""
-    free = (problems.logit_floor == 0).sum(2, keepdim=True) - 1
-    return (probabilities * (1 - probabilities)).sum(2, keepdim=True) / free.clamp(min=1)
+    """[B, 1, n]: mean eigenvalue of diag(p) - p p^T over its non-trivial directions."""
+    free = (problems.floor == 0).sum(1, keepdim=True) - 1
+    return (probabilities * (1 - probabilities)).sum(1, keepdim=True) / free.clamp(min=1)
 
 
 def _conjugate_gradients(
-    problems: _Problems, gradient: Tensor, probabilities: Tensor, forcing: Tensor
+    problems: _Problems, theta: Tensor, gradient: Tensor, probabilities: Tensor, start: Tensor
 ) -> Tensor:
-    """Newton step [B, r, K]: the Hessian system solved to the relative residual ``forcing``.
+    """Newton step [B, K, r], solved as exactly as the distance from the solution deserves.
 
     In float32: an inexact step costs no accuracy, since the gradient that judges it is float64.
     """
     Z, P, weight = problems.Z32, probabilities.float(), problems.weight.float()
-    penalty, curvature = problems.penalty.float(), _curvature(problems, probabilities).float()
+    Zt, curvature = Z.mT, _curvature(problems, probabilities).float()
     # One scale for all classes keeps steps orthogonal to a shift common to the classes.
-    diagonal = weight * (problems.squares.transpose(1, 2) @ curvature) + penalty
+    diagonal = weight * (curvature @ problems.squares)
+    diagonal[..., :-1] += 1
     inverse = 1 / diagonal.clamp(min=torch.finfo(torch.float32).tiny)
     scale = _norm(gradient)
     residual = -(gradient / scale).float()
     step = torch.zeros_like(residual)
     direction = preconditioned = inverse * residual
     power = (residual * preconditioned).sum((1, 2), keepdim=True)
-    goal = power * forcing.float().square()
+    goal = power * (scale / start).clamp(max=FORCING**2).float()
     for _ in range(MAX_CG_STEPS):
-        logits = Z @ direction
-        weighted = P * logits
-        curved = weighted - P * weighted.sum(2, keepdim=True)
-        image = weight * (Z.transpose(1, 2) @ curved) + penalty * direction
+        weighted = P * (direction @ Zt)
+        curved = weighted - P * weighted.sum(1, keepdim=True)
+        image = weight * (curved @ Z)
+        image[..., :-1] += direction[..., :-1]
         bend = (direction * image).sum((1, 2), keepdim=True)
         rate = torch.where((power > goal) & (bend > 0), power / bend, 0)
-        step = step + rate * direction
-        residual = residual - rate * image
+        step += rate * direction
+        residual -= rate * image
         preconditioned = inverse * residual
         new_power = (residual * preconditioned).sum((1, 2), keepdim=True)
         if not ((new_power > goal) & (rate > 0)).any():
@@ -363,7 +355,7 @@ def _line_search(
 ) -> tuple[Tensor, Tensor]:
     """Halve each problem's step until it lowers the objective enough (Armijo's rule)."""
     slope = (gradient * step).sum((1, 2), keepdim=True)
-    logits_step = problems.Z @ step
+    logits_step = step @ problems.Z.mT
     value = problems.objective(theta, logits)
     slack = 1e-13 * value.abs()
     length = torch.ones_like(value)

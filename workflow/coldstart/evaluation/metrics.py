@@ -1,26 +1,12 @@
 """Top-k accuracy and one-vs-rest average precision of many probes at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 CHUNK_BYTES = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class ProbeScores:
-    """How well each probe does on a test set.
-
-    Attributes:
-        top_k: [probes, len(ks)] fractions of the test images.
-        average_precision: [probes, classes].
-    """
-
-    top_k: NDArray[np.float64]
-    average_precision: NDArray[np.float64]
 
 
 def top_k_accuracy(
@@ -87,7 +73,7 @@ def evaluate_probes(
     coef: NDArray[np.floating],
     intercept: NDArray[np.floating],
     ks: Sequence[int] = (1, 2, 3),
-) -> ProbeScores:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Score linear probes on a test set by their predicted probabilities.
 
     Args:
@@ -98,7 +84,7 @@ def evaluate_probes(
         ks: the values of k.
 
     Returns:
-        Top-k accuracies and average precisions.
+        Top-k accuracies [probes, len(ks)] and average precisions [probes, classes].
     """
     probes, classes, dim = coef.shape
     # float64, because probabilities near 1 would be ties in float32.
@@ -113,4 +99,4 @@ def evaluate_probes(
         probabilities = torch.softmax(logits, -1).transpose(0, 1).numpy()
         top_k[part] = top_k_accuracy(probabilities, labels, ks)
         precision[part] = average_precision(probabilities, labels)
-    return ProbeScores(top_k, precision)
+    return top_k, precision

@@ -11,7 +11,9 @@ from coldstart.errors import ColdstartError
 
 def save_tensors(module: nn.Module, path: Path) -> None:
     """Write a module's parameters and buffers to a new safetensors file."""
-    save_file({name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}, path)
+    save_file(
+        {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}, path
+    )
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -65,7 +65,9 @@ def pretrain(
         ColdstartError: fewer than two images, or a training that diverges.
     """
     if len(images) < 2:
-        raise ColdstartError(f"pretraining needs two images or more, and the pool has {len(images)}")
+        raise ColdstartError(
+            f"pretraining needs two images or more, and the pool has {len(images)}"
+        )
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(recipe, Pca):
         model, history = pca.fit(images, recipe, seed)

@@ -1,0 +1,65 @@
+# One command per need; `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Not compiled to bytecode: half of what is installed is never imported.
+INSTALL := $(PIP) install --no-deps --no-compile --require-hashes
+BUILD_LOCK := envs/requirements-build.lock
+LOCK := envs/requirements.lock
+CPU_LOCK := envs/requirements-cpu.lock
+CUDA_LOCK := envs/requirements-cuda.lock
+QUICKSTART := --config studies=quickstart
+
+.PHONY: help setup quickstart test lint lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## the locked environment in .venv (again only when a lock or pyproject.toml changed)
+
+quickstart: setup ## run the study `quickstart`: from images to figures and a report
+	$(BIN)/snakemake --cores all $(QUICKSTART)
+	$(BIN)/snakemake --report results/report.html $(QUICKSTART)
+	@echo
+	@echo "Figures: results/figures/quickstart/"
+	@echo "Report:  results/report.html"
+
+test: setup ## the tests; those on real image sets need COLDSTART_DATA
+	$(BIN)/pytest
+
+lint: setup ## ruff, mypy, snakefmt and Snakemake's own linter; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+lock: ## resolve the dependencies anew and write envs/*.lock and envs/coldstart.yaml
+	$(PYTHON) envs/lock.py
+
+clean: ## remove the environment and all caches; results/ stays
+	rm -rf .venv .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis build workflow/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: .venv/.locked pyproject.toml
+	@$(PIP) install -qq --no-deps --no-compile --no-build-isolation --editable .
+	@touch $@
+
+.venv/.locked: $(BUILD_LOCK) $(LOCK) $(CPU_LOCK) $(CUDA_LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+	    echo "Coldstart needs Python 3.11 to 3.14, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	        "Name another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu:" \
+	        "apt install python3-venv" >&2; exit 1; }
+	@echo "Making .venv: about 100 packages, a minute or two ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(INSTALL) -qq -r $(BUILD_LOCK)
+	@$(INSTALL) -qq --no-build-isolation -r $(LOCK)
+	@$(INSTALL) -qq -r $(CPU_LOCK) 2>/dev/null || { \
+	    echo "pip finds no CPU build of torch that the lock knows: taking the registry's build," \
+	        "on Linux with CUDA (several GB) ..."; \
+	    $(INSTALL) -r $(CUDA_LOCK); }
+	@$(PIP) check
+	@touch $@

@@ -1,0 +1,191 @@
+import re
+from types import SimpleNamespace
+
+import jinja2
+import matplotlib
+import pandas as pd
+import pytest
+from coldstart.config.targets import (
+    AverageRank,
+    BudgetCurve,
+    ContactSheet,
+    EmbeddingMap,
+    Metrics,
+    PickedClasses,
+    Published,
+)
+from coldstart.figures.stage import draw_figure, write_table
+from coldstart.figures.style import looks, new_figure, run_titles, save, styled
+from coldstart.fingerprint import PACKAGE
+from docutils.core import publish_parts
+
+REPORT = PACKAGE.parent / "report"
+FIGURES = [
+    BudgetCurve(kind="budget-curve", title="A question", published="a-paper"),
+    BudgetCurve(
+        kind="budget-curve",
+        title="A question",
+        metric="average-precision",
+        label=3,
+        style="scatter",
+    ),
+    PickedClasses(kind="picked-classes", title="A question", budget=40),
+    ContactSheet(kind="contact-sheet", title="A question", count=20),
+    EmbeddingMap(kind="embedding-map", title="A question", budget=40),
+    AverageRank(kind="average-rank", title="A question"),
+]
+TABLES = [
+    AverageRank(kind="average-rank", title="A question", metric="average-precision"),
+    Published(kind="published", title="A question", published="a-paper"),
+    Metrics(kind="metrics", title="A question"),
+]
+
+SAID = {
+    ("figure", "budget-curve"): "one standard deviation",
+    ("figure", "picked-classes"): "How many candidates of each class",
+    ("figure", "contact-sheet"): "in order from left to right",
+    ("figure", "embedding-map"): "t-SNE (perplexity 30.0",
+    ("figure", "average-rank"): "95 % intervals of the mean",
+    ("table", "average-rank"): "Ranks of the samplers by mean average precision",
+    ("table", "published"): "ours less the paper's",
+    ("table", "metrics"): "one row per value",
+}
+
+
+def job(studio, folder, target, *suffixes):
+    """What Snakemake hands a figure's script."""
+    folder.mkdir(exist_ok=True)
+    params = {
+        "target": target.model_dump(),
+        "keys": studio.keys,
+        "runs": studio.runs,
+        "published": studio.tables,
+    }
+    return SimpleNamespace(
+        params=SimpleNamespace(target=params),
+        output=[str(folder / f"shown.{suffix}") for suffix in suffixes],
+    )
+
+
+@pytest.fixture
+def ranked(studio):
+    studio.run("main", ["random", "my-own", "loss-var"])
+    rows = [
+        (sampler, seed, budget, "top-1", None, 0.1 * at + budget / 100 + seed / 50)
+        for at, sampler in enumerate(studio.runs["main"]["samplers"])
+        for seed in (0, 1)
+        for budget in (10, 20, 40)
+    ]
+    return studio.metrics("main", 0, rows)
+
+
+def test_a_figure_is_written_in_every_format_and_twice_alike(ranked, tmp_path):
+    target = BudgetCurve(kind="budget-curve", title="A question")
+    formats = ("svg", "pdf", "png", "csv")
+    draw_figure(job(ranked, tmp_path / "a", target, *formats), ranked.store)
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red"}):  # somebody's own style
+        draw_figure(job(ranked, tmp_path / "b", target, *formats), ranked.store)
+    for suffix in formats:
+        first = (tmp_path / "a" / f"shown.{suffix}").read_bytes()
+        assert first == (tmp_path / "b" / f"shown.{suffix}").read_bytes(), suffix
+    assert len(list((tmp_path / "a").iterdir())) == len(formats)
+    svg = (tmp_path / "a" / "shown.svg").read_text()
+    assert ">A question<" in svg
+    assert not re.search(r"20\d\d-\d\d-\d\d|Matplotlib v", svg)
+    assert (tmp_path / "a" / "shown.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "a" / "shown.pdf").read_bytes().startswith(b"%PDF")
+    numbers = pd.read_csv(tmp_path / "a" / "shown.csv")
+    assert numbers.loc[0, "mean"] == pytest.approx(0.11)
+
+
+def test_a_table_is_written_with_six_digits(ranked, tmp_path):
+    target = AverageRank(kind="average-rank", title="Ranks")
+    write_table(job(ranked, tmp_path / "t", target, "csv"), ranked.store)
+    lines = (tmp_path / "t" / "shown.csv").read_text().splitlines()
+    assert lines[0] == "sampler,average_rank,sd,blocks,won,low,high"
+    assert lines[1] == "loss-var,1,0,3,1,1,1"
+
+
+def test_a_draft_never_passes_for_a_figure(tmp_path):
+    class Broken:
+        def savefig(self, path, **kwargs):
+            path.write_bytes(b"half")
+            raise OSError("disk full")
+
+    (tmp_path / "shown.svg").write_text("old")
+    with pytest.raises(OSError, match="disk full"):
+        save(Broken(), tmp_path / "shown.svg")
+    assert (tmp_path / "shown.svg").read_text() == "old"
+
+
+def test_samplers_look_the_same_in_every_figure_and_never_alike_in_one():
+    names = ["random", "kmeans", "k-centre", "loss-mean", "loss-var", "grad-mean", "grad-var"]
+    own = ["my-own", "their-own"]
+    both = looks([*names, *own])
+    assert all(looks([name])[name] == both[name] for name in [*names, "my-own"])
+    assert both["loss-var"].name == "Loss variance"
+    assert both["my-own"].name == "my-own"
+    many = looks([*names, *(f"own-{at}" for at in range(6))])
+    assert len({look.colour for look in many.values()}) == 13
+    assert len({look.marker for look in many.values()}) == 13
+    assert len(looks(f"own-{at}" for at in range(9))) == 9
+
+
+def test_runs_are_named_by_what_tells_them_apart():
+    byol = {"pool": "biased-digits", "encoder": "byol-resnet18"}
+    pca = {"pool": "biased-digits", "encoder": "pca-512"}
+    assert run_titles({"a": byol}) == {"a": ""}
+    assert run_titles({"a": byol, "b": pca}) == {"a": "BYOL ResNet-18", "b": "PCA 512"}
+    assert run_titles({"a": pca, "b": {**pca, "pool": "svhn"}}) == {
+        "a": "biased digits",
+        "b": "svhn",
+    }
+    assert run_titles({"one": pca, "two": pca}) == {"one": "one", "two": "two"}
+
+
+def test_a_long_title_stays_inside():
+    with styled():
+        figure = new_figure(" average rank by top-1 accuracy of the many" * 3, 3)
+        figure.subplots()
+        figure.draw_without_rendering()
+        assert figure._suptitle.get_window_extent().x1 <= figure.bbox.width
+
+
+def rendered(template, text):
+    """As Snakemake's report does it; a fault in the markup is an error."""
+    env = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    filled = env.from_string(text).render(snakemake=template)
+    settings = {"halt_level": 1, "report_level": 1}
+    return publish_parts(filled, writer_name="html", settings_overrides=settings)["html_body"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "target"),
+    [("figure", target) for target in FIGURES] + [("table", target) for target in TABLES],
+    ids=lambda value: getattr(value, "kind", value),
+)
+def test_captions_say_what_is_shown(folder, target, studio):
+    studio.run("main", ["random", "loss-var"]).run("pca", ["random"], encoder="pca-512")
+    shown = {
+        "target": target.model_dump(),
+        "keys": {},
+        "runs": studio.runs,
+        "published": ["workflow/papers/a-paper.csv"] if getattr(target, "published", "") else [],
+    }
+    template = SimpleNamespace(
+        params=SimpleNamespace(target=shown), wildcards=SimpleNamespace(study="mine", name="it")
+    )
+    html = rendered(template, (REPORT / f"{folder}.rst").read_text(encoding="utf-8"))
+    assert "<strong>A question.</strong>" in html
+    assert f"results/{folder}s/mine/it.csv" in html
+    assert "pool biased-digits, encoder pca-512, sampler random." in html
+    assert SAID[folder, target.kind] in html
+    for key in ("budget", "count", "label"):
+        if getattr(target, key, None) is not None:
+            assert str(getattr(target, key)) in html
+    assert ("a-paper.csv" in html) == bool(shown["published"])
+
+
+def test_the_report_begins_with_what_it_is():
+    html = rendered(SimpleNamespace(), (REPORT / "workflow.rst").read_text(encoding="utf-8"))
+    assert "which images should be labelled first" in html

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from coldstart.config.targets import ContactSheet, EmbeddingMap
+from coldstart.errors import ColdstartError
+from coldstart.figures import contact_sheet, embedding_map
+
+MAP = EmbeddingMap(kind="embedding-map", title="Map", budget=4)
+
+
+def with_images(studio, run, channels, seed):
+    """Two encoder seeds, two samplers: one picks upwards, one downwards; image i is all i."""
+    images = np.arange(30, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones(
+        (1, 8, 8, channels), dtype=np.uint8
+    )
+    studio.run(run, ["random", "my-own"], encoder=f"encoder-{run}").images(run, images)
+    for encoder_seed in (seed, seed + 1):
+        up = np.arange(encoder_seed, 30)
+        for sampler, ids in (("random", up), ("my-own", up[::-1])):
+            studio.selection(run, encoder_seed, sampler, ids, [4, 10, 6], seeds=2)
+    return studio
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_contact_sheet_shows_the_first_picks_in_order(studio, channels):
+    with_images(studio, "main", channels, seed=5)
+    target = ContactSheet(kind="contact-sheet", title="Sheet", count=5)
+    figure, numbers = contact_sheet.draw(studio.shown(), target)
+    assert numbers["encoder_seed"].unique().tolist() == [5]
+    assert numbers["budget"].unique().tolist() == [6]
+    assert numbers[numbers["sampler"] == "random"]["id"].tolist() == [5, 6, 7, 8, 9]
+    assert numbers[numbers["sampler"] == "my-own"]["id"].tolist() == [29, 28, 27, 26, 25]
+    assert numbers["rank"].tolist() == [1, 2, 3, 4, 5] * 2
+    axes = figure.axes[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Random", "my-own"]
+    (image,) = axes.get_images()
+    shown = np.asarray(image.get_array())
+    side = shown.shape[0] // 2
+    middles = shown[side // 2 :: side, side // 2 :: side].reshape(2, 5, -1)[..., 0]
+    assert middles.tolist() == [[5, 6, 7, 8, 9], [29, 28, 27, 26, 25]]
+    assert shown.ndim == (2 if channels == 1 else 3)
+
+
+def test_runs_have_a_sheet_each_with_their_own_images(studio):
+    with_images(studio, "grey", 1, seed=0)
+    with_images(studio, "colour", 3, seed=0)
+    target = ContactSheet(kind="contact-sheet", title="Sheet", count=3)
+    figure, numbers = contact_sheet.draw(studio.shown(), target)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "encoder grey",
+        "encoder colour",
+    ]
+    assert len(numbers) == 2 * 2 * 3
+
+
+def test_images_are_enlarged_by_whole_pixels_with_white_between():
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(1, 1, 2, 3, 3)
+    sheet = contact_sheet.arrange(np.concatenate([image, image + 100], axis=1))
+    margin, factor = 3, 32
+    inside = sheet[margin:-margin, margin : margin + 3 * factor]
+    assert sheet.shape == (2 * factor + 2 * margin, 2 * (3 * factor + 2 * margin), 3)
+    assert np.array_equal(inside[::factor, ::factor], image[0, 0])
+    assert np.array_equal(inside[factor - 1 :: factor, factor - 1 :: factor], image[0, 0])
+    assert (sheet[:margin] == 255).all()
+
+
+def with_map(studio, n=24, seed=3):
+    """Candidates 100.. in two far-off clusters, by turns; images before them are not candidates."""
+    ids = np.arange(100, 100 + n)
+    labels = np.arange(100 + n) % 2
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(size=(n, 5)).astype(np.float32) + 50 * labels[100:, None]
+    embeddings = embeddings.astype(np.float32)
+    studio.run("main", ["random", "kmeans"], classes=["cat", "dog"]).labels("main", labels)
+    studio.embeddings("main", seed, ids, ["candidates"] * (n - 4) + ["test"] * 4, embeddings)
+    studio.selection("main", seed, "random", ids, [4, 6], seeds=2)
+    studio.selection("main", seed, "kmeans", ids[5:], [4, 6], seeds=2)
+    return studio
+
+
+def test_a_map_has_one_layout_and_each_samplers_picks(studio):
+    figure, numbers = embedding_map.draw(with_map(studio).shown(), MAP)
+    assert numbers["encoder_seed"].unique().tolist() == [3]
+    of = dict(list(numbers.groupby("sampler")))
+    assert set(of) == {"random", "kmeans"}
+    for sampler, picked in (("random", [100, 101, 102, 103]), ("kmeans", [105, 106, 107, 108])):
+        assert of[sampler]["id"].tolist() == list(range(100, 120))
+        ranked = of[sampler].dropna(subset="rank")
+        assert ranked["id"].tolist() == picked
+        assert ranked["rank"].tolist() == [1, 2, 3, 4]
+    assert np.array_equal(of["random"][["x", "y"]], of["kmeans"][["x", "y"]])
+    assert of["random"]["class"].tolist() == ["cat", "dog"] * 10
+    where = of["random"].groupby("class")[["x", "y"]]
+    apart = np.linalg.norm(where.mean().diff().iloc[-1])
+    assert apart > 3 * where.std().to_numpy().max()
+    assert [axes.get_title() for axes in figure.axes] == ["Random", "k-means"]
+    _, outlined = figure.axes[0].collections
+    assert len(outlined.get_offsets()) == 4
+
+
+def test_a_map_without_picks_says_which_budgets_there_are(studio):
+    with pytest.raises(ColdstartError, match=r"5 labels.*4, 6"):
+        embedding_map.draw(with_map(studio).shown(), MAP.model_copy(update={"budget": 5}))
+
+
+def test_of_many_candidates_an_even_spread_and_all_picks_are_laid_out():
+    ids = np.arange(1000, 2000)
+    picked = np.array([1001, 1002, 1003, 1999])
+    kept = embedding_map.spread(ids, picked, 100)
+    assert np.isin(picked, ids[kept]).all()
+    assert len(kept) == 103  # the last is in the spread anyway
+    assert np.all(np.diff(kept) > 0)
+    assert np.diff(kept).max() <= 11
+    assert embedding_map.spread(ids, picked, 1000).tolist() == list(range(1000))
