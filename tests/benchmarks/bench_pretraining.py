@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import torch
-
 from coldstart.config.encoders import (
     Augmentation,
     Backbone,

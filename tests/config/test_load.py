@@ -54,6 +54,10 @@ MISTAKES = {
          [{"op": "blur", "probability": 0.5, "kernel": 4}]),
         ["augmentations.cifar.transforms.0.kernel", "odd"],
     ),
+    "stages without blocks": (
+        ("recipes/backbones.yaml", "resnet-small", "blocks", [1, 1]),
+        ["backbones.resnet-small", "4 widths and 2 blocks"],
+    ),
     "range that is none": (
         (STUDY, "runs", "byol", "budgets", [{"from": 5, "until": 9}]),
         ["runs.byol.budgets", "{from: ..., to: ..., step: ...}"],

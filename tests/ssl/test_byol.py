@@ -2,7 +2,6 @@ import copy
 
 import pytest
 import torch
-
 from coldstart.config.encoders import Augmentation, Backbone, Byol, Head, Optimizer
 from coldstart.ssl.byol import build
 

@@ -9,17 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
-from sklearn.datasets import load_digits
-
 from coldstart.config.encoders import Augmentation, Backbone, Byol, Crop, Head, Optimizer, Pca
 from coldstart.errors import ColdstartError
 from coldstart.ssl import resume, trainer
 from coldstart.ssl.augment import augment
-from coldstart.ssl.device import resolve_device, use_bf16
-from coldstart.ssl.optim import build_optimizer, learning_rate
+from coldstart.ssl.optim import learning_rate
 from coldstart.ssl.pretrain import build_model, load_model, pretrain
 from coldstart.ssl.trainer import Trainer, channel_statistics, epoch_order
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
 
 CPU = torch.device("cpu")
 RECIPE = Byol(
@@ -326,81 +324,13 @@ def test_each_epoch_has_its_own_order():
     assert torch.equal(first, epoch_order(50, 1, 0))
 
 
-def test_learning_rate():
-    cosine = Optimizer(name="sgd", lr=2.0, schedule="cosine", warmup_epochs=2)
-    rates = [learning_rate(cosine, step, 2, 6) for step in range(12)]
-    np.testing.assert_allclose(rates[:5], [0.5, 1.0, 1.5, 2.0, 2.0])
-    np.testing.assert_allclose(rates[4:], 1 + np.cos(np.pi * np.arange(8) / 8))
-    constant = Optimizer(name="sgd", lr=2.0, warmup_epochs=1)
-    assert [learning_rate(constant, step, 2, 3) for step in range(4)] == [1.0, 2.0, 2.0, 2.0]
-    only_warmup = Optimizer(name="sgd", lr=2.0, schedule="cosine", warmup_epochs=3)
-    assert learning_rate(only_warmup, 3, 2, 2) == pytest.approx(4 / 3)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("sgd", 2 - 0.1 * (3 + 0.5 * 2)),
-        ("adam", 2 - 0.1),  # the first step is lr times the sign; decay only enters the gradient
-        ("adamw", 2 * (1 - 0.1 * 0.5) - 0.1),
-    ],
-)
-def test_first_step_of_each_optimizer(name, expected):
-    weight = torch.nn.Parameter(torch.tensor([2.0]))
-    optimizer = build_optimizer([weight], Optimizer(name=name, lr=0.1, weight_decay=0.5))
-    weight.grad = torch.tensor([3.0])
-    optimizer.step()
-    assert weight.item() == pytest.approx(expected, rel=1e-6)
-
-
-def test_momentum_is_sgds():
-    weight = torch.nn.Parameter(torch.tensor([0.0]))
-    optimizer = build_optimizer([weight], Optimizer(name="sgd", lr=1.0, momentum=0.5))
-    for _ in range(2):
-        weight.grad = torch.tensor([1.0])
-        optimizer.step()
-    assert weight.item() == pytest.approx(-2.5)
-
-
-def test_bf16_only_where_the_hardware_has_it(monkeypatch):
-    gpu = torch.device("cuda:0")
-    for native, amx in [(True, False), (False, True), (False, False)]:
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda value=native: value)
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda value=amx: value)
-        assert use_bf16("auto", CPU) == (native or amx)
-    for capability, native in [((7, 5), False), ((8, 0), True), ((9, 0), True)]:
-        monkeypatch.setattr(
-            torch.cuda, "get_device_capability", lambda device, value=capability: value
-        )
-        assert use_bf16("auto", gpu) == native
-        assert use_bf16("bf16", gpu)
-        assert not use_bf16("fp32", gpu)
-
-
 def test_bf16_computes_in_bf16_and_keeps_float32_weights(digits, tmp_path):
     pretrain(digits[:64], changed(epochs=1, precision="bf16"), 5, CPU, None, tmp_path / "bf16")
     pretrain(digits[:64], changed(epochs=1, precision="fp32"), 5, CPU, None, tmp_path / "fp32")
-    (low, low_history), (full, full_history) = (result(tmp_path / p) for p in ("bf16", "fp32"))
+    (low, low_history), (_, full_history) = (result(tmp_path / p) for p in ("bf16", "fp32"))
     assert low_history["loss"][0] != full_history["loss"][0]
     assert low_history["loss"][0] == pytest.approx(full_history["loss"][0], rel=0.05)
     assert {t.dtype for t in low.values()} == {torch.float32, torch.int64}
-
-
-def test_resolve_device(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert resolve_device("auto") == resolve_device("cpu") == CPU
-    for name in ("cuda", "cuda:1"):
-        with pytest.raises(ColdstartError, match=f"'{name}' was asked for.*sees 0 GPUs"):
-            resolve_device(name)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert resolve_device("auto").type == "cuda"
-    assert resolve_device("cuda:1") == torch.device("cuda:1")
-    with pytest.raises(ColdstartError, match="'cuda:2' was asked for.*sees 2 GPUs"):
-        resolve_device("cuda:2")
-    for name in ("gpu", "mps", ""):
-        with pytest.raises(ColdstartError, match="not one of auto, cpu"):
-            resolve_device(name)
 
 
 @pytest.fixture

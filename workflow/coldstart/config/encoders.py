@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
 
@@ -91,6 +91,14 @@ class Backbone(Model):
     """Channels of each stage; the last one is the embedding's size. Stages after the first halve."""
     blocks: Annotated[list[Count], Field(min_length=1)]
     """Basic blocks in each stage."""
+
+    @model_validator(mode="after")
+    def _as_many_blocks(self) -> "Backbone":
+        if len(self.blocks) != len(self.widths):
+            raise ValueError(
+                f"has {len(self.widths)} widths and {len(self.blocks)} blocks; a stage has one of each"
+            )
+        return self
 
 
 class Head(Model):

@@ -21,7 +21,7 @@ from coldstart.ssl.backbones import Shortcut
 
 # Bytes of temporaries that a layer works on at a time. On a CPU, temporaries that leave the cache,
 # or that the allocator has to fetch from the system each time, cost more than the arithmetic.
-_CHUNK_BYTES = {"cpu": 10 * 2**20}
+_CHUNK_BYTES = {"cpu": 5 * 2**20}
 _CHUNK_BYTES_OTHERWISE = 2**30
 
 
@@ -251,10 +251,13 @@ class _BatchNormLayer(_Layer):
     def _scale_gradients(self, x: Tensor, g: Tensor) -> Tensor:
         """[rows, C]."""
         mean = self.module.running_mean.float().view(-1, *[1] * (x.dim() - 2))
-        scale = (self.module.running_var.float() + self.module.eps).rsqrt()
+        scale: Tensor = (self.module.running_var.float() + self.module.eps).rsqrt()
         rows = _chunk(x.device, x[0].numel())
-        parts = zip(x.split(rows), g.split(rows), strict=True)
-        return torch.cat([_sum_positions((x - mean).mul_(g)) for x, g in parts]) * scale
+        parts = [
+            _sum_positions((x[start : start + rows] - mean).mul_(g[start : start + rows]))
+            for start in range(0, len(x), rows)
+        ]
+        return torch.cat(parts) * scale
 
 
 class _ProductLayer(_Layer):

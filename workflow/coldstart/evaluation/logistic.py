@@ -99,7 +99,7 @@ def _check(
         raise ColdstartError(f"linear probes: C must be positive, not {c}")
     if not np.isfinite(features).all():
         raise ColdstartError("linear probes: the embeddings hold NaN or infinity; encode them anew")
-    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
         raise ColdstartError(f"linear probes: labels must lie between 0 and {classes - 1}")
     if any(len(rows) == 0 for rows in subsets):
         raise ColdstartError("linear probes: a subset has no labelled image; raise the budget")
@@ -119,8 +119,11 @@ class _Data:
     @cached_property
     def axes(self) -> Tensor:
         """[dim, dim] float64: the eigenvectors of the covariance of all rows."""
-        covariance = sum((rows.T @ rows for rows in self._centred()), torch.zeros(()))
-        return torch.linalg.eigh(covariance)[1]
+        covariance = self.mean.new_zeros(len(self.mean), len(self.mean))
+        for rows in self._centred():
+            covariance += rows.T @ rows
+        vectors: Tensor = torch.linalg.eigh(covariance)[1]
+        return vectors
 
     @cached_property
     def rotated(self) -> Tensor:
@@ -128,7 +131,7 @@ class _Data:
         return torch.cat([rows @ self.axes for rows in self._centred()])
 
     def _centred(self) -> Iterator[Tensor]:
-        return (rows.double() - self.mean for rows in self.features.split(8192))
+        return (rows.double() - self.mean for rows in torch.split(self.features, 8192))
 
 
 def _chunks(sizes: Sequence[int], dim: int) -> Iterator[list[int]]:
@@ -162,7 +165,7 @@ def _fit_chunk(
     # Their ||W||^2 is half of ||w||^2: as if the losses, too, had half the weight.
     weight = torch.where(present.sum(1, keepdim=True) == 2, c / 2, c).double()
 
-    reduce = _own_axes if 2 * longest <= data.features.shape[1] else _shared_axes
+    reduce = _own_axes if longest < data.features.shape[1] else _shared_axes
     Z, mean, restore = reduce(data, rows_of, mask)
     theta, failed = _newton(_Problems.build(Z, mask, target, present, weight))
     W = restore(theta[..., :-1])

@@ -61,10 +61,11 @@ def average_precision(
 
 def _at_least(
     ascending: NDArray[np.floating], thresholds: NDArray[np.floating]
-) -> NDArray[np.integer]:
+) -> NDArray[np.int64]:
     """How many of each row's values reach each of its thresholds."""
     below = torch.searchsorted(torch.from_numpy(ascending), torch.from_numpy(thresholds))
-    return ascending.shape[-1] - below.numpy()
+    count: NDArray[np.int64] = ascending.shape[-1] - below.numpy()
+    return count
 
 
 def evaluate_probes(

@@ -18,6 +18,7 @@ class Shortcut(nn.Conv2d):
     # channels last with fewer input channels than its block of 8 or 16
     # (https://github.com/uxlfoundation/oneDNN/issues/6035): wrong gradients, or a crash.
     def forward(self, images: Tensor) -> Tensor:
+        """Map [N, C, H, W] to [N, D, ceil(H / stride), ceil(W / stride)]."""
         rows, columns = self.stride
         return functional.conv2d(images[:, :, ::rows, ::columns], self.weight)
 
@@ -55,6 +56,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map images [N, C, H, W] to [N, ``dim``]."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         for name in self._stages:
             x = self.get_submodule(name)(x)
@@ -109,6 +111,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", std.float().reshape(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map [N, C, H, W] in [0, 1] to the same shape."""
         return (images - self.mean) / self.std
 
 
@@ -125,6 +128,7 @@ class Encoder(nn.Module):
         self.dim = self.backbone.dim
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map either kind of images to float embeddings [N, ``dim``]."""
         if images.dtype == torch.uint8:
             images = unit_images(images)
         embeddings: Tensor = self.backbone(self.normalize(images))

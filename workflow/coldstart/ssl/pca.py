@@ -28,6 +28,7 @@ class PcaEncoder(nn.Module):
         self.dim = len(components)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Map uint8 [N, H, W, C] to float32 [N, D]."""
         return (images.flatten(1).float() / 255 - self.mean) @ self.components.T
 
 

@@ -13,6 +13,7 @@ from coldstart.config.encoders import Byol, Pca
 from coldstart.errors import ColdstartError
 from coldstart.ssl import pca
 from coldstart.ssl.checkpoint import load_tensors, read_tensors, save_tensors
+from coldstart.ssl.device import place
 from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.trainer import Trainer, channel_statistics
 
@@ -69,12 +70,13 @@ def pretrain(
             f"pretraining needs two images or more, and the pool has {len(images)}"
         )
     out.mkdir(parents=True, exist_ok=True)
+    model: SelfSupervised | pca.PcaModel
     if isinstance(recipe, Pca):
         model, history = pca.fit(images, recipe, seed)
     else:
         statistics = channel_statistics(images)
-        model = build_model(recipe, images.shape[-1], *statistics, seed)
-        history = Trainer(model, images, recipe, seed, device, resume).run()
+        model = untrained = build_model(recipe, images.shape[-1], *statistics, seed)
+        history = Trainer(untrained, images, recipe, seed, device, resume).run()
     save_tensors(model, out / MODEL)
     history.to_parquet(out / HISTORY, index=False)
     if resume:
@@ -106,4 +108,4 @@ def load_model(
     else:
         model = build_model(recipe, channels, torch.zeros(channels), torch.ones(channels), seed=0)
     load_tensors(model, tensors, path)
-    return model.to(device=device, memory_format=torch.channels_last).eval()
+    return place(model, device).eval()

@@ -21,7 +21,7 @@ def fingerprint(recipe: BaseModel, seed: int, images: NDArray[np.uint8]) -> str:
     """Name a training by all that decides its outcome: recipe, seed and images."""
     digest = hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=16)
     digest.update(f" {seed} {images.shape} ".encode())
-    digest.update(np.ascontiguousarray(images))
+    digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
 
 

@@ -23,7 +23,7 @@ from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.ssl.augment import augment
 from coldstart.ssl.backbones import unit_images
-from coldstart.ssl.device import use_bf16
+from coldstart.ssl.device import place, use_bf16
 from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.optim import build_optimizer, learning_rate
 from coldstart.ssl.resume import Termination, fingerprint, load_state, save_state
@@ -57,8 +57,8 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """
     channels = images.shape[-1]
     total, squares = torch.zeros(2, channels, dtype=torch.int64)
-    for chunk in _share(images).split(1024):
-        pixels = chunk.reshape(-1, channels).int()
+    for start in range(0, len(images), 1024):
+        pixels = _share(images[start : start + 1024]).reshape(-1, channels).int()
         total += pixels.sum(0)
         squares += pixels.square().sum(0)
     count = images.size // channels
@@ -96,7 +96,7 @@ class Trainer:
         resume: Path | None,
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, device
-        self.model = model.to(device=device, memory_format=torch.channels_last).train()
+        self.model = place(model, device).train()
         self.images = _share(images).to(device)
         self.batch = min(recipe.batch_size, len(images))
         if self.batch < recipe.batch_size:
@@ -191,7 +191,8 @@ class Trainer:
         self._clock = now
         if not math.isfinite(loss):
             raise self._not_finite("loss")
-        note = f"epoch {self.epoch + 1}/{self.recipe.epochs}  loss {loss:.4f}  {self._rate:.0f} images/s"
+        epoch = f"epoch {self.epoch + 1}/{self.recipe.epochs}"
+        note = f"{epoch}  loss {loss:.4f}  {self._rate:.0f} images/s"
         progress.advance(self._done - progress.done, note)
 
     @property
