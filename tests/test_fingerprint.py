@@ -1,6 +1,7 @@
 import hashlib
 
 import pytest
+
 from coldstart.errors import ColdstartError
 from coldstart.fingerprint import INFRASTRUCTURE, PACKAGE, fingerprint, source_digest
 

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import torch
+
 from coldstart.config.encoders import (
     Augmentation,
     Backbone,

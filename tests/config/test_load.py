@@ -7,7 +7,11 @@ ENCODERS, STUDY = "recipes/encoders.yaml", "studies/quickstart.yaml"
 MISTAKES = {
     "unknown key": (
         (ENCODERS, "byol-resnet18", "epoch", 3),
-        ["workflow/recipes/encoders.yaml", "encoders.byol-resnet18.epoch:", "did you mean `epochs`"],
+        [
+            "workflow/recipes/encoders.yaml",
+            "encoders.byol-resnet18.epoch:",
+            "did you mean `epochs`",
+        ],
     ),
     "wrong type": (
         (ENCODERS, "byol-resnet18", "epochs", "many"),
@@ -46,12 +50,21 @@ MISTAKES = {
         ["runs.byol.budgets", "300 labels", "295 candidates", "biased-digits"],
     ),
     "range upside down": (
-        ("recipes/augmentations.yaml", "cifar", "transforms", [{"op": "crop", "scale": [1.0, 0.2]}]),
+        (
+            "recipes/augmentations.yaml",
+            "cifar",
+            "transforms",
+            [{"op": "crop", "scale": [1.0, 0.2]}],
+        ),
         ["augmentations.cifar.transforms.0.scale", "[1.0, 0.2]"],
     ),
     "even kernel": (
-        ("recipes/augmentations.yaml", "cifar", "transforms",
-         [{"op": "blur", "probability": 0.5, "kernel": 4}]),
+        (
+            "recipes/augmentations.yaml",
+            "cifar",
+            "transforms",
+            [{"op": "blur", "probability": 0.5, "kernel": 4}],
+        ),
         ["augmentations.cifar.transforms.0.kernel", "odd"],
     ),
     "stages without blocks": (

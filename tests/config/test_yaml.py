@@ -45,7 +45,8 @@ def test_merge_keys_are_no_duplicates(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [1\n", "not YAML"), ("- 1\n", "not a mapping"), ("a: !!x 1\n", "YAML")]
+    ("text", "message"),
+    [("a: [1\n", "not YAML"), ("- 1\n", "not a mapping"), ("a: !!x 1\n", "YAML")],
 )
 def test_what_is_no_mapping_is_named(tmp_path, text, message):
     with pytest.raises(ColdstartError, match=message):

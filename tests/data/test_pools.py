@@ -37,7 +37,10 @@ def real_cifar10():
 def synthetic_cifar10(rng):
     """Items with CIFAR-10's class sizes in a random order of classes."""
     labels = np.concatenate(
-        [rng.permutation(np.repeat(np.arange(10), 5000)), rng.permutation(np.repeat(np.arange(10), 1000))]
+        [
+            rng.permutation(np.repeat(np.arange(10), 5000)),
+            rng.permutation(np.repeat(np.arange(10), 1000)),
+        ]
     )
     parts = ["train"] * 50_000 + ["test"] * 10_000
     return pd.DataFrame({"id": np.arange(60_000), "part": parts, "label": labels})
@@ -54,8 +57,11 @@ def test_digits_are_as_the_recipe_says(recipes):
 def test_another_edition_of_a_set_is_refused(recipes):
     source = digits.read(Path(), download=False)
     source.labels[:] = source.labels[::-1].copy()
-    with pytest.raises(ColdstartError, match="parts is|digest is"):
-        check(digits.Source(source.images, source.labels, source.parts, "sha256:0"), recipes.get("datasets", "digits"))
+    with pytest.raises(ColdstartError, match=r"parts is|digest is"):
+        check(
+            digits.Source(source.images, source.labels, source.parts, "sha256:0"),
+            recipes.get("datasets", "digits"),
+        )
 
 
 @pytest.mark.data

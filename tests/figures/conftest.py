@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.figures.data import Shown
 from coldstart.store import Identity, Store

@@ -5,6 +5,8 @@ import jinja2
 import matplotlib
 import pandas as pd
 import pytest
+from docutils.core import publish_parts
+
 from coldstart.config.targets import (
     AverageRank,
     BudgetCurve,
@@ -17,7 +19,6 @@ from coldstart.config.targets import (
 from coldstart.figures.stage import draw_figure, write_table
 from coldstart.figures.style import looks, new_figure, run_titles, save, styled
 from coldstart.fingerprint import PACKAGE
-from docutils.core import publish_parts
 
 REPORT = PACKAGE.parent / "report"
 FIGURES = [

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from coldstart.config.targets import ContactSheet, EmbeddingMap
 from coldstart.errors import ColdstartError
 from coldstart.figures import contact_sheet, embedding_map

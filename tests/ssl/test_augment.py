@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
 from coldstart.config.encoders import Augmentation, Blur, Crop, Flip, Grey, Jitter
 from coldstart.errors import ColdstartError
 from coldstart.ssl import augment as module
 from coldstart.ssl.augment import BRIGHTNESS, CONTRAST, HUE, SATURATION, augment
 from coldstart.vision import torchvision
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 T = torchvision.transforms
 V1 = torchvision.transforms.functional

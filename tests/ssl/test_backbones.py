@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from coldstart.config.encoders import Backbone
 from coldstart.errors import ColdstartError
 from coldstart.ssl.backbones import Encoder, Shortcut, build_backbone

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+
 from coldstart.config.encoders import Augmentation, Backbone, Byol, Head, Optimizer
 from coldstart.ssl.byol import build
 

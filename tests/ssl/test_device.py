@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from coldstart.errors import ColdstartError
 from coldstart.ssl.device import resolve_device, use_bf16
 

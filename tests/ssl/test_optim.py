@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from coldstart.config.encoders import Optimizer
 from coldstart.ssl.optim import build_optimizer, learning_rate
 

@@ -2,11 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
 from coldstart.config.encoders import Pca
 from coldstart.errors import ColdstartError
 from coldstart.ssl.pretrain import load_model, pretrain
-from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
 
 CPU = torch.device("cpu")
 

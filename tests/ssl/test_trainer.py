@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
 from coldstart.config.encoders import Augmentation, Backbone, Byol, Crop, Head, Optimizer, Pca
 from coldstart.errors import ColdstartError
 from coldstart.ssl import resume, trainer
@@ -16,8 +19,6 @@ from coldstart.ssl.augment import augment
 from coldstart.ssl.optim import learning_rate
 from coldstart.ssl.pretrain import build_model, load_model, pretrain
 from coldstart.ssl.trainer import Trainer, channel_statistics, epoch_order
-from safetensors.torch import load_file
-from sklearn.datasets import load_digits
 
 CPU = torch.device("cpu")
 RECIPE = Byol(

@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+
 from coldstart import cli
 from coldstart.store import Store
 

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+
 from coldstart import cli
 from coldstart.errors import ColdstartError
 from coldstart.store import Store

@@ -7,10 +7,11 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from coldstart.errors import ColdstartError
-from coldstart.store import FORMAT, Identity, Reference, canonical_json, digest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from coldstart.errors import ColdstartError
+from coldstart.store import FORMAT, Identity, Reference, canonical_json, digest
 
 SOURCE = Identity("source", {"digest": "00ff"}, {}, "")
 ENCODER = Identity("pretrain", {"lr": 0.1, "epochs": 2, "ops": ["crop", None]}, {"x": SOURCE}, "cc")

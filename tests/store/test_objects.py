@@ -4,6 +4,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+
 from coldstart.errors import ColdstartError
 from coldstart.store import Identity, Store
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from coldstart.errors import ColdstartError
 from coldstart.store import Store, heal, provenance
 

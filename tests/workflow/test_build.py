@@ -9,8 +9,10 @@ import yaml
 
 FIGURES = "results/figures/quickstart"
 
+
 def study(clone):
     return yaml.safe_load((clone.folder / "workflow/studies/quickstart.yaml").read_text())
+
 
 def targets_reading(clone, **wanted):
     """Rule -> number of figures or tables of a run."""
@@ -19,6 +21,7 @@ def targets_reading(clone, **wanted):
         shown = study(clone)[folder].values()
         counts[rule] = sum(wanted["run"] in target.get("runs", [wanted["run"]]) for target in shown)
     return counts
+
 
 def test_every_figure_and_table_is_there_with_its_numbers(built):
     for name in study(built)["figures"]:
@@ -29,8 +32,10 @@ def test_every_figure_and_table_is_there_with_its_numbers(built):
     for name in study(built)["tables"]:
         assert len(pd.read_csv(built.folder / f"results/tables/quickstart/{name}.csv")) > 0
 
+
 def test_a_second_run_does_nothing(built):
     assert built.planned() == {}
+
 
 def test_metrics_cover_every_sampler_budget_and_seed(built):
     metrics = pd.read_csv(built.folder / "results/tables/quickstart/metrics.csv")
@@ -45,6 +50,7 @@ def test_metrics_cover_every_sampler_budget_and_seed(built):
     totals = picked.groupby(["run", "sampler", "seed", "budget"])["value"].sum().reset_index()
     assert (totals["value"] == totals["budget"]).all()
 
+
 def test_another_clone_on_the_same_store_plans_only_figures(built, fresh):
     config = ("scale=smoke", f"store={built.folder / 'results/store'}")
     whole = study(fresh)
@@ -57,18 +63,20 @@ def test_another_clone_on_the_same_store_plans_only_figures(built, fresh):
     ours, theirs = ((c.folder / FIGURES / "average-rank.csv").read_text() for c in (built, fresh))
     assert ours == theirs
 
+
 def test_one_figure_needs_only_what_it_shows(fresh):
     planned = fresh.planned(f"{FIGURES}/first-picks.svg")
     assert planned["figure"] == 1
     assert "evaluate" not in planned
     assert planned["select"] == len(study(fresh)["runs"]["byol"]["samplers"])
 
+
 @pytest.mark.parametrize(
     ("module", "old", "new", "expected"),
     [
         ("selection/samplers/kmeans.py", "weights /= weights.sum()", "weights /= weights.sum() * 2",
          {"select": 1, "evaluate": 1}),
-        ("selection/samplers/kmeans.py", "assert tables", "# A comment.\n        assert tables", {}),
+        ("selection/samplers/kmeans.py", "assert tables", "# A word.\n        assert tables", {}),
         ("evaluation/metrics.py", '"""', '"""Another docstring. ', {}),
         ("figures/picked_classes.py", '"""', '"""A new word. ', {"figure": 1}),
     ],
@@ -79,6 +87,7 @@ def test_an_edit_reruns_exactly_what_depends_on_it(built, copy_of, module, old, 
     if "select" in expected:
         expected = expected | targets_reading(clone, run="byol")
     assert clone.planned() == expected
+
 
 def test_an_edited_loss_trains_again_and_leaves_the_baseline_alone(built, copy_of):
     clone = copy_of(built)
@@ -92,6 +101,7 @@ def test_an_edited_loss_trains_again_and_leaves_the_baseline_alone(built, copy_o
     assert "ingest" not in planned
     assert "pool" not in planned
 
+
 def test_a_recipe_changed_in_one_number_gets_artefacts_of_its_own(built, copy_of):
     clone = copy_of(built)
     before = {path.name for path in (clone.folder / "results/store/objects").glob("*/*")}
@@ -104,6 +114,7 @@ def test_a_recipe_changed_in_one_number_gets_artefacts_of_its_own(built, copy_of
     assert before < after
     assert json.loads((clone.folder / pointer).read_text())["key"] in after - before
 
+
 def test_other_code_is_accepted_only_when_asked(built, copy_of):
     clone = copy_of(built)
     clone.edit("workflow/coldstart/selection/samplers/kmeans.py", "weights /= weights.sum()",
@@ -115,13 +126,10 @@ def test_other_code_is_accepted_only_when_asked(built, copy_of):
     assert "kmeans" in done.stdout
     assert "other code" in done.stdout
 
+
 def test_a_damaged_artefact_stops_the_job_and_names_the_remedy(built, copy_of):
     clone = copy_of(built)
-    (victim,) = [
-        path
-        for path in (clone.folder / "results/store/objects").glob("*/*/metrics.parquet")
-
-    ][:1]
+    victim = next((clone.folder / "results/store/objects").glob("*/*/metrics.parquet"))
     os.chmod(victim.parent, 0o755)
     os.chmod(victim, 0o644)
     content = bytearray(victim.read_bytes())
@@ -132,6 +140,7 @@ def test_a_damaged_artefact_stops_the_job_and_names_the_remedy(built, copy_of):
     assert "metrics.parquet" in done.stdout
     assert "coldstart store verify --heal" in done.stdout
     assert "Traceback" not in done.stdout
+
 
 def test_the_report_is_made(built):
     built.snakemake("--report", "report.html")

@@ -18,7 +18,7 @@ def refused(clone, *args, **kwargs):
     [
         ("workflow/recipes/encoders.yaml", "target_decay: 0.99", "target_decai: 0.99",
          ["encoders.byol-resnet18.target_decai", "did you mean `target_decay`"]),
-        ("workflow/recipes/encoders.yaml", "lr: 0.0003", "lr: 3e-4", ["encoders.yaml, line", "3e-4"]),
+        ("workflow/recipes/encoders.yaml", "lr: 0.0003", "lr: 3e-4", ["encoders.yaml, line", "3e"]),
         ("workflow/studies/quickstart.yaml", "encoder: pca-512", "encoder: pca-521",
          ["runs.pca.encoder", "did you mean `pca-512`"]),
         ("config.yaml", "scale: cpu", "scale: cpu\nscale: paper", ["config.yaml, line", "`scale`"]),

@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("coldstart", description="Look after Coldstart's artefacts and schemas.")
+    parser = argparse.ArgumentParser(
+        "coldstart", description="Look after Coldstart's artefacts and schemas."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_store(commands)
     _add_schema(commands)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from coldstart.config.load import Loaded
 from coldstart.config.studies import Run
@@ -71,7 +71,6 @@ def _once(
     method: Callable[Concatenate["Plan", P], Planned],
 ) -> Callable[Concatenate["Plan", P], Planned]:
     """Plan each artefact once; many jobs ask for the same one."""
-
     signature = inspect.signature(method)
 
     @functools.wraps(method)
@@ -81,7 +80,7 @@ def _once(
             self._planned[asked] = method(self, *args, **kwargs)
         return self._planned[asked]
 
-    return planned
+    return cast(Callable[Concatenate["Plan", P], Planned], planned)
 
 
 class Plan:
@@ -144,9 +143,7 @@ class Plan:
         )
 
     @_once
-    def embeddings(
-        self, pool: str, encoder: str, seed: int, embedding: str
-    ) -> Planned:
+    def embeddings(self, pool: str, encoder: str, seed: int, embedding: str) -> Planned:
         """The embeddings of a pool's candidates and test images."""
         recipe = self.recipes.get("embeddings", embedding)
         method = self.recipes.get("encoders", encoder).method

@@ -102,9 +102,7 @@ def _readable(function: Callable[[dict[str, Any]], Any]) -> Function:
     """
 
     def called(wildcards: Any) -> Any:
-        named = {
-            name: int(value) if name == "seed" else value for name, value in wildcards.items()
-        }
+        named = {name: int(value) if name == "seed" else value for name, value in wildcards.items()}
         try:
             return function(named)
         except ColdstartError as error:

@@ -1,0 +1,1 @@
+"""Recipes, studies and settings: what a user writes, typed and checked."""

@@ -23,7 +23,9 @@ def check(recipes: Recipes, problems: Problems) -> None:
             file = recipes.files["samplers", name]
             _named(recipes, problems, "scores", score, file, f"samplers.{name}.score")
     for name in recipes.names("studies"):
-        _check_study(recipes.get("studies", name), recipes.files["studies", name], recipes, problems)
+        _check_study(
+            recipes.get("studies", name), recipes.files["studies", name], recipes, problems
+        )
 
 
 def _named(

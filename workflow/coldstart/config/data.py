@@ -1,7 +1,7 @@
 """Recipes of data: where images come from, and which of them play which part."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,9 @@ from coldstart.config.model import Count, Model, Probability
 
 ClassCounts = Annotated[list[Count], Field(min_length=2)]
 
-SPLITS = ("unlabeled", "candidates", "test")
+Split = Literal["unlabeled", "candidates", "test"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 class Dataset(Model):
@@ -62,7 +64,7 @@ class Pool(Model):
     dataset: str
     shuffle: int | None = None
     """Seed of an order within each class; the data set's own order where absent."""
-    splits: dict[Literal["unlabeled", "candidates", "test"], Slice]
+    splits: dict[Split, Slice]
 
     @model_validator(mode="after")
     def _all_splits(self) -> "Pool":
@@ -101,8 +103,6 @@ class Pool(Model):
     def sizes(self, dataset: Dataset) -> dict[str, list[int]]:
         """Images of each class in each split."""
         return {
-            name: [
-                part.count(label, size) for label, size in enumerate(dataset.parts[part.part])
-            ]
+            name: [part.count(label, size) for label, size in enumerate(dataset.parts[part.part])]
             for name, part in self.splits.items()
         }

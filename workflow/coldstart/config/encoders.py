@@ -7,16 +7,13 @@ from pydantic import AfterValidator, Field, model_validator
 from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
 
 
-
 def _ascending(ends: list[float]) -> list[float]:
     if ends[0] > ends[1]:
         raise ValueError(f"a range goes from its lower to its upper end, but is {ends}")
     return ends
 
 
-Range = Annotated[
-    list[Positive], Field(min_length=2, max_length=2), AfterValidator(_ascending)
-]
+Range = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
 """Lower and upper end of a uniform draw; above nought."""
 
 
@@ -88,7 +85,7 @@ class Backbone(Model):
     stem: Literal["imagenet", "cifar", "half"]
     """``imagenet``: 7x7 stride 2 and max-pool; ``cifar``: 3x3 stride 1; ``half``: 3x3 stride 2."""
     widths: Annotated[list[Count], Field(min_length=1)]
-    """Channels of each stage; the last one is the embedding's size. Stages after the first halve."""
+    """Channels of each stage; the last is the embedding's size. Stages after the first halve."""
     blocks: Annotated[list[Count], Field(min_length=1)]
     """Basic blocks in each stage."""
 
@@ -96,7 +93,8 @@ class Backbone(Model):
     def _as_many_blocks(self) -> "Backbone":
         if len(self.blocks) != len(self.widths):
             raise ValueError(
-                f"has {len(self.widths)} widths and {len(self.blocks)} blocks; a stage has one of each"
+                f"has {len(self.widths)} widths and {len(self.blocks)} blocks; "
+                "a stage has one of each"
             )
         return self
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from coldstart.config.checks import check
-from coldstart.config.main import Config
+from coldstart.config.main import Config, Scale
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes, load_recipes
 from coldstart.config.yaml import read_yaml
@@ -44,7 +44,7 @@ def load(settings: Mapping[str, Any], files: Sequence[Path], workflow: Path) -> 
     shown = f"{files[0].name} or --config" if files else "--config"
     problems.raise_if_any()
     config = problems.validate(TypeAdapter(Config), dict(settings), shown, "")
-    scale = config.scale if config is not None else "cpu"
+    scale: Scale = config.scale if config is not None else "cpu"
     recipes = load_recipes(workflow, scale, problems)
     check(recipes, problems)
     for name in config.studies if config is not None else []:

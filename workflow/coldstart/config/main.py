@@ -16,7 +16,9 @@ def _listed(value: object) -> object:
 class Config(Model):
     """The settings of a run. Only ``studies`` and ``scale`` can change a result."""
 
-    studies: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ["quickstart"]
+    studies: Annotated[
+        list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])
+    ] = ["quickstart"]
     """The studies that are built when no target is named: files of ``workflow/studies/``."""
     scale: Scale = "cpu"
     """``paper``: what the papers used; ``cpu``: hours at most on a laptop; ``smoke``: seconds."""

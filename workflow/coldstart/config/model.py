@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 class Model(BaseModel):
     """A recipe or a part of one: strict, closed and immutable.
 
-    Strict, so that ``"1e-3"`` (which YAML reads as text) and ``true`` for a number are errors rather
-    than guesses; closed, so that a misspelt key is one too.
+    Strict, so that ``"1e-3"`` (which YAML reads as text) and ``true`` for a number are errors and
+    no guesses; closed, so that a misspelt key is one too.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
 
 Probability = Annotated[float, Field(ge=0, le=1)]

@@ -23,7 +23,8 @@ from coldstart.selection.registry import sampler_classes
 @cache
 def kinds() -> dict[str, TypeAdapter[Any]]:
     """What each file of recipes holds, in an order in which the named parts come first."""
-    sampler = Annotated[reduce(or_, sampler_classes()), Field(discriminator="sampler")]
+    # Which samplers there are is known at run time only, so their union is no type to mypy.
+    sampler: Any = Annotated[reduce(or_, sampler_classes()), Field(discriminator="sampler")]
     return {
         "datasets": TypeAdapter(Dataset),
         "pools": TypeAdapter(Pool),
@@ -67,14 +68,16 @@ class Recipes:
             problems.add(file, path, f"is {raw!r}, not a mapping")
             return
         self.files[kind, name] = file
-        scales = raw.get("scales") or {}
+        scales = raw.get("scales", {})
         if not isinstance(scales, dict) or set(scales) - {"cpu", "smoke"}:
-            problems.add(file, f"{path}.scales", "holds what `cpu` and `smoke` change, nothing else")
+            problems.add(
+                file, f"{path}.scales", "holds what `cpu` and `smoke` change, nothing else"
+            )
             return
         base = {key: value for key, value in raw.items() if key != "scales"}
         # All scales are checked, so that a mistake does not wait for the run that meets it.
         for scale in get_args(Scale):
-            scaled = overlay(base, scales.get(scale) or {})
+            scaled = overlay(base, scales.get(str(scale), {}))
             recipe = self._resolve(kind, scaled, file, path, problems)
             if recipe is not None and scale == self.scale:
                 self._found[kind][name] = recipe

@@ -34,7 +34,7 @@ def _loosen(recipe: dict[str, Any], kind: str) -> None:
         properties[key] = {"anyOf": [{"type": "string"}, properties[key]]}
     properties["scales"] = {
         "type": "object",
-        "description": "What other scales than `paper` change; mappings merge, all else is replaced.",
+        "description": "What other scales than `paper` change; mappings merge, else replaced.",
         "properties": {"cpu": {"type": "object"}, "smoke": {"type": "object"}},
         "additionalProperties": False,
     }

@@ -58,7 +58,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             so that YAML takes it for text. The message names the file and the line.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a safe loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise ColdstartError(f"{path}: cannot be read ({error.strerror})") from error
     except yaml.MarkedYAMLError as error:

@@ -1,0 +1,1 @@
+"""Data: sources of images, and pools made of them."""

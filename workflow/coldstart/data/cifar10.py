@@ -19,8 +19,8 @@ def missing(data_dir: Path) -> str | None:
     return (
         f"CIFAR-10 is not in data_dir ({data_dir}): {len(absent)} of its {len(FILES)} files are "
         f"missing.\n  looked for: {data_dir / FOLDER}/{{{','.join(absent)}}}\n"
-        "  remedy: give the folder that holds `cifar-10-batches-py` (--config data_dir=...), or the "
-        "right to\n  download it (--config download=true), or unpack cifar-10-python.tar.gz from\n"
+        "  remedy: give the folder that holds `cifar-10-batches-py` (--config data_dir=...), or "
+        "leave to\n  download it (--config download=true), or unpack cifar-10-python.tar.gz from\n"
         "  https://www.cs.toronto.edu/~kriz/cifar.html there."
     )
 

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coldstart.config.encoders import Augmentation
+from coldstart.config.encoders import Augmentation, Pca
 from coldstart.config.scores import Score
 from coldstart.data.read import read_split
 from coldstart.embeddings.grad_norm import gradient_norms
@@ -26,7 +26,7 @@ def make(job: Job) -> None:
     images, ids = read_split(job.inputs["images"], job.inputs["index"], "candidates")
     device = resolve_device(job.settings.device)
     model, encoder = read_model(job.inputs["checkpoint"], images.shape[-1], device)
-    if isinstance(model, PcaModel):
+    if isinstance(model, PcaModel) or isinstance(encoder, Pca):
         raise ColdstartError(f"an encoder of method `{encoder.method}` has no scores")
     values = score(model, images, encoder.augmentation, recipe, job.recipe["seed"], device)
     write_scores(job.out / "scores.parquet", ids, values, recipe.column)

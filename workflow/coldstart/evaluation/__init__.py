@@ -1,0 +1,1 @@
+"""Evaluation: how good a learner gets with what was picked."""

@@ -27,7 +27,7 @@ from coldstart.progress import Progress
 
 log = logging.getLogger("coldstart")
 
-TOLERANCE = 1e-3  # of the gradient's norm, relative to that of the coefficients
+TOLERANCE = 3e-4  # of the gradient's norm, relative to that of the coefficients
 FORCING = 0.3  # relative residual that early Newton steps are solved to
 MAX_NEWTON_STEPS = 60
 MAX_CG_STEPS = 250
@@ -199,7 +199,8 @@ def _own_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Tenso
     inverse = torch.where(lengths > 0, 1 / lengths, 0)
 
     def restore(coef: Tensor) -> Tensor:
-        return (coef @ (vectors * inverse).mT) @ X
+        in_rows: Tensor = coef @ (vectors * inverse).mT
+        return in_rows @ X
 
     return vectors * lengths, mean.mT, restore
 

@@ -51,7 +51,7 @@ def average_precision(
     columns = np.ascontiguousarray(np.moveaxis(scores, -1, 0)).reshape(classes, -1, n)
     result = np.zeros(columns.shape[:2])
     for k in range(classes):
-        positives = np.sort(columns[k][:, labels == k], axis=-1)
+        positives = np.sort(np.ascontiguousarray(columns[k][:, labels == k]), axis=-1)
         if positives.shape[1]:
             # Precision at a row's score is the share of positives among the rows with at least it.
             true = _at_least(positives, positives)

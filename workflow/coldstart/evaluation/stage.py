@@ -1,4 +1,4 @@
-"""Evaluation: a learner trained on every subset that was selected, and judged on the test images."""
+"""Evaluation: a learner trained on every selection, and judged on the test images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,6 +89,7 @@ def evaluate(
         candidates.features, candidates.labels, subsets, classes, c, device
     )
     top_k, precision = evaluate_probes(test.features, test.labels, coef, intercept, TOP_K)
+    labels = pd.Series([pd.NA] * len(TOP_K) + list(range(classes)) * 2, dtype="Int64")
     frames = []
     for (sampler, seed, budget, rows), at in zip(groups, solved, strict=True):
         picked = np.bincount(candidates.labels[rows], minlength=classes)
@@ -101,9 +102,7 @@ def evaluate(
                     "metric": [f"top-{k}" for k in TOP_K]
                     + ["average-precision"] * classes
                     + ["picked"] * classes,
-                    "label": pd.array(
-                        [None] * len(TOP_K) + list(range(classes)) * 2, dtype="Int64"
-                    ),
+                    "label": labels,
                     "value": np.concatenate([top_k[at], precision[at], picked]),
                 }
             )

@@ -1,0 +1,1 @@
+"""Self-supervised pretraining: one trainer, one module per method."""

@@ -45,5 +45,7 @@ class KMeans(Sampler):
         seed = int(rng.integers(2**31))
         clusters = min(self.clusters, len(np.unique(embeddings, axis=0)))
         model = sklearn.cluster.KMeans(clusters, n_init=self.restarts, random_state=seed)
-        assigned: NDArray[np.int64] = np.unique(model.fit_predict(embeddings), return_inverse=True)[1]
+        assigned: NDArray[np.int64] = np.unique(model.fit_predict(embeddings), return_inverse=True)[
+            1
+        ]
         return assigned
