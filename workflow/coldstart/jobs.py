@@ -109,7 +109,10 @@ def _running(snakemake: Any) -> Iterator[None]:
     """Log to the terminal and to the job's log; end on a user's mistake without a traceback."""
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), logging.FileHandler(path, mode="w")]
+    handlers: list[logging.Handler] = [
+        logging.StreamHandler(sys.stderr),
+        logging.FileHandler(path, mode="w"),
+    ]
     for handler in handlers:
         handler.setFormatter(logging.Formatter(f"[{snakemake.rule}] %(message)s"))
         log.addHandler(handler)

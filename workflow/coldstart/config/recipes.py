@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache, reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -48,8 +48,8 @@ def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        merged[key] = overlay(below, value) if both else value
+        mappings = isinstance(value, dict) and isinstance(below, dict)
+        merged[key] = overlay(cast(dict[str, Any], below), value) if mappings else value
     return merged
 
 
