@@ -9,6 +9,7 @@ from torch.nn.utils import prune
 from coldstart.embeddings import grad_norm
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.errors import ColdstartError
+from coldstart.ssl.backbones import Shortcut
 from coldstart.vision import torchvision
 
 
@@ -122,6 +123,12 @@ def test_any_convolution(channels, out, kernel, stride, padding, dilation, mode,
 def test_named_padding_with_an_even_kernel(padding):
     network = nn.Sequential(nn.Conv2d(2, 3, (4, 2), padding=padding), nn.Tanh())
     check(network, of_outputs(network, torch.randn(4, 2, 6, 6)), 4)
+
+
+def test_the_backbones_strided_shortcut():
+    torch.manual_seed(0)
+    network = nn.Sequential(Shortcut(4, 6, 1, 2, bias=False), nn.Tanh(), nn.Conv2d(6, 2, 2))
+    check(network, of_outputs(network, torch.randn(3, 4, 7, 6)), 3)
 
 
 def test_direct_and_gram_forms_in_several_chunks(monkeypatch):
