@@ -137,6 +137,11 @@ def test_a_mistake_in_the_settings_is_named(tree, settings, expected):
         assert part in str(error.value)
 
 
+def test_a_switch_may_be_text_as_the_command_line_gives_it(tree):
+    assert tree.load(download="true").config.download is True
+    assert tree.load(download="false").config.download is False
+
+
 def test_a_key_that_stands_twice_in_the_settings_is_refused(tree):
     tree.config.write_text(tree.config.read_text() + "scale: smoke\n")
     with pytest.raises(ColdstartError, match=r"config.yaml, line \d+: key `scale` stands twice"):

@@ -71,17 +71,11 @@ class Rules:
 
 
 def setup(config: dict[str, Any], workflow: Any) -> Rules:
-    """Read and check everything that a run is made of, before any job starts.
-
-    Raises:
-        snakemake.exceptions.WorkflowError: with every mistake found, for Snakemake to print.
-    """
-    from snakemake.exceptions import WorkflowError
-
+    """Read and check everything that a run is made of; a mistake ends the run before any job."""
     try:
         return Rules(config, workflow)
     except ColdstartError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"Error: {error}")
 
 
 def _same_clone(root: Path) -> None:
@@ -97,8 +91,7 @@ def _same_clone(root: Path) -> None:
 def _readable(function: Callable[[dict[str, Any]], Any]) -> Function:
     """Call with the wildcards by name; end on a mistake with its message alone.
 
-    Snakemake would print a mistake in an input function with a traceback. Leaving is the one way
-    that it lets pass.
+    Snakemake would print an exception with a traceback. Leaving is the one way that it lets pass.
     """
 
     def called(wildcards: Any) -> Any:

@@ -13,6 +13,14 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _said(value: object) -> object:
+    """``true`` and ``false`` as ``--config`` hands them over: as text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool, BeforeValidator(_said)]
+
+
 class Config(Model):
     """The settings of a run. Only ``studies`` and ``scale`` can change a result."""
 
@@ -24,11 +32,11 @@ class Config(Model):
     """``paper``: what the papers used; ``cpu``: hours at most on a laptop; ``smoke``: seconds."""
     data_dir: str = "data"
     """Where image sets lie, in the layout of ``torchvision.datasets``."""
-    download: bool = False
+    download: Switch = False
     """Whether a set that is not in ``data_dir`` may be downloaded there."""
     store: str = "results/store"
     """Where artefacts live. A team names one shared directory."""
     device: str = "auto"
     """``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``."""
-    accept_other_code: bool = False
+    accept_other_code: Switch = False
     """Whether artefacts made from the same recipe by other code are used, with a warning."""
