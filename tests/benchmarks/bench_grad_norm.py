@@ -1,7 +1,7 @@
 """Per-sample gradient norms: the batched method against one backward pass per image.
 
-BYOL's online network (ResNet-18 with the small-image stem, projector and predictor) at 32x32, two
-views per image. Both methods take turns in one run, so that other load on the machine hits both.
+BYOL's online network (ResNet-18, projector and predictor) at 32x32, two views per image. With the
+ImageNet stem it is the network of Ganesh & Vento; the small-image stem computes 16 times as much. Both methods take turns in one run, so that other load on the machine hits both.
 """
 
 import argparse
@@ -26,10 +26,11 @@ def head(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     )
 
 
-def byol_network() -> nn.Sequential:
+def byol_network(stem: str) -> nn.Sequential:
     encoder = torchvision.models.resnet18()
-    encoder.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-    encoder.maxpool = nn.Identity()
+    if stem == "cifar":
+        encoder.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        encoder.maxpool = nn.Identity()
     encoder.fc = nn.Identity()
     network = nn.Sequential(encoder, head(512, 4096, 256), head(256, 4096, 256))
     with torch.no_grad():  # one pass in training mode: running statistics that fit the images
@@ -101,6 +102,7 @@ def compare(network: nn.Module, size: int, few: int, rounds: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stem", choices=["imagenet", "cifar"], default="imagenet")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 16, 32, 64])
     parser.add_argument("--loop-images", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
@@ -108,7 +110,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    network = byol_network()
+    network = byol_network(arguments.stem)
     for size in arguments.batch_sizes:
         few = min(size, arguments.loop_images)
         print(compare(network, size, few, arguments.rounds), flush=True)
