@@ -1,7 +1,8 @@
 """Per-sample gradient norms: the batched method against one backward pass per image.
 
 BYOL's online network (ResNet-18, projector and predictor) at 32x32, two views per image. With the
-ImageNet stem it is the network of Ganesh & Vento; the small-image stem computes 16 times as much. Both methods take turns in one run, so that other load on the machine hits both.
+ImageNet stem it is the network of Ganesh & Vento; the small-image stem computes 16 times as much.
+Both methods take turns in one run, so that other load on the machine hits both.
 """
 
 import argparse
