@@ -8,14 +8,12 @@ The sizes are a paper's: 36 budgets, six samplers, two of them with five seeds, 
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.metrics import evaluate_probes
 
