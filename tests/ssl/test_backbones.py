@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from coldstart.config.encoders import Backbone
-from coldstart.errors import ColdstartError
 from coldstart.ssl.backbones import Encoder, Shortcut, build_backbone
 from coldstart.vision import torchvision
 
@@ -70,11 +69,6 @@ def test_shortcut_is_a_strided_convolution(channels):
         expected = torch.autograd.grad(theirs.square().sum(), [images, weight])
         for grad, other in zip(grads, expected, strict=True):
             torch.testing.assert_close(grad, other.to(grad), rtol=1e-4, atol=1e-4)
-
-
-def test_widths_and_blocks_of_different_lengths_are_an_error():
-    with pytest.raises(ColdstartError, match="widths names 2 stages and blocks 1"):
-        build_backbone(Backbone(stem="half", widths=[4, 6], blocks=[1]), channels=3)
 
 
 def test_encoder_takes_stored_images_and_views_alike():

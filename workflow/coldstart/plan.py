@@ -288,6 +288,12 @@ class Plan:
             for seed in run.encoder_seeds
         ]
 
+    def shape(self, pool: str) -> list[int]:
+        """Height, width and channels of a pool's images."""
+        dataset = self.recipes.get("datasets", self.recipes.get("pools", pool).dataset)
+        shape: list[int] = dataset.shape
+        return shape
+
     def run(self, study: str, run: str) -> Run:
         """A run of a study."""
         runs: dict[str, Run] = self.recipes.get("studies", study).runs

@@ -13,6 +13,9 @@ from coldstart.plan import Plan, Planned
 from coldstart.settings import Settings
 from coldstart.store import Store
 
+TINY = 16 * 16
+"""Pixels up to which an image is."""
+
 Function = Callable[[Any], Any]
 """A function of wildcards, as Snakemake calls it."""
 
@@ -46,6 +49,19 @@ class Rules:
     def artefact(self, method: Callable[..., Planned]) -> Function:
         """What the job is told of the artefact that it makes."""
         return _readable(lambda named: method(**named).params())
+
+    def threads(self, most: int) -> Function:
+        """Threads of a job on a pool's images: one where they are tiny, else ``most``.
+
+        Nets for such images gain nothing from a second thread, and two jobs at once do.
+        """
+
+        def count(named: dict[str, Any]) -> int:
+            pool = named.get("pool") or self.plan.run(named["study"], named["run"]).pool
+            height, width, _ = self.plan.shape(pool)
+            return 1 if height * width <= TINY else most
+
+        return _readable(count)
 
     def sources(self) -> Function:
         """Nothing to wait for; but a set that is not there is said before any job starts."""

@@ -10,7 +10,7 @@ rule embed:
         "results/logs/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.log",
     conda:
         "../../envs/coldstart.yaml"
-    threads: 8
+    threads: job.threads(8)
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
@@ -30,7 +30,7 @@ rule score:
         "results/logs/embeddings/{pool}/{encoder}/seed{seed}/scores/{score}.log",
     conda:
         "../../envs/coldstart.yaml"
-    threads: 8
+    threads: job.threads(8)
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,

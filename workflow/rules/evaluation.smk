@@ -10,7 +10,7 @@ rule evaluate:
         "results/logs/evaluation/{study}/{run}/seed{seed}.log",
     conda:
         "../../envs/coldstart.yaml"
-    threads: 8
+    threads: job.threads(8)
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,

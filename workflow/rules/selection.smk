@@ -10,7 +10,7 @@ rule select:
         "results/logs/selection/{study}/{run}/seed{seed}/{sampler}.log",
     conda:
         "../../envs/coldstart.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,

@@ -10,7 +10,7 @@ rule pretrain:
         "results/logs/ssl/{pool}/{encoder}/seed{seed}.log",
     conda:
         "../../envs/coldstart.yaml"
-    threads: 8
+    threads: job.threads(8)
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 600 * attempt,

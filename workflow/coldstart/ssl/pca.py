@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from coldstart.config.encoders import Pca
@@ -51,6 +50,8 @@ def fit(images: NDArray[np.uint8], recipe: Pca, seed: int) -> tuple[PcaModel, pd
     Returns:
         The model, and a table of ``component`` and ``explained_variance_ratio``.
     """
+    from sklearn.decomposition import PCA  # 2 seconds, which no other job should wait
+
     pixels = images.reshape(len(images), -1).astype(np.float32)
     pixels /= 255
     count = min(recipe.components, *pixels.shape)
