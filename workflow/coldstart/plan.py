@@ -44,12 +44,14 @@ class Planned:
         identity: what it is; its key is where the store has it.
         key: the key that is used: the identity's, or that of an artefact which other code made
             from the same recipe, where the settings accept that.
+        code: the fingerprint of the code that makes it, or made it.
         pointer: path of the small file that a job writes when it has made it.
         inputs: what it is made from.
     """
 
     identity: Identity
     key: str
+    code: str
     pointer: str
     inputs: Mapping[str, "Planned"]
 
@@ -63,7 +65,7 @@ class Planned:
                 name: {"key": planned.key, "recipe_key": planned.identity.recipe_key}
                 for name, planned in self.inputs.items()
             },
-            "code": self.identity.code,
+            "code": self.code,
         }
 
 
@@ -357,7 +359,9 @@ class Plan:
             },
             code=fingerprint(*modules),
         )
-        return Planned(identity, self._usable(identity, pointer), pointer, inputs)
+        key = self._usable(identity, pointer)
+        code = identity.code if key == identity.key else self.store.manifest(key)["code"]
+        return Planned(identity, key, code, pointer, inputs)
 
     def _usable(self, identity: Identity, pointer: str) -> str:
         """The identity's key, or that of the accepted artefact of other code."""

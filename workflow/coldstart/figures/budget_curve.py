@@ -68,9 +68,16 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
     if "paper" in numbers:
         for run in numbers.loc[numbers["paper"].notna(), "run"].unique()[:1]:
             entries[titles[run]].append(Line2D([], [], label="paper", **_hollow("o", GREY)))
+    _cut_to_possible(axes)
     _add_legend(axes, entries)
     add_note(figure, _note(target.style, numbers["n"]))
     return figure, numbers
+
+
+def _cut_to_possible(axes: Axes) -> None:
+    """Show no values beyond 0 and 1, which no metric takes, though a standard deviation may."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -0.02), min(high, 1.02))
 
 
 def _with_paper(numbers: pd.DataFrame, shown: Shown, target: BudgetCurve) -> pd.DataFrame:
