@@ -7,6 +7,7 @@ computes no weight gradients, and each layer's share of every squared norm follo
 input and its output gradient (Goodfellow, Efficient Per-Example Gradient Computations, 2015).
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -150,7 +151,7 @@ class _Tap(torch.autograd.Function):
         return gradient, None, None
 
 
-class _Layer:
+class _Layer(ABC):
     """One layer's share of the squared norms, from its inputs and output gradients.
 
     The share is taken when the last of the layer's calls has its gradient, so that inputs and
@@ -226,8 +227,9 @@ class _Layer:
             self._take()
         return torch.zeros(self.samples) if self.total is None else self.total
 
+    @abstractmethod
     def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
-        raise NotImplementedError
+        """[samples], of inputs and output gradients of each call."""
 
     def _of_rows(self, rows: list[Tensor]) -> Tensor:
         """Squared norms [samples] of each sample's sum of rows, one [rows, channels] a call."""
@@ -268,13 +270,13 @@ class _ProductLayer(_Layer):
     positions are few and the channels are many.
     """
 
+    @abstractmethod
     def _channels_last(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs [rows, positions..., channels] and output gradients [rows, positions..., O]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _patches(self, x: Tensor) -> Tensor:
         """What each output position sees: [samples, views, positions..., K...], as a view."""
-        raise NotImplementedError
 
     def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
         calls = [self._channels_last(x, g) for x, g in calls]

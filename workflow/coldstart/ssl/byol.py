@@ -68,10 +68,6 @@ class ByolModel(SelfSupervised):
         cosines = functional.cosine_similarity(predictions, other_way_round)
         return 4 - 2 * cosines.view(2, -1).sum(dim=0)
 
-    def training_loss(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """Return the mean of the images' losses."""
-        return self.losses(view1, view2).mean()
-
     def after_step(self) -> None:
         """Let the target follow by the recipe's decay."""
         self.update_target(self.target_decay)
