@@ -7,7 +7,9 @@ Snakemake nor the store.
 import json
 import logging
 import os
+import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -17,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coldstart import slurm
 from coldstart.errors import ColdstartError
 from coldstart.settings import Settings
-from coldstart.store import Artefact, Identity, Reference, Store
+from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store
 
 log = logging.getLogger("coldstart")
 
@@ -28,6 +31,9 @@ WORK = Path("results/.work")
 
 RESUME = Path("results/.resume")
 """Where unfinished training is kept, by key: outside of what Snakemake declares and deletes."""
+
+TERMINATED = 128 + signal.SIGTERM
+"""How a stage exits that was told to stop and has saved its state in time."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
     params, pointer = snakemake.params.artefact, Path(snakemake.output[0])
     with _running(snakemake):
         settings = Settings.from_environment()
-        store = Store(settings.store)
+        store = LayeredStore(*settings.stores)
         references = {name: Reference(**keys) for name, keys in params["inputs"].items()}
         identity = Identity(params["stage"], params["recipe"], references, params["code"])
         if store.has(params["key"]):
@@ -74,15 +80,23 @@ def _make(
     identity: Identity, store: Store, settings: Settings, make: Callable[[Job], None]
 ) -> None:
     """Make it beside the results, then publish: the store's own drafts are for short moments."""
+    store.require_writable()
     inputs = {name: store.open(key) for name, key in identity.input_keys.items()}
+    resume = RESUME / identity.key
+    made: dict[str, Any] = {"resumed": resume.exists()}
     started = time.monotonic()
     WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK, prefix=identity.key[:12]) as draft:
-        make(Job(identity.recipe, inputs, Path(draft), RESUME / identity.key, settings))
-        seconds = round(time.monotonic() - started, 3)
-        with store.publishing(identity, {"seconds": seconds}) as folder:
+        make(Job(identity.recipe, inputs, Path(draft), resume, settings))
+        made |= {"seconds": round(time.monotonic() - started, 3), "peak_mb": _peak_megabytes()}
+        with store.publishing(identity, made) as folder:
             for file in Path(draft).iterdir():
                 shutil.move(file, folder / file.name)
+
+
+def _peak_megabytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def write_pointer(path: Path, artefact: Artefact) -> None:
@@ -101,7 +115,7 @@ def write_pointer(path: Path, artefact: Artefact) -> None:
 def run_target(snakemake: Any, draw: Callable[[Any, Store], None]) -> None:
     """Draw a figure or write a table: a file of this clone, not of the store."""
     with _running(snakemake):
-        draw(snakemake, Store(Settings.from_environment().store))
+        draw(snakemake, LayeredStore(*Settings.from_environment().stores))
 
 
 @contextmanager
@@ -123,6 +137,10 @@ def _running(snakemake: Any) -> Iterator[None]:
     except ColdstartError as error:
         log.error("error: %s", error)
         raise SystemExit(1) from None
+    except SystemExit as stop:
+        if stop.code == TERMINATED:
+            slurm.requeue()
+        raise
     except Exception:
         log.exception("%s failed for %s", snakemake.rule, dict(snakemake.wildcards.items()))
         raise SystemExit(1) from None

@@ -5,20 +5,21 @@ and for the pointers that the job waits for. All of it is cheap and imports no t
 parsed anew in every cluster job.
 """
 
-import functools
-import inspect
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any
 
 from coldstart.config.load import Loaded
+from coldstart.config.pools import mixture as mixture_of
+from coldstart.config.pools import part_size
 from coldstart.config.studies import Run
-from coldstart.config.targets import Target
+from coldstart.config.targets import DataSheet, Target
+from coldstart.data.source import module_name
 from coldstart.errors import ColdstartError
 from coldstart.fingerprint import fingerprint, source_digest
+from coldstart.planned import Facts, Planned, once
 from coldstart.store import Identity, Reference, Store
 
 log = logging.getLogger("coldstart")
@@ -26,63 +27,15 @@ log = logging.getLogger("coldstart")
 FIGURE_FORMATS = ("svg", "pdf", "png", "csv")
 """What each figure is written as; the CSV holds its numbers."""
 
+POOLS = "pools"
+"""Stands where a study does in the path of a pool's data sheet."""
+
 FIGURE_MODULES = (
     "coldstart.figures.stage",
     "coldstart.figures.style",
     "coldstart.figures.data",
 )
 """What every figure is drawn with."""
-
-P = ParamSpec("P")
-
-
-@dataclass(frozen=True)
-class Planned:
-    """An artefact of the store, made or not.
-
-    Attributes:
-        identity: what it is; its key is where the store has it.
-        key: the key that is used: the identity's, or that of an artefact which other code made
-            from the same recipe, where the settings accept that.
-        code: the fingerprint of the code that makes it, or made it.
-        pointer: path of the small file that a job writes when it has made it.
-        inputs: what it is made from.
-    """
-
-    identity: Identity
-    key: str
-    code: str
-    pointer: str
-    inputs: Mapping[str, "Planned"]
-
-    def params(self) -> dict[str, Any]:
-        """What the job that makes it is told. Snakemake reruns it when this changes."""
-        return {
-            "key": self.key,
-            "stage": self.identity.stage,
-            "recipe": self.identity.recipe,
-            "inputs": {
-                name: {"key": planned.key, "recipe_key": planned.identity.recipe_key}
-                for name, planned in self.inputs.items()
-            },
-            "code": self.code,
-        }
-
-
-def _once(
-    method: Callable[Concatenate["Plan", P], Planned],
-) -> Callable[Concatenate["Plan", P], Planned]:
-    """Plan each artefact once; many jobs ask for the same one."""
-    signature = inspect.signature(method)
-
-    @functools.wraps(method)
-    def planned(self: "Plan", *args: P.args, **kwargs: P.kwargs) -> Planned:
-        asked = (method.__name__, *signature.bind(self, *args, **kwargs).args[1:])
-        if asked not in self._planned:
-            self._planned[asked] = method(self, *args, **kwargs)
-        return self._planned[asked]
-
-    return cast(Callable[Concatenate["Plan", P], Planned], planned)
 
 
 class Plan:
@@ -94,44 +47,60 @@ class Plan:
 
     # Artefacts of the store, in the order in which they are made.
 
-    @_once
+    @once
     def ingested(self, what: str, dataset: str) -> Planned:
         """Images or labels of a data set, by name."""
         recipe = self.recipes.get("datasets", dataset)
         return self._plan(
             f"results/data/{dataset}/{what}.json",
             what,
-            recipe.model_dump(),
+            recipe.images_recipe() if what == "images" else recipe.labels_recipe(),
             {},
             "coldstart.data.stage",
-            f"coldstart.data.{recipe.source}",
+            module_name(recipe.source),
         )
 
-    def images(self, dataset: str) -> Planned:
-        """Every image of a data set, and which of the publisher's parts it is from."""
-        return self.ingested("images", dataset)
-
-    def labels(self, dataset: str) -> Planned:
-        """Their labels, apart, so that only the oracle and the evaluation need ever read them."""
-        return self.ingested("labels", dataset)
-
-    @_once
-    def index(self, pool: str) -> Planned:
-        """Which images of the data set play which part in the pool."""
+    @once
+    def mixed(self, what: str, pool: str) -> Planned:
+        """Images or labels of a pool with another data set's images among its own."""
         recipe = self.recipes.get("pools", pool)
-        inputs = {
-            "images": self.images(recipe.dataset),
-            "labels": self.labels(recipe.dataset),
-        }
+        mixture = mixture_of(recipe)
+        if mixture is None:
+            raise ColdstartError(f"pool `{pool}` is not mixed: its images are `{recipe.dataset}`")
+        inputs = {"own": self.ingested(what, recipe.dataset)}
+        if what == "images":
+            inputs["outliers"] = self.ingested("images", mixture.outliers.dataset)
+        else:
+            inputs["images"] = self.mixed("images", pool)
+        return self._plan(
+            f"results/data/mixed/{pool}/{what}.json",
+            what,
+            {"shape": self.facts_of(recipe.dataset).shape, **mixture.outliers.model_dump()},
+            inputs,
+            "coldstart.data.mixed",
+        )
+
+    def images(self, pool: str) -> Planned:
+        """Every image that the pool is of, and which part each is from."""
+        return self._content("images", pool)
+
+    def labels(self, pool: str) -> Planned:
+        """Their labels, apart, so that only the oracle and the evaluation need ever read them."""
+        return self._content("labels", pool)
+
+    @once
+    def index(self, pool: str) -> Planned:
+        """Which of these images play which part in the pool."""
+        recipe = self.recipes.get("pools", pool)
         return self._plan(
             f"results/data/pools/{pool}.json",
             "pool",
             recipe.model_dump(),
-            inputs,
+            {"images": self.images(pool), "labels": self.labels(pool)},
             "coldstart.data.pools",
         )
 
-    @_once
+    @once
     def checkpoint(self, pool: str, encoder: str, seed: int) -> Planned:
         """An encoder trained on the unlabeled images of a pool."""
         recipe = self.recipes.get("encoders", encoder)
@@ -144,7 +113,7 @@ class Plan:
             f"coldstart.ssl.{recipe.method}",
         )
 
-    @_once
+    @once
     def embeddings(self, pool: str, encoder: str, seed: int, embedding: str) -> Planned:
         """The embeddings of a pool's candidates and test images."""
         recipe = self.recipes.get("embeddings", embedding)
@@ -158,7 +127,7 @@ class Plan:
             f"coldstart.ssl.{method}",
         )
 
-    @_once
+    @once
     def scores(self, pool: str, encoder: str, seed: int, score: str) -> Planned:
         """A model's scores of a pool's candidates."""
         recipe = self.recipes.get("scores", score)
@@ -172,7 +141,7 @@ class Plan:
             f"coldstart.ssl.{method}",
         )
 
-    @_once
+    @once
     def selection(self, study: str, run: str, seed: int, sampler: str) -> Planned:
         """One sampler's picks for every budget and sampler seed of a run."""
         setup = self.run(study, run)
@@ -197,14 +166,13 @@ class Plan:
             type(recipe).__module__,
         )
 
-    @_once
+    @once
     def evaluation(self, study: str, run: str, seed: int) -> Planned:
         """The metrics of every sampler, budget and sampler seed of a run."""
         setup = self.run(study, run)
-        pool = self.recipes.get("pools", setup.pool)
         inputs = {
             "index": self.index(setup.pool),
-            "labels": self.labels(pool.dataset),
+            "labels": self.labels(setup.pool),
             "embeddings": self.embeddings(setup.pool, setup.encoder, seed, setup.embedding),
         }
         for sampler in setup.samplers:
@@ -222,6 +190,9 @@ class Plan:
 
     def target(self, study: str, folder: str, name: str) -> Target:
         """The figure or table of a study: ``folder`` is ``figures`` or ``tables``."""
+        if (study, folder) == (POOLS, "figures"):
+            self.recipes.get("pools", name)
+            return DataSheet(kind="data-sheet", title=f"Pool {name}")
         targets: dict[str, Target] = getattr(self.recipes.get("studies", study), folder)
         if name not in targets:
             raise ColdstartError(f"study `{study}` has no {folder[:-1]} `{name}`")
@@ -230,11 +201,16 @@ class Plan:
     def shown(self, study: str, folder: str, name: str) -> dict[str, Planned]:
         """What a figure or table reads, by ``<what>/<run>/<encoder seed>[/<sampler>]``."""
         target = self.target(study, folder, name)
+        if isinstance(target, DataSheet):
+            return {
+                f"images/{name}": self.images(name),
+                f"labels/{name}": self.labels(name),
+                f"index/{name}": self.index(name),
+            }
         runs: dict[str, Run] = self.recipes.get("studies", study).runs
         found: dict[str, Planned] = {}
         for run_name in target.runs or runs:
             run = runs[run_name]
-            dataset = self.recipes.get("pools", run.pool).dataset
             for seed in run.encoder_seeds:
                 where = f"{run_name}/{seed}"
                 if "metrics" in target.reads:
@@ -248,9 +224,9 @@ class Plan:
                         run.pool, run.encoder, seed, run.embedding
                     )
             if "images" in target.reads:
-                found[f"images/{run_name}"] = self.images(dataset)
+                found[f"images/{run_name}"] = self.images(run.pool)
             if "labels" in target.reads:
-                found[f"labels/{run_name}"] = self.labels(dataset)
+                found[f"labels/{run_name}"] = self.labels(run.pool)
         return found
 
     def target_params(self, study: str, folder: str, name: str) -> dict[str, Any]:
@@ -260,7 +236,9 @@ class Plan:
         return {
             "target": target.model_dump(),
             "keys": {key: planned.key for key, planned in self.shown(study, folder, name).items()},
-            "runs": self._described_runs(study, target),
+            "runs": self._described_pool(name)
+            if isinstance(target, DataSheet)
+            else self._described_runs(study, target),
             "published": self._published(target),
             # The text, not the syntax tree: whoever edits a figure wants it drawn again.
             "code": source_digest(module, *FIGURE_MODULES),
@@ -272,14 +250,27 @@ class Plan:
         return self.need(self.shown(study, folder, name).values()) + tables
 
     def targets(self, folder: str, studies: Sequence[str]) -> list[str]:
-        """The files of all figures or tables of these studies."""
+        """The files of all figures or tables of these studies, their pools' data sheets included."""
+        names = [
+            (study, name)
+            for study in studies
+            for name in getattr(self.recipes.get("studies", study), folder)
+        ]
+        if folder == "figures":
+            runs = [
+                run for study in studies for run in self.recipes.get("studies", study).runs.values()
+            ]
+            names += [(POOLS, pool) for pool in dict.fromkeys(run.pool for run in runs)]
         formats = FIGURE_FORMATS if folder == "figures" else ("csv",)
         return [
             f"results/{folder}/{study}/{name}.{suffix}"
-            for study in studies
-            for name in getattr(self.recipes.get("studies", study), folder)
+            for study, name in names
             for suffix in formats
         ]
+
+    def _pools(self, studies: Sequence[str]) -> list[str]:
+        runs = (self.recipes.get("studies", study).runs.values() for study in studies)
+        return list(dict.fromkeys(run.pool for some in runs for run in some))
 
     def all_embeddings(self, studies: Sequence[str]) -> list[Planned]:
         """The embeddings that these studies read."""
@@ -290,11 +281,18 @@ class Plan:
             for seed in run.encoder_seeds
         ]
 
-    def shape(self, pool: str) -> list[int]:
-        """Height, width and channels of a pool's images."""
-        dataset = self.recipes.get("datasets", self.recipes.get("pools", pool).dataset)
-        shape: list[int] = dataset.shape
-        return shape
+    def facts(self, pool: str) -> Facts:
+        """What the recipes say of a pool's images; its sizes are upper bounds."""
+        recipe = self.recipes.get("pools", pool)
+        dataset = self.recipes.get("datasets", recipe.dataset)
+        sizes = {name: sum(split.values()) for name, split in recipe.sizes(dataset).items()}
+        return Facts(dataset.shape, len(dataset.classes), sizes)
+
+    def facts_of(self, dataset: str) -> Facts:
+        """What the recipe says of a data set's images."""
+        recipe = self.recipes.get("datasets", dataset)
+        sizes = {part: part_size(recipe, part) for part in recipe.parts}
+        return Facts(recipe.shape, len(recipe.classes), sizes)
 
     def run(self, study: str, run: str) -> Run:
         """A run of a study."""
@@ -319,9 +317,14 @@ class Plan:
 
     # Inside.
 
+    def _content(self, what: str, pool: str) -> Planned:
+        recipe = self.recipes.get("pools", pool)
+        if mixture_of(recipe) is None:
+            return self.ingested(what, recipe.dataset)
+        return self.mixed(what, pool)
+
     def _images_of(self, pool: str) -> dict[str, Planned]:
-        dataset = self.recipes.get("pools", pool).dataset
-        return {"images": self.images(dataset), "index": self.index(pool)}
+        return {"images": self.images(pool), "index": self.index(pool)}
 
     def _published(self, target: Target) -> list[str]:
         """The paper's table that a figure or table shows, as a file of this clone."""
@@ -341,6 +344,13 @@ class Plan:
                 "classes": dataset.classes,
             }
         return described
+
+    def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:
+        """What a data sheet says about a pool, beside what it reads."""
+        name = self.recipes.get("pools", pool).dataset
+        dataset = self.recipes.get("datasets", name)
+        about = {"pool": pool, "dataset": name, "digest": dataset.digest}
+        return {pool: {**about, "classes": dataset.classes}}
 
     def _plan(
         self,
@@ -370,8 +380,14 @@ class Plan:
         others = self.store.others(identity.recipe_key)
         if not others:
             return identity.key
+        manifest = self.store.manifest(others[0])
         log.warning(
-            "%s: using %s, which other code made from the same recipe", pointer, others[0][:12]
+            "%s: using %s, which %s made from the same recipe with other code: %s, commit %s",
+            pointer,
+            others[0][:12],
+            manifest["made"].get("by", "somebody"),
+            manifest["code"][:12],
+            manifest["made"].get("commit") or "unknown",
         )
         return others[0]
 

@@ -1,20 +1,30 @@
 """The seam between Snakemake and the plan: what the rule files call."""
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import coldstart
 from coldstart.config.load import load
-from coldstart.data.sources import missing_files
+from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
-from coldstart.plan import Plan, Planned
-from coldstart.settings import Settings
-from coldstart.store import Store
+from coldstart.plan import Plan
+from coldstart.planned import Facts, Planned
+from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
+from coldstart.settings import Settings, choose_stores
+from coldstart.store import LayeredStore
+from coldstart.store.provenance import export_commit
 
 TINY = 16 * 16
 """Pixels up to which an image is."""
+
+CORES = 4
+"""Cores of a job that the estimates of time count on; what the SLURM profile asks for."""
+
+RECORDS = 5
+"""Earlier runs of a recipe, newest first, whose needs are looked at."""
 
 Function = Callable[[Any], Any]
 """A function of wildcards, as Snakemake calls it."""
@@ -33,14 +43,19 @@ class Rules:
         self.loaded = load(config, files, root / "workflow")
         self.config = self.loaded.config
         self.settings = Settings(
-            store=Path(self.config.store),
+            stores=choose_stores(
+                self.config.store if "store" in workflow.config_settings.config else None,
+                self.config.store,
+                root,
+            ),
             data_dir=Path(self.config.data_dir),
             download=self.config.download,
+            mirror=self.config.mirror,
             device=self.config.device,
         )
         self.settings.export()
-        self.gpus = 0 if self.config.device == "cpu" else 1
-        self.plan = Plan(self.loaded, Store(self.settings.store))
+        export_commit(root)
+        self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
 
     def inputs(self, method: Callable[..., Planned]) -> Function:
         """The pointers that the job waits for."""
@@ -57,11 +72,50 @@ class Rules:
         """
 
         def count(named: dict[str, Any]) -> int:
-            pool = named.get("pool") or self.plan.run(named["study"], named["run"]).pool
-            height, width, _ = self.plan.shape(pool)
+            height, width, _ = self._facts(named).shape
             return 1 if height * width <= TINY else most
 
         return _readable(count)
+
+    def mem_mb(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
+        """Megabytes that a job asks for; more with each attempt."""
+        needs = _readable(lambda named: self._needs(method, named))
+        return lambda wildcards, attempt: needs(wildcards).grown(attempt).megabytes
+
+    def runtime(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
+        """Minutes that a job asks for; more with each attempt."""
+        needs = _readable(lambda named: self._needs(method, named))
+        return lambda wildcards, attempt: needs(wildcards).grown(attempt).minutes
+
+    def gpu(self, method: Callable[..., Planned]) -> Function:
+        """How many GPUs a job asks for."""
+        return _readable(lambda named: int(self._on_gpu(method(**named))))
+
+    def _on_gpu(self, planned: Planned) -> bool:
+        return self.config.device != "cpu" and gains_from_gpu(planned)
+
+    def _needs(self, method: Callable[..., Planned], named: dict[str, Any]) -> Needs:
+        """By the records of this recipe or its sibling with seed 0; else by the recipe itself."""
+        planned = method(**named)
+        asked = [planned]
+        if named.get("seed"):
+            asked.append(method(**{**named, "seed": 0}))
+        device = "gpu" if self._on_gpu(planned) else "cpu"
+        records = [record for one in asked for record in self._records(one.identity.recipe_key)]
+        return from_records(records, device) or estimate(planned, self._facts(named), device, CORES)
+
+    def _facts(self, named: dict[str, Any]) -> Facts:
+        """What is known of the images that a job is about."""
+        if "dataset" in named:
+            return self.plan.facts_of(named["dataset"])
+        pool = named.get("pool") or self.plan.run(named["study"], named["run"]).pool
+        return self.plan.facts(pool)
+
+    def _records(self, recipe_key: str) -> Iterator[dict[str, Any]]:
+        """How earlier runs of a recipe went; a damaged manifest is no reason not to start."""
+        for key in self.plan.store.others(recipe_key)[:RECORDS]:
+            with contextlib.suppress(ColdstartError):
+                yield self.plan.store.manifest(key)["made"]
 
     def sources(self) -> Function:
         """Nothing to wait for; but a set that is not there is said before any job starts."""
@@ -69,8 +123,8 @@ class Rules:
         def check(named: dict[str, Any]) -> list[str]:
             planned = self.plan.ingested(**named)
             if not (self.plan.store.has(planned.key) or self.settings.download):
-                source = planned.identity.recipe["source"]
-                message = missing_files(source, self.settings.data_dir)
+                recipe = planned.identity.recipe
+                message = reader(recipe["source"]).missing(recipe, self.settings)
                 if message:
                     raise ColdstartError(message)
             return []

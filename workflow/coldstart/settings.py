@@ -5,32 +5,79 @@ has other ``params``, and another path or device is no reason to make anything a
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from coldstart.errors import ColdstartError
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the store and the image sets are, and what device computes."""
+    """Where the stores and the image sets are, and what device computes."""
 
-    store: Path = Path("results/store")
+    stores: tuple[Path, ...] = (Path("results/store"),)
+    """The own store, which is written to, and after it those that are only read."""
     data_dir: Path = Path("data")
     download: bool = False
+    mirror: str = ""
+    """A base address that published files are fetched from instead; empty for their own."""
     device: str = "auto"
 
     def export(self) -> None:
         """Hand the settings on to every process that this one starts."""
-        os.environ["COLDSTART_STORE"] = str(self.store)
+        os.environ["COLDSTART_STORE"] = os.pathsep.join(map(str, self.stores))
         os.environ["COLDSTART_DATA_DIR"] = str(self.data_dir)
         os.environ["COLDSTART_DOWNLOAD"] = "1" if self.download else "0"
+        os.environ["COLDSTART_MIRROR"] = self.mirror
         os.environ["COLDSTART_DEVICE"] = self.device
 
     @classmethod
     def from_environment(cls) -> "Settings":
         """The settings that the Snakefile exported, or the defaults."""
         return cls(
-            store=Path(os.environ.get("COLDSTART_STORE", cls.store)),
+            stores=choose_stores(None, map(str, cls.stores)),
             data_dir=Path(os.environ.get("COLDSTART_DATA_DIR", cls.data_dir)),
             download=os.environ.get("COLDSTART_DOWNLOAD") == "1",
+            mirror=os.environ.get("COLDSTART_MIRROR", cls.mirror),
             device=os.environ.get("COLDSTART_DEVICE", cls.device),
         )
+
+
+def choose_stores(
+    given: Iterable[str] | None, configured: Iterable[str], root: Path = Path()
+) -> tuple[Path, ...]:
+    """The folders of the stores, in the order in which they are searched; the first is the own one.
+
+    What is given on the command line wins over COLDSTART_STORE, and that over the configuration. A
+    job finds what its parent found: it gets the same command line, or else the variable.
+
+    Args:
+        given: what stands on the command line, if anything does.
+        configured: what a configuration file says, or the default.
+        root: what relative folders are relative to.
+
+    Raises:
+        ColdstartError: a folder's name is empty, or has a variable or a user that is unknown.
+    """
+    where = "store"
+    if given is None and os.environ.get("COLDSTART_STORE"):
+        where, configured = "COLDSTART_STORE", [os.environ["COLDSTART_STORE"]]
+    names = [name for text in given or configured for name in text.split(os.pathsep)]
+    # Duplicates go, so that no store is searched twice.
+    return tuple(dict.fromkeys(_expand(name, where, root) for name in names))
+
+
+def _expand(name: str, where: str, root: Path) -> Path:
+    expanded = os.path.expanduser(os.path.expandvars(name.strip()))
+    if not expanded:
+        raise ColdstartError(
+            f"`{where}` has a folder without a name: write folders, with {os.pathsep!r} between."
+        )
+    if "$" in expanded or expanded.startswith("~"):
+        raise ColdstartError(
+            f"`{where}` has {name!r}, in which a variable or a user is unknown: set it, or write "
+            "the folder out."
+        )
+    # Who stands at the root, as most do, is shown the folder as written.
+    return Path(expanded) if root.resolve() == Path.cwd() else root.resolve() / expanded

@@ -12,12 +12,31 @@ rule ingest:
         "../../envs/coldstart.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=job.mem_mb(plan.ingested),
+        runtime=job.runtime(plan.ingested),
     params:
         artefact=job.artefact(plan.ingested),
     script:
         "../scripts/ingest.py"
+
+
+rule mix:
+    input:
+        job.inputs(plan.mixed),
+    output:
+        "results/data/mixed/{pool}/{what}.json",
+    log:
+        "results/logs/data/mixed/{pool}/{what}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: 1
+    resources:
+        mem_mb=job.mem_mb(plan.mixed),
+        runtime=job.runtime(plan.mixed),
+    params:
+        artefact=job.artefact(plan.mixed),
+    script:
+        "../scripts/mix.py"
 
 
 rule pool:
@@ -31,8 +50,8 @@ rule pool:
         "../../envs/coldstart.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=job.mem_mb(plan.index),
+        runtime=job.runtime(plan.index),
     params:
         artefact=job.artefact(plan.index),
     script:

@@ -12,9 +12,9 @@ rule embed:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=job.gpus,
+        mem_mb=job.mem_mb(plan.embeddings),
+        runtime=job.runtime(plan.embeddings),
+        gpu=job.gpu(plan.embeddings),
     params:
         artefact=job.artefact(plan.embeddings),
     script:
@@ -32,9 +32,9 @@ rule score:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
-        gpu=job.gpus,
+        mem_mb=job.mem_mb(plan.scores),
+        runtime=job.runtime(plan.scores),
+        gpu=job.gpu(plan.scores),
     params:
         artefact=job.artefact(plan.scores),
     script:

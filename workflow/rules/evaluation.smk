@@ -12,9 +12,8 @@ rule evaluate:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=job.gpus,
+        mem_mb=job.mem_mb(plan.evaluation),
+        runtime=job.runtime(plan.evaluation),
     params:
         artefact=job.artefact(plan.evaluation),
     script:

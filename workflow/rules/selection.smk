@@ -12,8 +12,8 @@ rule select:
         "../../envs/coldstart.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=job.mem_mb(plan.selection),
+        runtime=job.runtime(plan.selection),
     params:
         artefact=job.artefact(plan.selection),
     script:

@@ -12,9 +12,9 @@ rule pretrain:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 600 * attempt,
-        gpu=job.gpus,
+        mem_mb=job.mem_mb(plan.checkpoint),
+        runtime=job.runtime(plan.checkpoint),
+        gpu=job.gpu(plan.checkpoint),
     params:
         artefact=job.artefact(plan.checkpoint),
     script:

@@ -1,5 +1,6 @@
 """What no recipe can know alone: that names exist, budgets fit, and figures have their inputs."""
 
+from coldstart.config.pools import mixture
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
 from coldstart.config.scores import Score
@@ -23,6 +24,8 @@ def check(recipes: Recipes, problems: Problems) -> None:
             file = recipes.files["samplers", name]
             _named(recipes, problems, "scores", score, file, f"samplers.{name}.score")
     for name in recipes.names("studies"):
+        if name == "pools":
+            problems.add(recipes.files["studies", name], "", "`pools` is where data sheets lie")
         _check_study(
             recipes.get("studies", name), recipes.files["studies", name], recipes, problems
         )
@@ -42,6 +45,13 @@ def _check_pool(name: str, recipes: Recipes, problems: Problems) -> None:
     if _named(recipes, problems, "datasets", pool.dataset, file, f"pools.{name}.dataset"):
         for path, message in pool.problems(recipes.get("datasets", pool.dataset)).items():
             problems.add(file, f"pools.{name}.{path}", message)
+    mixed = mixture(pool)
+    if mixed is not None:
+        other = mixed.outliers.dataset
+        if _named(recipes, problems, "datasets", other, file, f"pools.{name}.outliers.dataset"):
+            found = mixed.problems_of_outliers(recipes.get("datasets", other))
+            for path, message in found.items():
+                problems.add(file, f"pools.{name}.{path}", message)
 
 
 def _check_study(study: Study, file: str, recipes: Recipes, problems: Problems) -> None:
@@ -72,7 +82,9 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
         if pool.dataset in recipes.names("datasets"):
             dataset = recipes.get("datasets", pool.dataset)
             if not pool.problems(dataset):
-                _check_budgets(run, sum(pool.sizes(dataset)["candidates"]), file, path, problems)
+                _check_budgets(
+                    run, sum(pool.sizes(dataset)["candidates"].values()), file, path, problems
+                )
 
 
 def _check_scores(

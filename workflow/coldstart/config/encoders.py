@@ -1,5 +1,6 @@
 """Recipes of encoders: what turns an image into an embedding, and how it is trained."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -97,6 +98,42 @@ class Backbone(Model):
                 "a stage has one of each"
             )
         return self
+
+    def macs(self, height: int, width: int, channels: int) -> int:
+        """Multiply-adds of one image's forward pass, convolutions only."""
+        return sum(
+            rows * columns * out * inputs * kernel**2
+            for rows, columns, inputs, out, kernel in self._convolutions(height, width, channels)
+        )
+
+    def activations(self, height: int, width: int, channels: int) -> int:
+        """Numbers that the convolutions of one image's forward pass put out."""
+        convolutions = self._convolutions(height, width, channels)
+        return sum(rows * columns * out for rows, columns, _, out, _ in convolutions)
+
+    def _convolutions(
+        self, height: int, width: int, channels: int
+    ) -> Iterator[tuple[int, int, int, int, int]]:
+        """Rows and columns put out, channels in, channels out, and width of each kernel."""
+        if self.stem != "cifar":
+            height, width = _halved(height), _halved(width)
+        inputs = self.widths[0]
+        yield height, width, channels, inputs, 7 if self.stem == "imagenet" else 3
+        if self.stem == "imagenet":
+            height, width = _halved(height), _halved(width)
+        for i, (out, blocks) in enumerate(zip(self.widths, self.blocks, strict=True)):
+            if i > 0:
+                height, width = _halved(height), _halved(width)
+            if i > 0 or inputs != out:
+                yield height, width, inputs, out, 1
+            for _ in range(blocks):
+                yield height, width, inputs, out, 3
+                yield height, width, out, out, 3
+                inputs = out
+
+
+def _halved(size: int) -> int:
+    return (size + 1) // 2
 
 
 class Head(Model):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from coldstart.config.model import Model
 
@@ -34,8 +34,16 @@ class Config(Model):
     """Where image sets lie, in the layout of ``torchvision.datasets``."""
     download: Switch = False
     """Whether a set that is not in ``data_dir`` may be downloaded there."""
-    store: str = "results/store"
-    """Where artefacts live. A team names one shared directory."""
+    mirror: str = ""
+    """The address of a folder with the layout of ``data_dir`` (archives as published), from which
+    missing sets are downloaded instead of from their publishers."""
+    store: Annotated[
+        list[str],
+        BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+        Field(min_length=1),
+    ] = ["results/store"]
+    """Where artefacts live: a folder, or several, of which the first is written to and the others
+    are searched after it. The environment variable COLDSTART_STORE wins over a file's ``store``."""
     device: str = "auto"
     """``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``."""
     accept_other_code: Switch = False

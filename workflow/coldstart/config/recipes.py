@@ -8,10 +8,11 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, TypeAdapter
 
-from coldstart.config.data import Dataset, Pool
+from coldstart.config.data import Dataset
 from coldstart.config.encoders import Augmentation, Backbone, Encoder
 from coldstart.config.learners import Learner
 from coldstart.config.main import Scale
+from coldstart.config.pools import Pool
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.scores import Embedding, Score
 from coldstart.config.studies import Study
@@ -39,7 +40,10 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
     }
 
 
-PARTS = {"encoders": {"backbone": "backbones", "augmentation": "augmentations"}}
+PARTS = {
+    "encoders": {"backbone": "backbones", "augmentation": "augmentations"},
+    "pools": {"pool": "pools"},
+}
 """Keys that name a recipe of another kind, which then stands in their place."""
 
 
@@ -88,14 +92,20 @@ class Recipes:
         """The model, with the recipes that it names put in their place; None if it is not sound."""
         for key, part in PARTS.get(kind, {}).items():
             named = raw.get(key)
-            if not isinstance(named, str):
+            if isinstance(named, dict) and part == kind:  # spelt out in place, of parts in turn
+                model = self._resolve(part, named, file, f"{path}.{key}", problems)
+            elif isinstance(named, str):
+                if not self.known(part, named):
+                    hint = nearest(named, self._found[part])
+                    above = " above" if part == kind else ""
+                    what = f"no recipe `{named}`{above} in {part}.yaml{hint}"
+                    problems.add(file, f"{path}.{key}", what)
+                model = self._found[part].get(named)
+            else:
                 continue
-            if not self.known(part, named):
-                hint = nearest(named, self._found[part])
-                problems.add(file, f"{path}.{key}", f"no recipe `{named}` in {part}.yaml{hint}")
-            if named not in self._found[part]:
+            if model is None:
                 return None
-            raw = {**raw, key: self._found[part][named].model_dump()}
+            raw = {**raw, key: model.model_dump()}
         return problems.validate(kinds()[kind], raw, file, "" if kind == "studies" else path)
 
     def names(self, kind: str) -> list[str]:

@@ -21,7 +21,7 @@ class Target(Model):
     """Runs of the study that it shows; all of them where absent."""
 
     reads: ClassVar[frozenset[str]] = frozenset({"metrics"})
-    """Of ``metrics``, ``selections``, ``embeddings``, ``images`` and ``labels``, what it needs."""
+    """Of ``metrics``, ``selections``, ``embeddings``, ``images``, ``labels`` and ``index``."""
 
 
 class BudgetCurve(Target):
@@ -86,8 +86,15 @@ class Metrics(Target):
     kind: Literal["metrics"]
 
 
+class DataSheet(Target):
+    """What a pool consists of; every pool has one, and no study needs to ask for it."""
+
+    kind: Literal["data-sheet"]
+    reads: ClassVar = frozenset({"images", "labels", "index"})
+
+
 Figure = Annotated[
-    BudgetCurve | PickedClasses | ContactSheet | EmbeddingMap | AverageRank,
+    BudgetCurve | PickedClasses | ContactSheet | EmbeddingMap | AverageRank | DataSheet,
     Field(discriminator="kind"),
 ]
 Table = Annotated[AverageRank | Published | Metrics, Field(discriminator="kind")]

@@ -2,6 +2,7 @@
 
 from coldstart.store.healing import Healing, heal
 from coldstart.store.identity import FORMAT, Identity, Reference, canonical_json, digest
+from coldstart.store.layered import LayeredStore
 from coldstart.store.manifest import Fault
 from coldstart.store.objects import Artefact, Store
 from coldstart.store.provenance import provenance
@@ -12,6 +13,7 @@ __all__ = [
     "Fault",
     "Healing",
     "Identity",
+    "LayeredStore",
     "Reference",
     "Store",
     "canonical_json",

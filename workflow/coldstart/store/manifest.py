@@ -75,6 +75,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         "format": int,
         "stage": str,
         "recipe": dict,
+        "code": str,
         "inputs": dict,
         "files": dict,
         "made": dict,
@@ -130,7 +131,7 @@ def faults(folder: Path, key: str) -> Iterator[Fault]:
 def _foreign(manifest: dict[str, Any], key: str) -> Iterator[Fault]:
     try:
         described = description_key(
-            manifest["stage"], manifest["recipe"], manifest["inputs"], manifest.get("code")
+            manifest["stage"], manifest["recipe"], manifest["inputs"], manifest["code"]
         )
     except ColdstartError as error:  # NaN, which Python reads from JSON
         yield Fault(key, MANIFEST, f"has no valid recipe: {error}")

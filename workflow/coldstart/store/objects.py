@@ -12,17 +12,18 @@ Publishing renames a finished folder into place, which is atomic, also on NFS; n
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
+from coldstart.store.files import last_written, make_folder, remove_tree, sync
 from coldstart.store.identity import Identity
 from coldstart.store.manifest import (
     MANIFEST,
@@ -35,7 +36,11 @@ from coldstart.store.manifest import (
 )
 from coldstart.store.provenance import provenance
 
+SETTING = "`store` in config.yaml or --config, or the environment variable COLDSTART_STORE"
+"""How a user says where the stores are, for messages."""
+
 _DISCARDED = ".discarded-"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _verified: set[tuple[Path, int, int]] = set()
 
 
@@ -98,16 +103,17 @@ class Store:
         folder = self.root / "tmp" / uuid.uuid4().hex
         start = time.monotonic()
         with self._writing():
-            _make_folder(folder)
+            make_folder(folder)
         try:
-            yield folder
+            with self._writing(*_FULL):
+                yield folder
             record = {"seconds": round(time.monotonic() - start, 3), **provenance(), **(made or {})}
             with self._writing():
                 _seal(folder, identity, record)
                 self._index(identity)
                 self._place(folder, identity.key)
         finally:
-            _remove_tree(folder)
+            remove_tree(folder)
 
     def open(self, key: str) -> Artefact:
         """The artefact ``key``, after reading it whole to verify it, once in a process.
@@ -115,11 +121,8 @@ class Store:
         Raises:
             ColdstartError: it is not there, or damaged; the message says what heals it.
         """
-        if not self._is_there(self._folder(key)):
-            raise ColdstartError(
-                f"Artefact {key} is not in the store {self.root}. {self.remedy} removes the "
-                "pointer files under results/ that still name it, so that Snakemake makes it again."
-            )
+        if not self.has_folder(key):
+            raise self._missing(key)
         if self._stamp(key) not in _verified:
             for fault in faults(self._folder(key), key):
                 raise self._error(fault)
@@ -160,9 +163,11 @@ class Store:
         entries = self._entries()
         progress = Progress("verify store", len(entries))
         found: list[Fault] = []
-        for key in entries:
-            found += faults(self._folder(key), key)
-            progress.advance()
+        # Hashing lets other threads run, and a few keep a disk or a share busy.
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for of_one in pool.map(lambda key: list(faults(self._folder(key), key)), entries):
+                found += of_one
+                progress.advance()
         return found
 
     def discard(self, key: str) -> None:
@@ -177,7 +182,7 @@ class Store:
         aside = self._folder(key).with_name(f"{_DISCARDED}{uuid.uuid4().hex}")
         with self._writing(), contextlib.suppress(FileNotFoundError):
             self._folder(key).rename(aside)
-        _remove_tree(aside)
+        remove_tree(aside)
 
     def sweep(self, older_than: float) -> int:
         """Remove what killed publishers have left behind; returns how many folders.
@@ -188,12 +193,40 @@ class Store:
         leftovers = [
             folder
             for folder in (self.root / "tmp").glob("*")
-            if time.time() - _last_written(folder) > older_than
+            if time.time() - last_written(folder) > older_than
         ]
         leftovers += (self.root / "objects").glob(f"*/{_DISCARDED}*")
         for folder in leftovers:
-            _remove_tree(folder)
+            remove_tree(folder)
         return sum(not folder.exists() for folder in leftovers)
+
+    def has_folder(self, key: str) -> bool:
+        """Whether anything takes the place of the artefact, be it damaged or not."""
+        return self._is_there(self._folder(key))
+
+    def require_folder(self) -> None:
+        """Make sure that the store is there.
+
+        Raises:
+            ColdstartError: it is not, or it may not be read.
+        """
+        # The first needs the right to search the folder; the second finds an empty store.
+        if not (self._is_there(self.root / "objects") or self._is_there(self.root)):
+            raise ColdstartError(
+                f"There is no store at {self.root}. If it is a share, mount it; or correct or drop "
+                f"it in the list of stores: {SETTING}."
+            )
+
+    def require_writable(self) -> None:
+        """Make sure that this user may publish, before work is done that is to be published.
+
+        Raises:
+            ColdstartError: the store cannot be written to.
+        """
+        with self._writing():
+            folder = self.root / "tmp" / uuid.uuid4().hex
+            make_folder(folder)
+            folder.rmdir()
 
     def _folder(self, key: str) -> Path:
         if not is_key(key):
@@ -214,8 +247,20 @@ class Store:
 
     def _entries(self) -> list[str]:
         """Everything that takes the place of an object, also where the manifest is gone."""
-        found = (self.root / "objects").glob("??/*")
-        return sorted(p.name for p in found if is_key(p.name) and p.name[:2] == p.parent.name)
+        objects = self.root / "objects"
+        shards = [shard for shard in self._names(objects) if len(shard) == 2]
+        found = [
+            key for shard in shards for key in self._names(objects / shard) if key[:2] == shard
+        ]
+        return sorted(filter(is_key, found))
+
+    def _names(self, folder: Path) -> list[str]:
+        try:
+            return os.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise self._unusable("read", error) from error
 
     def _stamp(self, key: str) -> tuple[Path, int, int]:
         """Differs between an object and what has taken its place since."""
@@ -229,14 +274,14 @@ class Store:
     def _index(self, identity: Identity) -> None:
         # Before the object: an entry without an object is passed over, the opposite is not found.
         folder = self._index_folder(identity.recipe_key)
-        _make_folder(folder)
+        make_folder(folder)
         with contextlib.suppress(FileExistsError):
             (folder / identity.key).touch(mode=0o664, exist_ok=False)
 
     def _place(self, folder: Path, key: str) -> None:
         """Rename ``folder`` to its place, unless a sound object is there already."""
         final = self._folder(key)
-        _make_folder(final.parent)
+        make_folder(final.parent)
         while True:
             try:
                 folder.rename(final)
@@ -244,7 +289,7 @@ class Store:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
             else:
-                _sync(final.parent)
+                sync(final.parent)
                 _verified.add(self._stamp(key))
                 return
             fault = next(faults(final, key), None)
@@ -255,19 +300,40 @@ class Store:
             self.discard(key)
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, *errors: int) -> Iterator[None]:
+        """Say what is wrong with the store: for all errors, or for these numbers alone."""
         try:
             yield
         except OSError as error:
+            if errors and error.errno not in errors:
+                raise
             raise self._unusable("write to", error) from error
 
     def _unusable(self, verb: str, error: OSError) -> ColdstartError:
-        where = f" ({error.filename})" if error.filename else ""
+        if error.errno in _FULL:
+            remedy = "Nothing was published. Free space there, or put another folder first"
+        elif verb == "read":
+            remedy = "Ask its owner for the right to read it, or drop it from the list of stores"
+        else:
+            remedy = (
+                "Ask its owner for the right to write to it; or put a folder of your own before it "
+                f"(results/store{os.pathsep}{self.root}), and it is only read"
+            )
+        place = error.filename2 or error.filename  # of a copy, the second is where it went
+        where = f" ({place})" if place else ""
         return ColdstartError(
-            f"Cannot {verb} the store {self.root}{where}: {error.strerror}. Free space or ask its "
-            "owner for access to it, or name another folder: `store` in config.yaml, or the "
-            "environment variable COLDSTART_STORE."
+            f"Cannot {verb} the store {self.root}{where}: {error.strerror}. {remedy}: {SETTING}."
         )
+
+    def _missing(self, key: str) -> ColdstartError:
+        return ColdstartError(
+            f"Artefact {key} is not in {self._where}. {self.remedy} removes the pointer files "
+            "under results/ that still name it, so that Snakemake makes it again."
+        )
+
+    @property
+    def _where(self) -> str:
+        return f"the store {self.root}"
 
     @property
     def remedy(self) -> str:
@@ -278,27 +344,11 @@ class Store:
         what = f"Artefact {fault.key} in the store {self.root}: {fault.file} {fault.what}."
         if not fault.damaged:
             return ColdstartError(f"{what} It may be sound: ask whoever published it for access.")
-        return ColdstartError(f"{what} {self.remedy} removes it, and Snakemake makes it again.")
+        return ColdstartError(f"{what} {self._mending}")
 
-
-def _make_folder(path: Path) -> None:
-    """Make a folder and those above it: never world-writable, and the group's where its parent is.
-
-    The set-group-ID bit and the group come from the parent by themselves; the umask would take the
-    group's right to write away.
-    """
-    if path.is_dir():
-        return
-    _make_folder(path.parent)
-    try:
-        path.mkdir(mode=0o775)
-    except FileExistsError:
-        if not path.is_dir():
-            raise
-        return
-    shared = stat.S_ISGID | stat.S_IWGRP
-    if path.parent.stat().st_mode & shared == shared:
-        path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IWGRP)
+    @property
+    def _mending(self) -> str:
+        return f"{self.remedy} removes it, and Snakemake makes it again."
 
 
 def _seal(folder: Path, identity: Identity, made: Mapping[str, Any]) -> None:
@@ -320,29 +370,8 @@ def _seal(folder: Path, identity: Identity, made: Mapping[str, Any]) -> None:
     # have chosen a mode, and one that was moved here keeps the group that it had.
     own = folder.stat()
     for name in [*files, MANIFEST]:
-        _sync(folder / name)
+        sync(folder / name)
         if (folder / name).stat().st_gid != own.st_gid:
             os.chown(folder / name, -1, own.st_gid)
         (folder / name).chmod(stat.S_IMODE(own.st_mode) & 0o444)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _last_written(folder: Path) -> float:
-    times = [0.0]
-    for path in [folder, *folder.rglob("*")]:
-        with contextlib.suppress(FileNotFoundError):
-            times.append(path.lstat().st_mtime)
-    return max(times)
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove as much as this user may; what is left is swept by its owner."""
-    shutil.rmtree(folder, ignore_errors=True)
+    sync(folder)

@@ -1,0 +1,148 @@
+"""What jobs ask a scheduler for."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from torch import nn
+
+from coldstart.config.encoders import Backbone
+from coldstart.config.load import load
+from coldstart.plan import Plan
+from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
+from coldstart.rules import Rules
+from coldstart.ssl.backbones import build_backbone
+from coldstart.store import Store
+
+WORKFLOW = Path(__file__).parents[1] / "workflow"
+
+
+def plan(tmp_path, scale):
+    return Plan(load({"scale": scale}, [], WORKFLOW), Store(tmp_path))
+
+
+def checkpoint(tmp_path, scale):
+    one = plan(tmp_path, scale)
+    pool = "biased-cifar10"
+    return one.checkpoint(pool, "byol-resnet18", 0), one.facts(pool)
+
+
+def counted(backbone, shape):
+    """Multiply-adds and outputs of the convolutions, seen while an image passes the network."""
+    import torch
+
+    height, width, channels = shape
+    seen = []
+
+    def hook(layer, inputs, output):
+        kernel = layer.kernel_size[0] * layer.kernel_size[1]
+        seen.append((output.numel() * layer.in_channels * kernel, output.numel()))
+
+    network = build_backbone(backbone, channels).eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(hook)
+    with torch.no_grad():
+        network(torch.zeros(1, channels, height, width))
+    return tuple(map(sum, zip(*seen, strict=True)))
+
+
+@pytest.mark.parametrize("stem", ["imagenet", "cifar", "half"])
+@pytest.mark.parametrize("shape", [(32, 32, 3), (8, 8, 1), (45, 70, 3)])
+def test_a_backbone_knows_its_multiply_adds(stem, shape):
+    backbone = Backbone(stem=stem, widths=[8, 12, 24], blocks=[1, 2, 1])
+    assert (backbone.macs(*shape), backbone.activations(*shape)) == counted(backbone, shape)
+
+
+def test_resnet18_has_the_published_number_of_multiply_adds():
+    # He et al. 2016, table 1: 1.8e9, the fully connected layer (0.5e6) among them.
+    backbone = Backbone(stem="imagenet", widths=[64, 128, 256, 512], blocks=[2, 2, 2, 2])
+    assert backbone.macs(224, 224, 3) == pytest.approx(1.8e9, rel=0.01)
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_more_work_asks_for_more(tmp_path, device):
+    paper, smoke = (
+        estimate(*checkpoint(tmp_path, scale), device, 4) for scale in ("paper", "smoke")
+    )
+    assert paper.minutes > smoke.minutes
+    assert paper.megabytes > smoke.megabytes or device == "gpu"
+
+
+def test_more_cores_ask_for_less_time(tmp_path):
+    asked = checkpoint(tmp_path, "cpu")
+    assert estimate(*asked, "cpu", 8).minutes < estimate(*asked, "cpu", 1).minutes
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("study", ["quickstart", "byol-samplers"])
+def test_every_stage_has_an_estimate(tmp_path, device, study):
+    one = plan(tmp_path, "paper")
+    found = {}
+    for name in one.recipes.get("studies", study).runs:
+        facts = one.facts(one.run(study, name).pool)
+        todo = [one.evaluation(study, name, 0)]
+        while todo:
+            planned = todo.pop()
+            found[planned.identity.stage] = estimate(planned, facts, device, 4)
+            todo += planned.inputs.values()
+    assert {"images", "labels", "pool", "pretrain", "embed", "select", "evaluate"} <= found.keys()
+    for needs in found.values():
+        assert 1000 <= needs.megabytes <= 64000
+        assert 5 <= needs.minutes <= 48 * 60
+
+
+def test_only_networks_ask_for_a_gpu(tmp_path):
+    one = plan(tmp_path, "paper")
+    where = ("biased-cifar10", "byol-resnet18", 0)
+    assert gains_from_gpu(one.checkpoint(*where))
+    assert gains_from_gpu(one.embeddings(*where, "frozen"))
+    assert gains_from_gpu(one.scores(*where, "loss"))
+    assert not gains_from_gpu(one.embeddings("biased-cifar10", "pca-512", 0, "frozen"))
+    assert not gains_from_gpu(one.evaluation("byol-samplers", "biased-cifar10", 0))
+    assert not gains_from_gpu(one.index("digits"))
+
+
+def test_each_attempt_asks_for_as_many_times_as_much():
+    assert Needs(1500, 10).grown(1) == Needs(1500, 10)
+    assert Needs(1500, 10).grown(3) == Needs(4500, 30)
+
+
+def record(**changes):
+    return {"seconds": 600.0, "peak_mb": 2000, "gpu": None, "resumed": False} | changes
+
+
+def test_an_earlier_run_decides_with_room_to_spare():
+    needs = from_records([record(), record(seconds=60.0, peak_mb=3000)], "cpu")
+    assert needs == Needs(4500, 25)
+
+
+@pytest.mark.parametrize(
+    "useless", [record(gpu="NVIDIA A100"), record(resumed=True), {"seconds": 3.0}, {}]
+)
+def test_a_record_of_other_circumstances_says_nothing(useless):
+    assert from_records([useless], "cpu") is None
+    assert from_records([record(), useless], "cpu") == from_records([record()], "cpu")
+
+
+def test_the_store_of_a_team_tells_what_its_jobs_needed(tmp_path, monkeypatch):
+    monkeypatch.chdir(WORKFLOW.parent)
+    for name in ("STORE", "DATA_DIR", "DOWNLOAD", "DEVICE"):
+        monkeypatch.setenv(f"COLDSTART_{name}", "")  # undone after the test, whatever is exported
+        monkeypatch.delenv(f"COLDSTART_{name}")
+    workflow = SimpleNamespace(basedir=WORKFLOW.parent, configfiles=[])
+    config = {"scale": "cpu", "device": "cpu", "store": str(tmp_path)}
+    wildcards = {"pool": "digits", "encoder": "byol-digits", "seed": "3"}
+
+    def asked(attempt):
+        rules = Rules(config, workflow)
+        memory, minutes = (f(rules.plan.checkpoint) for f in (rules.mem_mb, rules.runtime))
+        return memory(wildcards, attempt), minutes(wildcards, attempt)
+
+    guess = asked(1)
+    assert asked(2) == (2 * guess[0], 2 * guess[1])
+    rules = Rules(config, workflow)
+    sibling = rules.plan.checkpoint("digits", "byol-digits", 0).identity
+    with Store(tmp_path).publishing(sibling, record(seconds=6000.0, peak_mb=9000)) as folder:
+        (folder / "model.safetensors").write_bytes(b"weights")
+    assert asked(1) == (12500, 205)

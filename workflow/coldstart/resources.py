@@ -1,0 +1,205 @@
+"""What a job will need, for a scheduler: megabytes and minutes, from its recipe and from history.
+
+The estimates are upper bounds with room to spare: a job that asks for too much waits a little, one
+that asks for too little is killed. Where the store has the record of an earlier run, that decides.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from coldstart.config.encoders import Backbone, Byol, Encoder, Pca
+from coldstart.config.scores import Embedding, Score
+from coldstart.planned import Facts, Planned
+
+MEGABYTE = 2**20
+FLOAT = 4  # bytes
+
+CPU = 30e9
+"""Floating-point operations a second and core; a training of small networks measured 43e9."""
+GPU = 3e12
+"""The same of a GPU, a slow one; and each step of a small network takes some 50 ms whatever."""
+GPU_STEP = 0.05
+
+LIBRARIES = {"cpu": 1200, "gpu": 5000}
+"""Megabytes of a process with torch loaded, and of one with CUDA started, on the host."""
+SNAKEMAKE = 500
+"""Megabytes of Snakemake, which runs twice beside every cluster job's script."""
+STARTUP = 5
+"""Minutes for imports from a busy file system and for opening the inputs."""
+
+ENCODERS: TypeAdapter[Encoder] = TypeAdapter(Encoder)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What to ask for: megabytes of memory and minutes."""
+
+    megabytes: int
+    minutes: int
+
+    def grown(self, attempt: int) -> "Needs":
+        """What to ask for in the n-th attempt, from one: as many times as much."""
+        return Needs(self.megabytes * attempt, self.minutes * attempt)
+
+
+def gains_from_gpu(planned: Planned) -> bool:
+    """Whether a network is trained or passed; all else takes a CPU seconds."""
+    stage = planned.identity.stage
+    if stage == "pretrain":
+        return bool(planned.identity.recipe["encoder"]["method"] != "pca")
+    return stage in {"embed", "score"} and gains_from_gpu(planned.inputs["checkpoint"])
+
+
+def estimate(planned: Planned, facts: Facts, device: str, cores: int) -> Needs:
+    """Estimate from the recipe what making an artefact takes.
+
+    Args:
+        planned: the artefact; its recipe and those of its inputs hold the numbers needed.
+        facts: of the images of its pool, or of the data set that is read.
+        device: ``cpu`` or ``gpu``: what the job will compute on.
+        cores: cores that the job will have.
+    """
+    megabytes, flops, steps = _ESTIMATES[planned.identity.stage](planned, facts, device)
+    seconds = flops / GPU + steps * GPU_STEP if device == "gpu" else flops / (CPU * cores)
+    return Needs(
+        _round_up(LIBRARIES[device] + SNAKEMAKE + 1.5 * megabytes, 500),
+        _round_up(STARTUP + 2 * seconds / 60, 5),
+    )
+
+
+def from_records(records: Iterable[Mapping[str, Any]], device: str) -> Needs | None:
+    """What earlier runs of the same recipe needed on the same kind of device, with room to spare.
+
+    Args:
+        records: ``made`` of the manifests: ``seconds``, ``peak_mb``, ``gpu`` (its name), and
+            ``resumed``: whether a part was done by an earlier job, so that the seconds say little.
+        device: ``cpu`` or ``gpu``; records of the other kind say nothing.
+    """
+    alike = [
+        record
+        for record in records
+        if bool(record.get("gpu")) == (device == "gpu")
+        and {"seconds", "peak_mb"} <= record.keys()
+        and not record.get("resumed")
+    ]
+    if not alike:
+        return None
+    return Needs(
+        _round_up(SNAKEMAKE + 1.3 * max(record["peak_mb"] for record in alike), 500),
+        _round_up(STARTUP + 2 * max(record["seconds"] for record in alike) / 60, 5),
+    )
+
+
+def _round_up(number: float, step: int) -> int:
+    return math.ceil(number / step) * step
+
+
+# Each returns megabytes beyond the libraries, floating-point operations, and steps.
+_Estimate = tuple[float, float, int]
+
+
+def _ingest(_planned: Planned, facts: Facts, _device: str) -> _Estimate:
+    megabytes = sum(facts.sizes.values()) * math.prod(facts.shape) / MEGABYTE
+    minutes = 20 + megabytes / 60  # reading, or a download at 1 MB/s
+    return 1000 + 2 * megabytes, minutes * 60 * CPU, 0
+
+
+def _pool(_planned: Planned, _facts: Facts, _device: str) -> _Estimate:
+    return 200, 0.0, 0
+
+
+def _pretrain(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    recipe = ENCODERS.validate_python(planned.identity.recipe["encoder"])
+    count, shape = facts.sizes["unlabeled"], facts.shape
+    pixels = count * math.prod(shape)
+    if isinstance(recipe, Pca):
+        return 4 * FLOAT * pixels / MEGABYTE, 100.0 * pixels * recipe.components, 0
+    batch = min(recipe.batch_size, count)
+    steps = recipe.epochs * (count // batch)
+    megabytes = 2 * pixels / MEGABYTE
+    if device == "cpu":
+        megabytes += _activations(recipe.backbone, shape, 2 * batch)
+    return megabytes, steps * batch * _training(recipe, shape), steps
+
+
+def _embed(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    recipe = Embedding.model_validate(planned.identity.recipe)
+    count = facts.sizes["candidates"] + facts.sizes["test"]
+    return _forward(planned, facts.shape, count, device, recipe.batch_size, passes=1)
+
+
+def _score(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    names = Score.model_fields.keys() & planned.identity.recipe.keys()
+    recipe = Score.model_validate({name: planned.identity.recipe[name] for name in names})
+    count = facts.sizes["candidates"]
+    return _forward(planned, facts.shape, count, device, recipe.batch_size, recipe.passes)
+
+
+def _forward(
+    planned: Planned, shape: list[int], count: int, device: str, batch: int, passes: int
+) -> _Estimate:
+    encoder = _encoder(planned)
+    pixels = count * math.prod(shape)
+    megabytes = (2 * pixels + 3 * FLOAT * count * _dim(encoder)) / MEGABYTE
+    if isinstance(encoder, Pca):
+        return megabytes + FLOAT * pixels / MEGABYTE, 2.0 * pixels * encoder.components, 0
+    if device == "cpu":
+        # A gradient's norm takes a layer's unfolded input and output gradients at a time.
+        megabytes += 3 * _activations(encoder.backbone, shape, 2 * batch)
+    return megabytes, passes * count * _training(encoder, shape), passes * math.ceil(count / batch)
+
+
+def _select(planned: Planned, facts: Facts, _device: str) -> _Estimate:
+    recipe, inputs = planned.identity.recipe, planned.inputs
+    if "embeddings" not in inputs:
+        return 300, 60 * CPU, 0
+    numbers = facts.sizes["candidates"] * _dim(_encoder(inputs["embeddings"]))
+    # The dearest: KMeans for every budget and seed, some 100 passes over the candidates.
+    flops = 200.0 * numbers * sum(recipe["budgets"]) * recipe["seeds"]
+    return 4 * FLOAT * numbers / MEGABYTE, flops, 0
+
+
+def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
+    dim = _dim(_encoder(planned.inputs["embeddings"]))
+    picks = 0
+    for name, selection in planned.inputs.items():
+        if name.startswith("selection."):
+            chosen = selection.identity.recipe
+            picks += sum(chosen["budgets"]) * chosen["seeds"]
+    numbers = (facts.sizes["candidates"] + facts.sizes["test"]) * dim
+    # Some 300 products with each subset until a fit has converged; batches of fits at a time.
+    return 1000 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0
+
+
+_ESTIMATES = {
+    "images": _ingest,
+    "labels": _ingest,
+    "pool": _pool,
+    "pretrain": _pretrain,
+    "embed": _embed,
+    "score": _score,
+    "select": _select,
+    "evaluate": _evaluate,
+}
+
+
+def _encoder(planned: Planned) -> Byol | Pca:
+    return ENCODERS.validate_python(planned.inputs["checkpoint"].identity.recipe["encoder"])
+
+
+def _dim(encoder: Byol | Pca) -> int:
+    return encoder.components if isinstance(encoder, Pca) else encoder.backbone.widths[-1]
+
+
+def _training(recipe: Byol, shape: list[int]) -> float:
+    """Operations for one image in one step: two views, back and forth, and through the target."""
+    return 2 * (3 + 1) * 2.0 * recipe.backbone.macs(*shape)
+
+
+def _activations(backbone: Backbone, shape: list[int], images: int) -> float:
+    """Megabytes that a backward pass needs: a convolution's output, normalised, and rectified."""
+    return 3 * FLOAT * images * backbone.activations(*shape) / MEGABYTE

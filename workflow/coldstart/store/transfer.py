@@ -1,0 +1,78 @@
+"""Copying artefacts from one store to another: verified at both ends, and resumed."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from coldstart.errors import ColdstartError
+from coldstart.progress import Progress
+from coldstart.store.catalogue import closure
+from coldstart.store.ends import CHUNK, End
+
+log = logging.getLogger("coldstart")
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What a copy did."""
+
+    copied: list[str]
+    """Keys of the artefacts that were copied."""
+    bytes: int
+    """The size of their files."""
+    there: int
+    """How many were at the destination, sound, before."""
+
+
+def copy(source: End, destination: End, keys: Iterable[str]) -> Copied:
+    """Copy artefacts and what they were made from, inputs first.
+
+    Stopped at any moment, it leaves each artefact at the destination either whole or not visible;
+    called again, it goes on with those that are not there. An input that the source lacks is no
+    error, but is said.
+
+    Raises:
+        ColdstartError: an artefact is missing or damaged at the source, or cannot be written.
+    """
+    there = set(source.keys())
+    manifests: dict[str, dict[str, Any]] = {}
+
+    def inputs(key: str) -> list[str]:
+        if key not in there:
+            return []
+        manifests[key] = source.manifest(key)
+        return list(manifests[key]["inputs"].values())
+
+    asked = list(keys)
+    for key in asked:
+        if key not in there:
+            raise ColdstartError(f"{key} is not in {source.name}: nothing was copied.")
+    wanted = closure(asked, inputs)
+    for key in wanted:
+        if key not in there:
+            log.warning("%s is an input that %s does not have: copied without it", key, source.name)
+    looked = Progress(f"look at {destination.name}", len(manifests))
+    missing = []
+    for key in filter(there.__contains__, wanted):
+        if not destination.sound(key):
+            missing.append(key)
+        looked.advance()
+    sizes = {key: [f["bytes"] for f in manifests[key]["files"].values()] for key in missing}
+    chunks = sum(-(-size // CHUNK) for of_one in sizes.values() for size in of_one)
+    progress = Progress("copy, MB", chunks)
+    for key in missing:
+        _copy_one(source, destination, key, manifests[key], progress)
+    total = sum(map(sum, sizes.values()))
+    return Copied(missing, total, len(manifests) - len(missing))
+
+
+def _copy_one(
+    source: End, destination: End, key: str, manifest: dict[str, Any], progress: Progress
+) -> None:
+    def pour(name: str, file: BinaryIO) -> None:
+        for piece in source.read(key, name):
+            file.write(piece)
+            progress.advance()
+
+    destination.receive(key, manifest, pour)
