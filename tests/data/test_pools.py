@@ -1,153 +1,242 @@
-import os
+"""Pools: what each operator leaves where, and the papers' numbers."""
+
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
-from coldstart.config.data import Pool
+from coldstart.config.pools import Pool, mixture
 from coldstart.config.problems import Problems
 from coldstart.config.recipes import load_recipes
-from coldstart.data import cifar10, digits
-from coldstart.data.pools import build_index
-from coldstart.data.stage import check
+from coldstart.data.pools import OUTLIERS, build_index
 from coldstart.errors import ColdstartError
 
 ROOT = Path(__file__).parents[2]
+RECIPES = load_recipes(ROOT / "workflow", "paper", Problems())
+POOL = TypeAdapter(Pool)
 
 
-@pytest.fixture(scope="module")
-def recipes():
-    return load_recipes(ROOT / "workflow", "paper", Problems())
-
-
-def items_of(source):
-    return pd.DataFrame(
-        {"id": np.arange(len(source.labels)), "part": source.parts, "label": source.labels}
+def items_of(dataset, rng, outliers=0):
+    """Items as a data set's recipe describes them, its classes in a random order."""
+    frames = []
+    for part, images in dataset.parts.items():
+        unlabelled = isinstance(images, int)
+        labels = [pd.NA] * images if unlabelled else np.repeat(np.arange(len(images)), images)
+        if not unlabelled:
+            rng.shuffle(labels)
+        frames.append(pd.DataFrame({"part": part, "label": pd.array(labels, dtype="Int64")}))
+    frames.append(
+        pd.DataFrame({"part": OUTLIERS, "label": pd.array([pd.NA] * outliers, dtype="Int64")})
     )
+    items = pd.concat(frames, ignore_index=True)
+    return items.assign(id=np.arange(len(items)))
 
 
-@pytest.fixture(scope="module")
-def real_cifar10():
-    if "COLDSTART_DATA" not in os.environ:
-        pytest.skip("COLDSTART_DATA does not name a folder with real image sets")
-    return cifar10.read(Path(os.environ["COLDSTART_DATA"]), download=False)
+def items_for(pool, seed=0):
+    dataset = RECIPES.get("datasets", pool.dataset)
+    mixed = mixture(pool)
+    return items_of(dataset, np.random.default_rng(seed), mixed.outliers.count if mixed else 0)
 
 
-def synthetic_cifar10(rng):
-    """Items with CIFAR-10's class sizes in a random order of classes."""
-    labels = np.concatenate(
-        [
-            rng.permutation(np.repeat(np.arange(10), 5000)),
-            rng.permutation(np.repeat(np.arange(10), 1000)),
-        ]
-    )
-    parts = ["train"] * 50_000 + ["test"] * 10_000
-    return pd.DataFrame({"id": np.arange(60_000), "part": parts, "label": labels})
+def counts(index):
+    return index["split"].value_counts().to_dict()
 
 
-def test_digits_are_as_the_recipe_says(recipes):
-    source = digits.read(Path(), download=False)
-    check(source, recipes.get("datasets", "digits"))
-    assert source.images.shape == (1797, 8, 8, 1)
-    assert source.images.dtype == np.uint8
-    assert source.images.max() == 255
+def of_class(items, index, split):
+    """Images of each class of a split, in the order of the classes."""
+    return items.merge(index[index["split"] == split], on="id")["label"].value_counts().sort_index()
 
 
-def test_another_edition_of_a_set_is_refused(recipes):
-    source = digits.read(Path(), download=False)
-    source.labels[:] = source.labels[::-1].copy()
-    with pytest.raises(ColdstartError, match=r"parts is|digest is"):
-        check(
-            digits.Source(source.images, source.labels, source.parts, "sha256:0"),
-            recipes.get("datasets", "digits"),
-        )
-
-
-@pytest.mark.data
-def test_real_cifar10_is_as_the_recipe_says(recipes, real_cifar10):
-    check(real_cifar10, recipes.get("datasets", "cifar10"))
-    assert real_cifar10.images.shape == (60_000, 32, 32, 3)
-
-
-@pytest.mark.data
-def test_an_altered_batch_file_is_refused(tmp_path):
-    if "COLDSTART_DATA" not in os.environ:
-        pytest.skip("COLDSTART_DATA does not name a folder with real image sets")
-    source = Path(os.environ["COLDSTART_DATA"]) / cifar10.FOLDER
-    folder = tmp_path / cifar10.FOLDER
-    folder.mkdir()
-    for name in cifar10.FILES:
-        (folder / name).symlink_to(source / name)
-    (folder / "test_batch").unlink()
-    content = bytearray((source / "test_batch").read_bytes())
-    content[1000] ^= 1
-    (folder / "test_batch").write_bytes(content)
-    with pytest.raises(ColdstartError, match="MD5"):
-        cifar10.read(tmp_path, download=False)
-
-
-def test_missing_files_are_named_with_a_remedy(tmp_path):
-    folder = tmp_path / cifar10.FOLDER
-    folder.mkdir()
-    (folder / "test_batch").touch()
-    message = cifar10.missing(tmp_path)
-    assert "6 of its 7 files" in message
-    assert str(folder) in message
-    assert "data_batch_3" in message
-    assert "test_batch" not in message
-    assert "download=true" in message
-
-
-def test_biased_cifar10_has_the_papers_counts_and_positions(recipes):
-    items = synthetic_cifar10(np.random.default_rng(0))
-    index = build_index(items, recipes.get("pools", "biased-cifar10"))
-    assert index["split"].value_counts().to_dict() == {
-        "unlabeled": 24_750, "test": 5_500, "candidates": 2_750
-    }  # fmt: skip
+def test_biased_cifar10_has_the_papers_counts_and_positions():
+    pool = RECIPES.get("pools", "biased-cifar10")
+    items = items_for(pool)
+    index = build_index(items, pool)
+    assert counts(index) == {"unlabeled": 24_750, "test": 5_500, "candidates": 2_750}
     chosen = items.merge(index, on="id")
     for label in range(10):
-        of_class = chosen[chosen["label"] == label].groupby("split")["id"].apply(np.sort)
-        train = np.flatnonzero(items["label"][:50_000] == label)
-        test = 50_000 + np.flatnonzero(items["label"][50_000:] == label)
+        ids = chosen[chosen["label"] == label].groupby("split")["id"].apply(np.sort)
+        train = np.flatnonzero((items["part"] == "train") & (items["label"] == label))
+        test = np.flatnonzero((items["part"] == "test") & (items["label"] == label))
         # The positions as the published scripts compute them.
         candidates = np.linspace(4500, 4999, num=50 * (label + 1), dtype=int)
         tested = np.linspace(0, 999, num=100 * (label + 1), dtype=int)
         unlabeled = np.linspace(0, 4499, num=450 * (label + 1), dtype=int)
-        np.testing.assert_array_equal(of_class["candidates"], train[candidates])
-        np.testing.assert_array_equal(of_class["test"], test[tested])
-        np.testing.assert_array_equal(of_class["unlabeled"], train[unlabeled])
+        np.testing.assert_array_equal(ids["candidates"], train[candidates])
+        np.testing.assert_array_equal(ids["test"], test[tested])
+        np.testing.assert_array_equal(ids["unlabeled"], train[unlabeled])
 
 
-@pytest.mark.parametrize("name", ["digits", "biased-digits", "biased-cifar10"])
-def test_the_sizes_foretold_are_the_sizes_made_and_no_image_is_in_two_splits(recipes, name):
-    pool: Pool = recipes.get("pools", name)
-    dataset = recipes.get("datasets", pool.dataset)
-    if pool.dataset == "digits":
-        items = items_of(digits.read(Path(), download=False))
-    else:
-        items = synthetic_cifar10(np.random.default_rng(1))
+PAPERS = {
+    # Ganesh & Vento, section 4.3; Acharya et al. for the long tail; Caramalau et al. for the step.
+    "biased-cifar10": {"unlabeled": 24_750, "candidates": 2_750, "test": 5_500},
+    "stl10": {"unlabeled": 100_000, "candidates": 5_000, "test": 8_000},
+    "svhn": {"unlabeled": 73_257, "candidates": 10_000, "test": 26_032},
+    "cifar10-all": {"unlabeled": 50_000, "candidates": 50_000, "test": 10_000},
+    "cifar10-longtail-all": {"unlabeled": 13_996, "candidates": 13_996, "test": 10_000},
+    "cifar10-step": {"unlabeled": 27_500, "candidates": 27_500, "test": 10_000},
+    "cifar10": {"unlabeled": 50_000, "candidates": 45_000, "validation": 5_000, "test": 10_000},
+    "cifar100": {"unlabeled": 50_000, "candidates": 45_000, "validation": 5_000, "test": 10_000},
+    "mnist": {"unlabeled": 60_000, "candidates": 54_000, "validation": 6_000, "test": 10_000},
+    "tiny-imagenet": {
+        "unlabeled": 100_000,
+        "candidates": 95_000,
+        "validation": 5_000,
+        "test": 10_000,
+    },
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_papers_pool_has_the_papers_counts(name):
+    pool = RECIPES.get("pools", name)
+    foretold = pool.sizes(RECIPES.get("datasets", pool.dataset))
+    assert {split: sum(sizes.values()) for split, sizes in foretold.items()} == PAPERS[name]
+
+
+@pytest.mark.parametrize("others", ["svhn", "kmnist", "fashion-mnist"])
+def test_a_mixed_pool_has_ten_thousand_outliers_which_only_labels_tell(others):
+    pool = RECIPES.get("pools", f"cifar10-mixed-{others}")
+    items = items_for(pool)
     index = build_index(items, pool)
-    assert index["id"].is_unique
+    assert list(index.columns) == ["id", "split"]
+    assert counts(index) == {
+        "unlabeled": 60_000, "candidates": 55_000, "validation": 5_000, "test": 10_000
+    }  # fmt: skip
+    outlying = items.merge(index, on="id").query("label.isna()")["split"].value_counts()
+    assert outlying.to_dict() == {"unlabeled": 10_000, "candidates": 10_000}
+
+
+LONGTAIL = [5000, 3237, 2096, 1357, 878, 568, 368, 238, 154, 100]
+
+
+def test_the_long_tail_is_the_papers():
+    pool = RECIPES.get("pools", "cifar10-longtail-all")
+    items = items_for(pool)
+    index = build_index(items, pool)
+    assert of_class(items, index, "candidates").tolist() == LONGTAIL
+    assert of_class(items, index, "test").tolist() == [1000] * 10
+
+
+def test_a_needle_is_rarer_than_one_in_a_thousand():
+    pool = RECIPES.get("pools", "cifar10-needle")
+    items = items_for(pool)
+    sizes = of_class(items, build_index(items, pool), "candidates")
+    assert 0 < sizes.min() / sizes.sum() <= 1 / 1000
+    assert (sizes.sort_values().iloc[1:] == sizes.max()).all()
+
+
+@pytest.mark.parametrize("name", RECIPES.names("pools"))
+def test_the_sizes_foretold_are_the_sizes_made(name):
+    pool = RECIPES.get("pools", name)
+    items = items_for(pool, seed=1)
+    index = build_index(items, pool)
+    assert not index.duplicated().any()
     assert index["id"].is_monotonic_increasing
-    counted = items.merge(index, on="id").groupby(["split", "label"]).size()
-    for split, sizes in pool.sizes(dataset).items():
-        assert counted[split].tolist() == sizes
+    for split, sizes in pool.sizes(RECIPES.get("datasets", pool.dataset)).items():
+        found = of_class(items, index, split)
+        known = {label: size for label, size in sizes.items() if label is not None}
+        if known:
+            assert found.to_dict() == {label: size for label, size in known.items() if size}
+        assert (index["split"] == split).sum() == sum(sizes.values())
 
 
-def test_a_pool_does_not_depend_on_the_order_of_the_table(recipes):
-    items = items_of(digits.read(Path(), download=False))
-    pool = recipes.get("pools", "biased-digits")
+@pytest.mark.parametrize("name", RECIPES.names("pools"))
+def test_what_is_tested_on_is_nowhere_else(name):
+    pool = RECIPES.get("pools", name)
+    index = build_index(items_for(pool), pool)
+    ids = {split: set(group) for split, group in index.groupby("split")["id"]}
+    validation = ids.get("validation", set())
+    assert not ids["test"] & (ids["unlabeled"] | ids["candidates"] | validation)
+    assert not validation & ids["candidates"]
+
+
+def test_a_pool_does_not_depend_on_the_order_of_the_table():
+    pool = RECIPES.get("pools", "biased-digits")
+    items = items_for(pool)
     mixed = items.sample(frac=1.0, random_state=0)
     pd.testing.assert_frame_equal(build_index(items, pool), build_index(mixed, pool))
 
 
-def test_the_shuffle_is_the_same_everywhere(recipes):
+def small(**parts):
+    """Items of two classes, alternating, in each of the named parts."""
+    frames = [
+        pd.DataFrame({"part": part, "label": pd.array(np.arange(size) % 2, dtype="Int64")})
+        for part, size in parts.items()
+    ]
+    items = pd.concat(frames, ignore_index=True)
+    return items.assign(id=np.arange(len(items)))
+
+
+def split_pool(**splits):
+    return {"operator": "split", "dataset": "any", "splits": splits}
+
+
+WHOLE = split_pool(
+    unlabeled={"part": "train"}, candidates={"part": "train"}, test={"part": "test"}
+)  # fmt: skip
+
+
+def build(items, recipe):
+    index = build_index(items, POOL.validate_python(recipe))
+    return {split: group.tolist() for split, group in index.groupby("split")["id"]}
+
+
+def test_a_slice_of_a_part_counts_over_all_classes():
+    recipe = split_pool(
+        unlabeled={"part": "train"},
+        candidates={"part": "train", "first": 0, "last": 2, "per": "part"},
+        test={"part": "test"},
+    )
+    assert build(small(train=10, test=4), recipe)["candidates"] == [0, 1, 2]
+
+
+def test_a_holdout_is_even_and_leaves_the_unlabeled_images_alone():
+    recipe = {"operator": "holdout", "share": 0.4, "pool": WHOLE}
+    found = build(small(train=10, test=4), recipe)
+    assert found["validation"] == [0, 1, 8, 9]
+    assert found["candidates"] == [2, 3, 4, 5, 6, 7]
+    assert found["unlabeled"] == list(range(10))
+
+
+def test_a_step_cuts_the_named_classes():
+    recipe = {"operator": "step", "classes": [1], "size": 2, "pool": WHOLE}
+    found = build(small(train=10, test=4), recipe)
+    assert found["candidates"] == [0, 1, 2, 4, 6, 8, 9]
+    assert found["test"] == [10, 11, 12, 13]
+
+
+def test_a_subset_keeps_the_named_classes_in_the_test_as_well():
+    recipe = {"operator": "subset", "classes": [0], "share": 0.6, "pool": WHOLE}
+    found = build(small(train=10, test=4), recipe)
+    assert found["candidates"] == [0, 4, 8]
+    assert found["test"] == [10]
+
+
+def test_operators_combine():
+    step = {"operator": "step", "classes": [1], "size": 3, "pool": WHOLE}
+    recipe = {"operator": "holdout", "share": 0.34, "pool": step}
+    found = build(small(train=10, test=4), recipe)
+    assert found["validation"] == [0, 1, 8]
+    assert found["candidates"] == [2, 4, 5, 6, 9]
+
+
+def test_images_for_the_test_and_for_anything_else_are_refused():
+    recipe = split_pool(
+        unlabeled={"part": "train"},
+        candidates={"part": "train", "first": 0, "last": 3},
+        test={"part": "train", "first": 3, "last": 4},
+    )
+    with pytest.raises(ColdstartError, match="4 images are both in `test` and in `unlabeled`"):
+        build(small(train=10), recipe)
+
+
+def test_the_shuffle_is_the_same_everywhere():
     """Golden ids: a pool that changes by itself changes every result made from it."""
-    items = items_of(digits.read(Path(), download=False))
-    index = build_index(items, recipes.get("pools", "digits"))
-    first = index.loc[index["split"] == "candidates", "id"].to_numpy()[:8]
-    np.testing.assert_array_equal(first, GOLDEN)
+    recipe = WHOLE | {"shuffle": 0}
+    recipe["splits"] = WHOLE["splits"] | {"candidates": {"part": "train", "last": 0.3}}
+    assert build(small(train=40, test=2), recipe)["candidates"] == GOLDEN
 
 
-GOLDEN = [0, 2, 6, 8, 12, 14, 24, 27]
+GOLDEN = [4, 7, 9, 10, 15, 18, 20, 25, 26, 33, 36, 37]

@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.errors import ColdstartError
 from coldstart.store import Artefact
+
+OUTLIER = -1
+"""Stands for the label of an image that belongs to none of the classes."""
 
 
 def read_ids(index: Artefact, *splits: str) -> NDArray[np.int64]:
@@ -29,7 +33,19 @@ def read_split(
 
 
 def read_labels(labels: Artefact, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The labels of these images: int64 [n]. For the oracle and the evaluation alone."""
-    table = pd.read_parquet(labels.path("labels.parquet")).set_index("id")
-    found: NDArray[np.int64] = table.loc[ids, "label"].to_numpy()
-    return found
+    """The labels of these images: int64 [n], OUTLIER where an image belongs to no class.
+
+    For the oracle and the evaluation alone.
+
+    Raises:
+        ColdstartError: an image was never labelled.
+    """
+    table = pd.read_parquet(labels.path("labels.parquet")).set_index("id")["label"]
+    unknown = ids[~np.isin(ids, table.index)]
+    if len(unknown):
+        raise ColdstartError(
+            f"{len(unknown)} images have no label, the first has id {unknown[0]}. Candidates and "
+            "test images need one: take them from a part of the data set that is labelled."
+        )
+    found = table.reindex(ids).astype("Int64").fillna(OUTLIER)
+    return np.asarray(found, dtype=np.int64)

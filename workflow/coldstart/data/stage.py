@@ -1,64 +1,126 @@
 """Ingest: every image of a source once, as one array, and its labels as a table apart."""
 
-import importlib
-from collections.abc import Mapping
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from coldstart.config.data import Dataset
-from coldstart.data.source import Source
+from coldstart.data.source import Source, reader
 from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
+from coldstart.progress import Progress
+
+Counts = dict[str, Any]
+"""Of each part: how many images it has, or how many of each class."""
 
 
 def make_images(job: Job) -> None:
-    """``images.npy``, uint8 [n, height, width, channels], and ``items.parquet``: id, part."""
-    source = _read(job)
-    np.save(job.out / "images.npy", source.images)
-    items = pd.DataFrame({"id": np.arange(len(source.images)), "part": source.parts})
-    items.to_parquet(job.out / "items.parquet", index=False)
+    """``images.npy``, uint8 [n, height, width, channels], and ``items.parquet``: id, part[, path].
+
+    Images are written as they are read, so that a set of any size needs memory for one chunk.
+    """
+    source = _opened(job)
+    _compare("parts", {part.name: part.count for part in source.parts}, job)
+    _write_images(job.out / "images.npy", source, job)
+    _compare_digest(source, job)
+    items: dict[str, Any] = {
+        "id": np.arange(sum(part.count for part in source.parts)),
+        "part": np.repeat(
+            [part.name for part in source.parts], [part.count for part in source.parts]
+        ),
+    }
+    if any(part.paths is not None for part in source.parts):
+        items["path"] = [path for part in source.parts for path in part.paths or [""] * part.count]
+    pd.DataFrame(items).to_parquet(job.out / "items.parquet", index=False)
 
 
 def make_labels(job: Job) -> None:
-    """``labels.parquet``: id, label."""
-    labels = _read(job).labels.astype(np.int64)
-    table = pd.DataFrame({"id": np.arange(len(labels)), "label": labels})
+    """``labels.parquet``: id, label. An image without a label has no row; no image is decoded."""
+    source = _opened(job)
+    counts: Counts = {}
+    ids, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    first = 0
+    for part in source.parts:
+        if part.labels is None:
+            counts[part.name] = part.count
+        else:
+            of_part = part.labels()
+            if len(of_part) != part.count:
+                raise ColdstartError(
+                    f"source `{job.recipe['source']}`: part `{part.name}` has {part.count} images "
+                    f"but {len(of_part)} labels. A file is damaged or incomplete."
+                )
+            classes = len(job.recipe["classes"])
+            counts[part.name] = np.bincount(of_part, minlength=classes).tolist()
+            ids.append(np.arange(first, first + part.count))
+            labels.append(of_part)
+        first += part.count
+    _compare("parts", counts, job)
+    _compare_digest(source, job)
+    table = pd.DataFrame({"id": np.concatenate(ids), "label": np.concatenate(labels)})
     table.to_parquet(job.out / "labels.parquet", index=False)
 
 
-def _read(job: Job) -> Source:
-    recipe = Dataset.model_validate(job.recipe)
-    module = importlib.import_module(f"coldstart.data.{recipe.source}")
-    settings = job.settings
-    source: Source = module.read(settings.data_dir, settings.download)
-    check(source, recipe)
-    return source
+def _opened(job: Job) -> Source:
+    return reader(job.recipe["source"]).read(job.recipe, job.settings)
 
 
-def check(source: Source, recipe: Dataset) -> None:
+def _write_images(path: Path, source: Source, job: Job) -> None:
+    """Write what ``numpy.save`` would of all parts, chunk by chunk."""
+    shape = tuple(job.recipe["shape"])
+    count = sum(part.count for part in source.parts)
+    progress = Progress(f"reading {job.recipe['source']}", count)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in source.parts:
+            done = 0
+            for chunk in part.chunks():
+                _compare("shape", list(chunk.shape[1:]), job)
+                file.write(np.ascontiguousarray(chunk, dtype=np.uint8).data)
+                done += len(chunk)
+                progress.advance(len(chunk), f"{_megabytes_each(shape) * progress.done:.0f} MB")
+            if done != part.count:
+                raise ColdstartError(
+                    f"source `{job.recipe['source']}`: part `{part.name}` says it has {part.count} "
+                    f"images, but {done} were read. A file is damaged or incomplete."
+                )
+
+
+def _megabytes_each(shape: tuple[int, ...]) -> float:
+    return math.prod(shape) / 1e6
+
+
+def _compare_digest(source: Source, job: Job) -> None:
+    """Hold another edition's content against the recipe; a reader checks the published one."""
+    name, expected = job.recipe["source"], job.recipe["digest"]
+    published = reader(name).DIGEST
+    if expected == published:
+        return
+    if source.digest is None:
+        raise ColdstartError(
+            f"source `{name}` reads only the published edition, whose digest is {published}; the "
+            f"recipe says {expected}."
+        )
+    _compare("digest", source.digest(), job)
+
+
+def _compare(key: str, found: object, job: Job) -> None:
     """Hold what was read against the recipe.
 
     Raises:
-        ColdstartError: if shape, classes, parts or digest differ.
+        ColdstartError: it is another edition.
     """
-    found: Mapping[str, Any] = {
-        "shape": list(source.images.shape[1:]),
-        "parts": _counts(source, len(recipe.classes)),
-        "digest": source.digest or recipe.digest,
-    }
-    for key, value in found.items():
-        if value != getattr(recipe, key):
-            raise ColdstartError(
-                f"source `{recipe.source}`: {key} is {value}, but workflow/recipes/datasets.yaml "
-                f"says {getattr(recipe, key)}. It is another edition of the set than the recipe's."
-            )
-
-
-def _counts(source: Source, classes: int) -> dict[str, list[int]]:
-    parts = np.asarray(source.parts)
-    return {
-        part: np.bincount(source.labels[parts == part], minlength=classes).tolist()
-        for part in dict.fromkeys(source.parts)
-    }
+    expected = job.recipe[key]
+    if found == expected:
+        return
+    if isinstance(found, dict):
+        part = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
+        key, found, expected = f"parts.{part}", found.get(part), expected.get(part)
+    raise ColdstartError(
+        f"source `{job.recipe['source']}`: {key} is {found}, but the recipe in "
+        f"workflow/recipes/datasets.yaml says {expected}. It is another edition of the set than "
+        "the recipe's: get that one, or write a recipe of its own for yours (docs/data.md)."
+    )

@@ -40,7 +40,6 @@ def fit_probes(
     subsets: Sequence[NDArray[np.integer]],
     classes: int,
     c: float,
-    device: torch.device | str = "cpu",
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fit one linear probe to each subset of the rows.
 
@@ -54,7 +53,6 @@ def fit_probes(
         subsets: row numbers of each training set, of any sizes from 1 up.
         classes: number of classes.
         c: inverse strength of the penalty, as scikit-learn's ``C``.
-        device: where to compute.
 
     Returns:
         Coefficients [subsets, classes, dim] and intercepts [subsets, classes].
@@ -65,8 +63,8 @@ def fit_probes(
     """
     _check(features, labels, subsets, classes, c)
     data = _Data(
-        torch.as_tensor(features, device=device),
-        torch.as_tensor(labels, device=device, dtype=torch.long),
+        torch.as_tensor(features),
+        torch.as_tensor(labels, dtype=torch.long),
     )
     coef = np.zeros((len(subsets), classes, features.shape[1]), dtype=np.float32)
     intercept = np.full((len(subsets), classes), -np.inf, dtype=np.float32)

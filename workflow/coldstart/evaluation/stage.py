@@ -8,13 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coldstart.config.learners import LogisticRegression
-from coldstart.data.read import read_labels
+from coldstart.data.read import OUTLIER, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.metrics import evaluate_probes
 from coldstart.jobs import Job
 from coldstart.progress import log
-from coldstart.ssl.device import resolve_device
 
 TOP_K = (1, 2, 3)
 PICKED = "selection."
@@ -47,8 +46,9 @@ def make(job: Job) -> None:
         for name, artefact in job.inputs.items()
         if name.startswith(PICKED)
     }
-    device = str(resolve_device(job.settings.device))
-    metrics = evaluate(candidates, test, selections, recipe.c, device)
+    # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the
+    # same embeddings give the same metrics on every machine.
+    metrics = evaluate(candidates, test, selections, recipe.c)
     metrics.to_parquet(job.out / "metrics.parquet", index=False)
 
 
@@ -57,7 +57,6 @@ def evaluate(
     test: Labelled,
     selections: Mapping[str, pd.DataFrame],
     c: float,
-    device: str = "cpu",
 ) -> pd.DataFrame:
     """Every figure of merit of every selection.
 
@@ -66,15 +65,18 @@ def evaluate(
         test: what accuracy is measured on.
         selections: for each sampler, a table with seed, budget and id.
         c: inverse strength of the L2 penalty.
-        device: where to compute.
 
     Returns:
         sampler, seed, budget, metric, label, value. The metrics are ``top-1``, ``top-2``, ``top-3``
         (share of test images whose label is among the k most probable), ``average-precision`` of
-        each class, and ``picked``, the number of labels bought of each class; ``label`` is the
-        class, missing where the metric is of all.
+        each class, ``picked``, the number of labels bought of each class, and ``outliers``, the
+        number of images bought that belong to none: they cost a label and teach the learner
+        nothing. ``label`` is the class, missing where the metric is of all.
     """
     classes = int(max(candidates.labels.max(), test.labels.max())) + 1
+    inside = candidates.labels != OUTLIER
+    row = np.cumsum(inside) - 1  # among the candidates that teach something
+    features, truth = candidates.features[inside], candidates.labels[inside]
     groups = [
         (sampler, seed, budget, np.searchsorted(candidates.ids, np.sort(group["id"].to_numpy())))
         for sampler, table in selections.items()
@@ -82,17 +84,16 @@ def evaluate(
     ]
     # Samplers that nest meet at the largest budgets; a subset is solved once, whoever picked it.
     positions: dict[bytes, int] = {}
-    solved = [positions.setdefault(rows.tobytes(), len(positions)) for *_, rows in groups]
+    known = [row[rows[inside[rows]]] for *_, rows in groups]
+    solved = [positions.setdefault(rows.tobytes(), len(positions)) for rows in known]
     subsets = [np.frombuffer(rows, dtype=np.intp) for rows in positions]
     log.info("fitting %d classifiers for %d selections", len(subsets), len(groups))
-    coef, intercept = fit_probes(
-        candidates.features, candidates.labels, subsets, classes, c, device
-    )
+    coef, intercept = _fit(features, truth, subsets, classes, c)
     top_k, precision = evaluate_probes(test.features, test.labels, coef, intercept, TOP_K)
-    labels = pd.Series([pd.NA] * len(TOP_K) + list(range(classes)) * 2, dtype="Int64")
+    labels = pd.Series([pd.NA] * len(TOP_K) + list(range(classes)) * 2 + [pd.NA], dtype="Int64")
     frames = []
     for (sampler, seed, budget, rows), at in zip(groups, solved, strict=True):
-        picked = np.bincount(candidates.labels[rows], minlength=classes)
+        picked = np.bincount(truth[subsets[at]], minlength=classes)
         frames.append(
             pd.DataFrame(
                 {
@@ -101,13 +102,32 @@ def evaluate(
                     "budget": budget,
                     "metric": [f"top-{k}" for k in TOP_K]
                     + ["average-precision"] * classes
-                    + ["picked"] * classes,
+                    + ["picked"] * classes
+                    + ["outliers"],
                     "label": labels,
-                    "value": np.concatenate([top_k[at], precision[at], picked]),
+                    "value": np.concatenate(
+                        [top_k[at], precision[at], picked, [len(rows) - len(subsets[at])]]
+                    ),
                 }
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _fit(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    subsets: list[NDArray[np.intp]],
+    classes: int,
+    c: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fit all subsets; without a label there is nothing to fit, and every class is as likely."""
+    coef = np.zeros((len(subsets), classes, features.shape[1]), dtype=np.float32)
+    intercept = np.zeros((len(subsets), classes), dtype=np.float32)
+    some = [number for number, subset in enumerate(subsets) if len(subset)]
+    chosen = [subsets[number] for number in some]
+    coef[some], intercept[some] = fit_probes(features, labels, chosen, classes, c)
+    return coef, intercept
 
 
 def _read(job: Job, split: str) -> Labelled:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coldstart.data.read import read_images, read_labels
+from coldstart.data.read import OUTLIER, read_images, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.store import Artefact, Store
@@ -89,6 +89,23 @@ class Shown:
     def labels(self, run: str, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Their labels, int64 [n]."""
         return read_labels(self.artefacts[f"labels/{run}"], ids)
+
+    def known_labels(self, pool: str, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The labels of a pool's images, OUTLIER where one has none or was never labelled."""
+        table = pd.read_parquet(self.artefacts[f"labels/{pool}"].path("labels.parquet"))
+        labels = table.set_index("id")["label"].astype("Int64").reindex(ids)
+        return np.asarray(labels.fillna(OUTLIER), dtype=np.int64)
+
+    def index(self, pool: str) -> pd.DataFrame:
+        """Id and split of a pool's images."""
+        return pd.read_parquet(self.artefacts[f"index/{pool}"].path("index.parquet"))
+
+    def all_images(self, pool: str) -> NDArray[np.uint8]:
+        """Every image of a pool's data set, uint8 [n, height, width, channels], not in memory."""
+        images: NDArray[np.uint8] = np.load(
+            self.artefacts[f"images/{pool}"].path("images.npy"), mmap_mode="r"
+        )
+        return images
 
     def _tables(self, what: str, file: str) -> pd.DataFrame:
         frames = []

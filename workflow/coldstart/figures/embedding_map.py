@@ -22,6 +22,7 @@ MOST_SHAPES = 1000
 """Of more points than these, the candidates are pixels also in SVG and PDF."""
 PANELS = 4
 """In one row."""
+NO_CLASS = "outlier"
 MOST_NAMED = 20
 """Above so many classes there is no legend of them."""
 STRONG = (
@@ -68,6 +69,8 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     figure = new_figure(target.title, side * rows + 0.7, max(4.0, side * columns))
     grid = figure.subplots(rows, columns, squeeze=False).reshape(-1)
     classes = list(dict.fromkeys(name for run in shown.runs for name in shown.class_names(run)))
+    if (numbers["class"] == NO_CLASS).any():
+        classes.append(NO_CLASS)
     for axes, (title, table) in zip(grid, panels, strict=False):
         _panel(axes, table, classes)
         axes.set_title(title)
@@ -126,7 +129,7 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
     kept = spread(ids, picks["id"].to_numpy(), MOST_POINTS)
     layout = lay_out(embeddings[kept], target.perplexity)
     labels = shown.labels(run, ids[kept])
-    names = np.array(shown.class_names(run), dtype=object)[labels]
+    names = np.array([*shown.class_names(run), NO_CLASS], dtype=object)[labels]
     points = pd.DataFrame(
         {
             "id": ids[kept],

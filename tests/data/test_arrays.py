@@ -1,0 +1,168 @@
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coldstart.config.folders import Arrays
+from coldstart.data.sources import arrays
+from coldstart.data.sources.scan import PLACES, export_places
+from coldstart.errors import ColdstartError
+from coldstart.settings import Settings
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (7, 5, 6, 3)).astype(np.uint8)
+LABELS = np.array([0, 1, 2, 1, -1, 0, 1])
+UNUSED = Path("unused")
+
+
+@pytest.fixture(autouse=True)
+def places(monkeypatch):
+    monkeypatch.setenv(PLACES, "{}")
+
+
+@pytest.fixture
+def save(tmp_path):
+    def save(name="set.npz", compressed=False, **content):
+        (np.savez_compressed if compressed else np.savez)(tmp_path / name, **content)
+        return Arrays(source="arrays", path=str(tmp_path / name))
+
+    return save
+
+
+def scanned(recipe):
+    return arrays.scan_arrays(recipe, UNUSED, None)
+
+
+def opened(recipe, images=True):
+    scan = scanned(recipe)
+    export_places(scan)
+    told = json.loads(json.dumps(scan.images_recipe() if images else scan.labels_recipe()))
+    return arrays.read(told, Settings())
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("images", [IMAGES, IMAGES[..., 0], IMAGES[..., :1]])
+def test_images_are_read_as_they_are(save, images, compressed, monkeypatch):
+    monkeypatch.setattr(arrays, "chunk_images", lambda size: 3)
+    source = opened(save(images=images, compressed=compressed))
+    chunks = list(source.parts[0].chunks())
+    assert [len(chunk) for chunk in chunks] == [3, 3, 1]
+    assert (np.concatenate(chunks) == images.reshape(7, 5, 6, -1)).all()
+    assert source.parts[0].labels is None
+    source.digest()
+
+
+def test_the_plan_gets_shape_classes_and_parts(save):
+    scan = scanned(save(images=IMAGES, labels=LABELS, classes=["x", "ü", "z"]))
+    assert scan.shape == [5, 6, 3]
+    assert scan.classes == ["x", "ü", "z"]
+    assert scan.parts == {"all": [2, 3, 1]}
+    assert scan.unlabelled == 1
+    bare = scanned(save(images=IMAGES, labels=LABELS.astype(np.int8)))
+    assert bare.classes == ["0", "1", "2"]
+    without = scanned(save(images=IMAGES))
+    assert (without.classes, without.parts, without.unlabelled) == ([], {"all": 7}, 7)
+
+
+def test_labels_are_read(save):
+    source = opened(save(images=IMAGES, labels=LABELS), images=False)
+    assert source.parts[0].labels().tolist() == LABELS.tolist()
+    source.digest()
+
+
+def test_the_digest_is_of_what_the_arrays_hold(save):
+    first = scanned(save(images=IMAGES, labels=LABELS))
+    assert scanned(save("b.npz", True, images=IMAGES, labels=LABELS)).digest == first.digest
+    relabelled = scanned(save(images=IMAGES, labels=LABELS[::-1]))
+    assert relabelled.images_recipe() == first.images_recipe()
+    assert relabelled.labels_recipe() != first.labels_recipe()
+    named = scanned(save(images=IMAGES, labels=LABELS, classes=["x", "y", "z"]))
+    assert named.labels_recipe()["digest"] != first.labels_recipe()["digest"]
+    assert scanned(save(images=IMAGES ^ 1)).digest != first.digest
+    assert scanned(save(images=IMAGES.reshape(7, 6, 5, 3))).digest != first.digest
+
+
+def test_a_digest_is_kept(save, tmp_path, monkeypatch):
+
+    recipe = save(images=IMAGES)
+    os.utime(recipe.path, (1e9, 1e9))
+    first = arrays.scan_arrays(recipe, UNUSED, tmp_path / "cache").digest
+    monkeypatch.setattr(arrays, "_chunks", None)
+    assert arrays.scan_arrays(recipe, UNUSED, tmp_path / "cache").digest == first
+
+
+def test_a_file_that_changed_since_the_plan_is_refused(save):
+    recipe = save(images=IMAGES, labels=LABELS)
+    images, labels = opened(recipe), scanned(recipe).labels_recipe()
+    save(images=IMAGES ^ 1, labels=LABELS % 2)
+    with pytest.raises(ColdstartError, match="not those that were planned with"):
+        images.digest()
+    with pytest.raises(ColdstartError, match="not those that were planned with"):
+        arrays.read(labels, Settings())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"images": IMAGES / 255}, r"float64, not uint8.*images \* 255\)\.round"),
+        ({"images": IMAGES.astype(np.uint16)}, r"uint16, not uint8.*// 257"),
+        ({"images": IMAGES.astype(int)}, r"int64, not uint8.*astype\(np\.uint8\)"),
+        ({"images": IMAGES > 3}, r"bool, not uint8.*\* 255"),
+        ({"images": IMAGES.transpose(0, 3, 1, 2).copy()}, r"channels first.*transpose\(0, 2, 3, 1"),
+        ({"images": IMAGES[..., :2]}, r"\[7, 5, 6, 2\], not \[n, height"),
+        ({"images": IMAGES[0, 0]}, r"\[6, 3\], not \[n, height"),
+        ({"images": IMAGES[:0]}, r"\[0, 5, 6, 3\], not \[n, height"),
+        ({"images": np.asfortranarray(IMAGES)}, "column by column"),
+        ({"x": IMAGES}, "has no array `images`"),
+        ({"images": np.array([{}, 3], object)}, "Python objects"),
+        ({"images": IMAGES, "labels": LABELS[:3]}, r"int64 \[3\], not whole numbers \[7\]"),
+        ({"images": IMAGES, "labels": LABELS * 1.0}, r"float64 \[7\], not whole numbers"),
+        ({"images": IMAGES, "labels": LABELS.astype(str)}, r"np\.unique"),
+        ({"images": IMAGES, "labels": LABELS - 1}, "from -2 to 1"),
+        ({"images": IMAGES, "labels": LABELS, "classes": ["a", "b"]}, r"to 2, but there are 2"),
+        ({"images": IMAGES, "labels": LABELS, "classes": ["a", "b", "a"]}, "of its own"),
+        ({"images": IMAGES, "labels": LABELS * 0}, r"\['0'\]: at least two"),
+        (
+            {"images": IMAGES, "labels": LABELS, "classes": np.array(["a", "b", "c"], object)},
+            "`classes` in .* Python objects",
+        ),
+    ],
+)
+def test_what_is_not_plain_is_refused(save, content, message):
+    with pytest.raises(ColdstartError, match=message):
+        scanned(save(**content))
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(ColdstartError, match=r"no file nowhere/set\.npz.*\n.*data_dir"):
+        arrays.scan_arrays(Arrays(source="arrays", path="set.npz"), Path("nowhere"), None)
+
+
+def test_a_file_that_is_no_archive(save):
+    recipe = save(images=IMAGES)
+    Path(recipe.path).write_bytes(b"no archive")
+    with pytest.raises(ColdstartError, match=r"damaged, or no \.npz file"):
+        scanned(recipe)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_damaged_array_is_noticed(save, compressed):
+    recipe = save(images=IMAGES, compressed=compressed)
+    data = bytearray(Path(recipe.path).read_bytes())
+    data[len(data) // 2] ^= 255
+    Path(recipe.path).write_bytes(data)
+    with pytest.raises(ColdstartError, match=r"set\.npz is damaged"):
+        scanned(recipe)
+
+
+def test_an_array_that_ends_early_is_noticed(save, tmp_path):
+    recipe = save(images=IMAGES)
+    with zipfile.ZipFile(recipe.path) as archive:
+        whole = archive.read("images.npy")
+    with zipfile.ZipFile(recipe.path, "w") as archive:
+        archive.writestr("images.npy", whole[:-10])
+    with pytest.raises(ColdstartError, match="end too early"):
+        scanned(recipe)

@@ -1,0 +1,363 @@
+import io
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from coldstart.data.sources.decode import GAP, BrokenImageError, Room, decode
+
+RNG = np.random.default_rng(0)
+SMALL = RNG.integers(0, 256, (6, 10, 3)).astype(np.uint8)
+
+
+def saved(image, kind, **options):
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file
+
+
+def as_is(file, shape, channels=3):
+    return decode(file, *shape[:2], channels, "squash")
+
+
+def smooth(height, width):
+    """Waves that are longer than what a reduction to a quarter leaves out."""
+    rows, columns = np.mgrid[:height, :width] / [[[height]], [[width]]]
+    waves = [np.sin(3 * rows + 5 * columns + phase) for phase in range(3)]
+    return (127.5 + 120 * np.stack(waves, -1)).astype(np.uint8)
+
+
+def chunk(kind, data):
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png(width, height, bits, colour, rows, *chunks):
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    lines = b"".join(b"\0" + row for row in rows)
+    return io.BytesIO(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + b"".join(chunks)
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
+
+
+# EXIF 2.32, 4.6.4: which side of the scene the stored first row and first column are.
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: upright.swapaxes(0, 1)[::-1],
+    7: lambda upright: upright.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda upright: upright.swapaxes(0, 1)[:, ::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize(
+    ("kind", "options", "tolerance"),
+    [
+        ("PNG", {}, 0),
+        ("TIFF", {}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("JPEG", {"quality": 100, "subsampling": 0}, 5),
+    ],
+)
+def test_images_are_turned_upright(orientation, kind, options, tolerance):
+    upright = smooth(20, 30)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.ascontiguousarray(STORED[orientation](upright))
+    found = as_is(saved(stored, kind, exif=exif, **options), upright.shape)
+    assert np.abs(found.astype(int) - upright).max() <= tolerance
+
+
+def test_an_upright_image_is_cropped_and_padded_as_one_that_is_turned():
+    upright = smooth(40, 90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = saved(np.ascontiguousarray(STORED[6](upright)), "PNG", exif=exif)
+    for rule in ("crop", "pad"):
+        expected = decode(saved(upright, "PNG"), 20, 24, 3, rule)
+        found = decode(turned, 20, 24, 3, rule)
+        assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_grey_becomes_three_equal_channels():
+    grey = SMALL[..., 0]
+    found = as_is(saved(grey, "PNG"), grey.shape)
+    assert (found == grey[..., None]).all()
+
+
+def test_colour_becomes_luma():
+    found = as_is(saved(SMALL, "PNG"), SMALL.shape, channels=1)
+    assert found.shape == (6, 10, 1)
+    assert np.abs(found[..., 0] - SMALL @ [0.299, 0.587, 0.114]).max() <= 1
+
+
+def test_black_and_white_of_one_bit():
+    bits = SMALL[..., 0] > 127
+    assert (as_is(saved(Image.fromarray(bits), "PNG"), bits.shape, 1)[..., 0] == 255 * bits).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
+def test_palettes_are_looked_up(kind):
+    palette = RNG.integers(0, 256, (16, 3)).astype(np.uint8)
+    indices = RNG.integers(0, 16, (6, 10)).astype(np.uint8)
+    image = Image.fromarray(indices)
+    image.putpalette(palette.tobytes())
+    assert (as_is(saved(image, kind), indices.shape) == palette[indices]).all()
+
+
+def test_transparent_entries_of_a_palette_become_white():
+    palette = RNG.integers(0, 200, (4, 3)).astype(np.uint8)
+    indices = RNG.integers(0, 4, (6, 10)).astype(np.uint8)
+    image = Image.fromarray(indices)
+    image.putpalette(palette.tobytes())
+    alpha = np.array([255, 0, 128, 255])
+    found = as_is(saved(image, "PNG", transparency=bytes(alpha.tolist())), indices.shape)
+    shown = alpha[:, None] / 255 * palette + 255 - alpha[:, None]
+    assert np.abs(found - shown[indices]).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_alpha_is_composited_on_white(kind):
+    alpha = RNG.integers(0, 256, (6, 10, 1))
+    alpha[:2] = 0
+    image = np.concatenate([SMALL, alpha.astype(np.uint8)], -1)
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    expected = alpha / 255 * SMALL + 255 - alpha
+    assert np.abs(as_is(saved(image, kind, **options), SMALL.shape) - expected).max() <= 1
+
+
+def test_alpha_is_composited_before_the_image_is_resized():
+    # Black and clear columns in turn: half covered, so half grey, whatever the clear ones hide.
+    image = np.zeros((4, 8, 4), np.uint8)
+    image[:, ::2, 3] = 255
+    assert (np.abs(decode(saved(image, "PNG"), 1, 1, 1, "squash") - 127.5) <= 1).all()
+
+
+def test_a_transparent_grey_level_becomes_white():
+    for kind, options in (("uint8", 7), ("uint16", 7 * 257)):
+        grey = np.full((3, 3), options, kind)
+        grey[1] = options * 2
+        found = as_is(saved(grey, "PNG", transparency=options), grey.shape, 1)
+        assert found[:, 0, 0].tolist() == [255, 14, 255]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "tolerance"), [("TIFF", {}, 1), ("JPEG", {"quality": 100}, 4)]
+)
+def test_cmyk_becomes_rgb(kind, options, tolerance):
+    inks = np.concatenate([smooth(16, 16), smooth(16, 16)[..., :1] // 3], -1)
+    image = Image.fromarray(inks, "CMYK")
+    light = 255.0 - inks
+    expected = light[..., :3] * light[..., 3:] / 255
+    found = as_is(saved(image, kind, **options), inks.shape)
+    assert np.abs(found - expected).max() <= tolerance
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled(kind):
+    levels = np.linspace(0, 65535, 60).astype(np.uint16).reshape(6, 10)
+    found = as_is(saved(levels, kind), levels.shape, 1)
+    assert (found[..., 0] == np.round(levels / 257)).all()
+
+
+def test_sixteen_bits_of_a_big_endian_file_are_scaled():
+    levels = np.linspace(0, 65535, 60).astype(">u2").reshape(6, 10)
+    image = Image.frombytes("I;16B", (10, 6), levels.tobytes())
+    found = as_is(saved(image, "TIFF"), levels.shape, 1)
+    assert (found[..., 0] == np.round(levels / 257)).all()
+
+
+def test_sixteen_bits_of_colour_are_scaled():
+    levels = RNG.integers(0, 65536, (4, 5, 3))
+    rows = [row.astype(">u2").tobytes() for row in levels]
+    found = as_is(png(5, 4, 16, 2, rows), levels.shape)
+    assert np.abs(found - levels / 257).max() <= 1
+
+
+def test_twelve_bits_are_scaled():
+    levels = [0, 4095, 2048, 16]
+    packed = b"".join(
+        bytes([a >> 4, (a & 15) << 4 | b >> 8, b & 255]) for a, b in (levels[:2], levels[2:])
+    )
+    # Width, height, bits, no compression, black is zero, where, samples, rows, bytes.
+    tags = {256: 2, 257: 2, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: len(packed)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    body = packed + b"\0" * (-len(packed) % 2)
+    header = b"II*\0" + struct.pack("<I", 8 + len(body))
+    file = io.BytesIO(header + body + struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0))
+    found = as_is(file, (2, 2), 1)
+    assert found.ravel().tolist() == [0, 255, 128, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_pixels_without_a_known_range_are_refused(dtype):
+    with pytest.raises(BrokenImageError, match="save it with 8 or 16 bits"):
+        as_is(saved(np.zeros((4, 4), dtype), "TIFF"), (4, 4))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})],
+)
+def test_the_first_frame_is_taken(kind, options):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
+    file = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    assert Image.open(file).n_frames == 3
+    assert (as_is(file, (4, 4)) == [255, 0, 0]).all()
+
+
+def resampled(image, count, first, last, axis):
+    """Triangle filter, as wide as a target's pixel: float64, from first to last along an axis."""
+    image = np.moveaxis(image.astype(float), axis, 0)
+    scale = (last - first) / count
+    width = max(scale, 1.0)
+    centres = first + (np.arange(count) + 0.5) * scale
+    distances = np.abs(np.arange(len(image)) + 0.5 - centres[:, None]) / width
+    weights = np.clip(1 - distances, 0, None)
+    weights /= weights.sum(1, keepdims=True)
+    return np.moveaxis(np.tensordot(weights, image, 1), 0, axis)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "target"),
+    [(48, 64, (32, 32)), (64, 48, (20, 40)), (10, 14, (32, 24)), (32, 32, (32, 32))],
+)
+def test_resizing_matches_a_reference(height, width, target):
+    image = RNG.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    file = saved(image, "PNG")
+
+    squashed = resampled(resampled(image, target[0], 0, height, 0), target[1], 0, width, 1)
+    assert np.abs(decode(file, *target, 3, "squash") - squashed).max() <= 1.5
+
+    ratio = max(target[0] / height, target[1] / width)
+    down, across = height - target[0] / ratio, width - target[1] / ratio
+    cropped = resampled(image, target[0], down / 2, height - down / 2, 0)
+    cropped = resampled(cropped, target[1], across / 2, width - across / 2, 1)
+    assert np.abs(decode(file, *target, 3, "crop") - cropped).max() <= 1.5
+
+    ratio = min(target[0] / height, target[1] / width)
+    inner = round(height * ratio), round(width * ratio)
+    fitted = resampled(resampled(image, inner[0], 0, height, 0), inner[1], 0, width, 1)
+    top, left = (target[0] - inner[0]) // 2, (target[1] - inner[1]) // 2
+    padded = np.zeros((*target, 3))
+    padded[top : top + inner[0], left : left + inner[1]] = fitted
+    assert np.abs(decode(file, *target, 3, "pad") - padded).max() <= 1.5
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("rule", ["crop", "squash", "pad"])
+def test_a_large_image_is_reduced_to_what_full_resampling_gives(kind, rule):
+    image = smooth(1200, 1600)
+    options = {"quality": 95} if kind == "JPEG" else {}
+    found = decode(saved(image, kind, **options), 48, 48, 3, rule).astype(int)
+    full = Image.fromarray(image)
+    if rule == "crop":
+        full = full.crop((200, 0, 1400, 1200))
+    inner = (48, 36) if rule == "pad" else (48, 48)
+    expected = np.asarray(full.resize(inner, Image.Resampling.BILINEAR)).astype(int)
+    if rule == "pad":
+        assert (found[:6] == 0).all()
+        assert (found[42:] == 0).all()
+        found = found[6:42]
+    assert np.abs(found - expected).max() <= 4
+
+
+def test_a_large_jpeg_is_decoded_small(monkeypatch):
+    seen = []
+    taken = Room.taken
+    monkeypatch.setattr(
+        Room, "taken", lambda room, pixels: seen.append(pixels) or taken(room, pixels)
+    )
+    decode(saved(smooth(1600, 1600), "JPEG"), 40, 40, 3, "crop")
+    assert seen == [200 * 200]
+    assert 40 * GAP <= 200
+
+
+def test_an_extreme_aspect_ratio_keeps_a_pixel():
+    line = saved(smooth(1, 500), "PNG")
+    for rule in ("crop", "squash", "pad"):
+        assert decode(line, 8, 8, 3, rule).shape == (8, 8, 3)
+
+
+KINDS = ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9])
+def test_truncated_images_are_broken(kind, share):
+    data = saved(RNG.integers(0, 256, (64, 64, 3)).astype(np.uint8), kind).getvalue()
+    with pytest.raises(BrokenImageError):
+        as_is(io.BytesIO(data[: int(len(data) * share)]), (64, 64))
+
+
+def test_a_truncated_progressive_jpeg_is_broken():
+    data = saved(SMALL.repeat(9, 0).repeat(9, 1), "JPEG", progressive=True).getvalue()
+    with pytest.raises(BrokenImageError):
+        as_is(io.BytesIO(data[: len(data) // 2]), (64, 64))
+
+
+def test_an_empty_file_and_one_of_another_kind_are_broken():
+    with pytest.raises(BrokenImageError, match="0 bytes"):
+        as_is(io.BytesIO(), (4, 4))
+    with pytest.raises(BrokenImageError, match="no JPEG, PNG"):
+        as_is(io.BytesIO(b"just some text, whatever the name says"), (4, 4))
+
+
+def test_no_other_decoder_is_tried():
+    file = saved(SMALL, "PPM")
+    assert Image.open(file).format == "PPM"
+    with pytest.raises(BrokenImageError, match="no JPEG, PNG"):
+        as_is(file, SMALL.shape)
+
+
+def test_a_decompression_bomb_is_broken():
+    bomb = png(30_000, 30_000, 8, 0, [])
+    with pytest.raises(BrokenImageError, match="178,956,970 pixels, Pillow's limit"):
+        as_is(bomb, (4, 4))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_noise_in_a_file_never_gets_out_as_another_error():
+    for kind in KINDS:
+        data = np.frombuffer(saved(SMALL, kind).getvalue(), np.uint8)
+        for _ in range(60):
+            noisy = data.copy()
+            noisy[RNG.integers(0, len(data), 5)] = RNG.integers(0, 256, 5)
+            try:
+                found = as_is(io.BytesIO(noisy.tobytes()), (8, 8))
+            except BrokenImageError:
+                continue
+            assert found.shape == (8, 8, 3)
+
+
+def test_room_is_shared_and_the_largest_has_it_alone():
+    room, inside, most = Room(10), [], []
+
+    def stay(pixels):
+        with room.taken(pixels):
+            inside.append(pixels)
+            most.append(sum(inside))
+            threading.Event().wait(0.01)
+            inside.remove(pixels)
+
+    threads = [threading.Thread(target=stay, args=(pixels,)) for pixels in [4, 4, 4, 25, 4, 6] * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert len(most) == len(threads)
+    assert max(total for total in most if total != 25) <= 10

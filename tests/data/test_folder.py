@@ -1,0 +1,390 @@
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from coldstart.config.folders import Folder
+from coldstart.data.sources import digests, folder
+from coldstart.data.sources.scan import PLACES, export_places, list_images, scan_folder
+from coldstart.errors import ColdstartError
+from coldstart.settings import Settings
+
+UNUSED = Path("unused")
+
+
+@pytest.fixture(autouse=True)
+def places(monkeypatch):
+    monkeypatch.setenv(PLACES, "{}")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+
+
+def recipe_of(path, **changes):
+    given = {"source": "folder", "path": str(path), "size": [8, 8], "labels": "none"}
+    return Folder.model_validate({**given, "on_broken": "skip", **changes})
+
+
+def paint(path, level):
+    """An image that is this grey all over."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (12, 10), level).save(path)
+
+
+@pytest.fixture
+def images(tmp_path):
+    root = tmp_path / "set"
+    for index, name in enumerate(
+        ["cat/b.png", "dog/a.PNG", "cat/a b.jpg", "cat/deep/er/ü.webp", "dog-2/x.tiff", "dog/a.bmp"]
+    ):
+        paint(root / name, 10 * index)
+    return root
+
+
+PATHS = ["cat/a b.jpg", "cat/b.png", "cat/deep/er/ü.webp", "dog-2/x.tiff", "dog/a.PNG", "dog/a.bmp"]
+LEVELS = [20, 0, 30, 40, 10, 50]
+
+
+def opened(recipe, images=True):
+    scan = scan_folder(recipe, UNUSED, None)
+    export_places(scan)
+    # As the recipe comes to a job.
+    told = json.loads(json.dumps(scan.images_recipe() if images else scan.labels_recipe()))
+    return folder.read(told, Settings())
+
+
+def pixels(source):
+    return np.concatenate(list(source.parts[0].chunks()))
+
+
+def test_a_folder_is_read_in_the_order_of_its_paths(images):
+    source = opened(recipe_of(images))
+    found = pixels(source)
+    assert list(source.parts[0].paths) == PATHS
+    assert source.parts[0].count == 6
+    assert found.shape == (6, 8, 8, 3)
+    assert found.dtype == np.uint8
+    assert np.abs(found - np.reshape(LEVELS, (6, 1, 1, 1))).max() <= 1
+    assert source.parts[0].skipped() == {}
+
+
+def test_the_order_holds_over_many_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "chunk_images", lambda size: 10)
+    for index in range(73):
+        paint(tmp_path / f"{index:03}.png", index)
+    chunks = list(opened(recipe_of(tmp_path, channels=1)).parts[0].chunks())
+    assert [len(chunk) for chunk in chunks] == [10] * 7 + [3]
+    assert np.concatenate(chunks)[:, 0, 0, 0].tolist() == list(range(73))
+
+
+def test_the_plan_gets_shape_classes_parts_and_recipes(images):
+    scan = scan_folder(recipe_of(images, labels="folders", channels=1), UNUSED, None)
+    assert scan.shape == [8, 8, 1]
+    assert scan.classes == ["cat", "dog", "dog-2"]
+    assert scan.parts == {"all": [3, 2, 1]}
+    assert scan.unlabelled == 0
+    assert scan.images_recipe() == {
+        "source": "folder",
+        "size": [8, 8],
+        "channels": 1,
+        "resize": "crop",
+        "on_broken": "skip",
+        "shape": [8, 8, 1],
+        "parts": {"all": 6},
+        "digest": scan.digest,
+    }
+    assert str(images) not in json.dumps([scan.images_recipe(), scan.labels_recipe()])
+
+
+def test_the_digest_is_that_of_sha256sum(images):
+    scan = scan_folder(recipe_of(images), UNUSED, None)
+    command = "find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum -z"
+    printed = subprocess.run(command, cwd=images, shell=True, capture_output=True, check=True)
+    assert scan.digest == "sha256:" + hashlib.sha256(printed.stdout).hexdigest()
+
+
+def test_neither_place_nor_time_nor_other_files_change_the_digest(images, tmp_path):
+    before = scan_folder(recipe_of(images), UNUSED, None).digest
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(images, moved)
+    os.utime(moved / "cat/b.png", (1, 1))
+    (moved / "notes.txt").write_text("no image")
+    (moved / ".hidden.png").write_bytes(b"no image")
+    paint(moved / ".cache/thumb.png", 3)
+    assert scan_folder(recipe_of("elsewhere"), tmp_path, None).digest == before
+
+
+@pytest.mark.parametrize("change", ["content", "name", "one more", "one less"])
+def test_what_is_in_a_folder_changes_the_digest(images, change):
+    before = scan_folder(recipe_of(images), UNUSED, None).digest
+    if change == "content":
+        paint(images / "cat/b.png", 99)
+    elif change == "name":
+        (images / "cat/b.png").rename(images / "cat/c.png")
+    elif change == "one more":
+        paint(images / "cat/c.png", 1)
+    else:
+        (images / "cat/b.png").unlink()
+    assert scan_folder(recipe_of(images), UNUSED, None).digest != before
+
+
+def grow_old(root):
+    for path in root.rglob("*.*"):
+        os.utime(path, (1e9, 1e9))
+
+
+def test_unchanged_files_are_read_once(images, tmp_path, monkeypatch):
+    grow_old(images)
+    seen = []
+
+    def counted(path):
+        seen.append(path)
+        return digests.file_digest(path)
+
+    files = list_images(images)
+    first = digests.digest_files(images, files, tmp_path / "cache", counted)
+    assert len(seen) == 6
+    assert digests.digest_files(images, files, tmp_path / "cache", counted) == first
+    assert len(seen) == 6
+    paint(images / "cat/b.png", 99)
+    files = list_images(images)
+    second = digests.digest_files(images, files, tmp_path / "cache", counted)
+    assert seen[6:] == [images / "cat/b.png"]
+    assert [a == b for a, b in zip(first, second, strict=True)] == [True, False] + [True] * 4
+
+
+def test_a_file_that_has_just_changed_is_read_again(images, tmp_path):
+    path = images / "cat/b.png"
+    recipe = recipe_of(images)
+    before = scan_folder(recipe, UNUSED, tmp_path / "cache").digest
+    found = path.stat()
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # as within a clock's resolution
+    assert scan_folder(recipe, UNUSED, tmp_path / "cache").digest != before
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"cat/b.png": 3}', b"{", b"\xff"])
+def test_a_cache_of_nonsense_is_none(images, tmp_path, content):
+    grow_old(images)
+    recipe, cache = recipe_of(images), tmp_path / "cache"
+    before = scan_folder(recipe, UNUSED, cache).digest
+    (file,) = cache.iterdir()
+    file.write_bytes(content)
+    assert scan_folder(recipe, UNUSED, cache).digest == before
+    assert len(json.loads(file.read_bytes())) == 6
+    assert list(cache.iterdir()) == [file]
+
+
+def test_a_cache_that_cannot_be_written_is_none(images, tmp_path, read_only):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    recipe = recipe_of(images)
+    before = scan_folder(recipe, UNUSED, None).digest
+    assert scan_folder(recipe, UNUSED, read_only(cache)).digest == before
+    assert list(cache.iterdir()) == []
+    file = tmp_path / "file"
+    file.touch()
+    assert scan_folder(recipe, UNUSED, file / "cache").digest == before
+
+
+def break_some(root):
+    (root / "cat/empty.jpg").touch()
+    whole = (root / "cat/a b.jpg").read_bytes()
+    (root / "dog/cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "dog/text.png").write_text("no image")
+
+
+def test_broken_images_are_skipped_and_said_so(images, caplog):
+    break_some(images)
+    with caplog.at_level(logging.WARNING, "coldstart"):
+        source = opened(recipe_of(images))
+        found = pixels(source)
+    assert source.parts[0].count == len(found) == 9
+    paths = source.parts[0].paths
+    skipped = source.parts[0].skipped()
+    assert {paths[row] for row in skipped} == {"cat/empty.jpg", "dog/cut.jpg", "dog/text.png"}
+    assert skipped[paths.index("cat/empty.jpg")] == "is empty (0 bytes)"
+    assert (found[list(skipped)] == 0).all()
+    assert found[paths.index("dog/a.bmp")].min() == 50
+    for name in ("cat/empty.jpg", "dog/cut.jpg", "dog/text.png", "skipped 3 of 9"):
+        assert name in caplog.text
+
+
+def test_a_broken_image_is_fatal_where_the_recipe_says_so(images):
+    (images / "cat/empty.jpg").touch()
+    before = threading.active_count()
+    with pytest.raises(ColdstartError, match=r"cat/empty\.jpg is empty .*\n.*on_broken: skip"):
+        pixels(opened(recipe_of(images, on_broken="fail")))
+    assert threading.active_count() == before
+
+
+def test_a_folder_of_nothing_readable(tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").touch()
+    with pytest.raises(ColdstartError, match=r"None of the 2 images in .* JPEG, .*a\.png is empty"):
+        pixels(opened(recipe_of(tmp_path)))
+
+
+def test_a_folder_that_is_not_there_or_without_images(tmp_path):
+    with pytest.raises(ColdstartError, match=r"no folder .*nowhere[^ ]*\n.*\*\.jpg.*\n.*data_dir"):
+        scan_folder(recipe_of("nowhere"), tmp_path, None)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ColdstartError, match=r"no images in .*\n.*\*\.jpg, .*\*\.tiff"):
+        scan_folder(recipe_of(tmp_path), UNUSED, None)
+
+
+def test_links_are_followed_but_not_in_circles(images, tmp_path):
+    other = tmp_path / "other"
+    paint(other / "y.png", 3)
+    (images / "up").symlink_to(images)
+    (images / "cat/self").symlink_to(images / "cat")
+    (images / "linked").symlink_to(other)
+    (images / "file.png").symlink_to(other / "y.png")
+    (other / "back").symlink_to(images)
+    assert [file.path for file in list_images(images)] == [
+        *PATHS[:3],
+        *PATHS[3:],
+        "file.png",
+        "linked/y.png",
+    ]
+
+
+def test_what_is_no_file_is_named(images):
+    (images / "gone.png").symlink_to(images / "nowhere.png")
+    with pytest.raises(ColdstartError, match=r"gone\.png cannot be read: No such file"):
+        list_images(images)
+    (images / "gone.png").unlink()
+    os.mkfifo(images / "pipe.png")
+    with pytest.raises(ColdstartError, match=r"pipe\.png is not a file"):
+        list_images(images)
+
+
+def test_a_name_that_is_not_utf8_is_refused(images):
+    with open(os.fsencode(images) + b"/\xff.png", "wb"):
+        pass
+    with pytest.raises(ColdstartError, match="not UTF-8"):
+        list_images(images)
+
+
+def test_odd_names_are_names(tmp_path):
+    for name in ["new\nline.png", "sp ace.png", "日本.png", "quo'te\".png"]:
+        paint(tmp_path / name, 7)
+    source = opened(recipe_of(tmp_path))
+    assert (pixels(source) == 7).all()
+    assert sorted(source.parts[0].paths) == list(source.parts[0].paths)
+
+
+def test_files_that_changed_since_the_plan_are_refused(images):
+    source = opened(recipe_of(images))
+    paint(images / "cat/b.png", 99)
+    pixels(source)
+    with pytest.raises(ColdstartError, match="not those that were planned with"):
+        source.digest()
+    source = opened(recipe_of(images))
+    pixels(source)
+    assert source.digest() == scan_folder(recipe_of(images), UNUSED, None).digest
+
+
+def test_a_file_more_than_planned_is_refused(images):
+    recipe = scan_folder(recipe_of(images), UNUSED, None)
+    export_places(recipe)
+    paint(images / "cat/c.png", 99)
+    with pytest.raises(ColdstartError, match="not those that were planned with"):
+        folder.read(recipe.images_recipe(), Settings())
+    with pytest.raises(ColdstartError, match="not those that were planned with"):
+        folder.read({**recipe.images_recipe(), "digest": "sha256:0"}, Settings())
+
+
+def test_labels_are_the_folders(images):
+    source = opened(recipe_of(images, labels="folders"), images=False)
+    assert source.parts[0].labels().tolist() == [0, 0, 0, 2, 1, 1]
+    assert source.digest().startswith("sha256:")
+
+
+def test_an_image_outside_of_the_classes_is_an_error(images):
+    paint(images / "stray.png", 1)
+    with pytest.raises(ColdstartError, match=r"1 paths \(stray\.png\).*labels: none"):
+        scan_folder(recipe_of(images, labels="folders"), UNUSED, None)
+
+
+def test_one_class_is_an_error(tmp_path):
+    paint(tmp_path / "images/a.png", 1)
+    with pytest.raises(ColdstartError, match=r"has 1 class \(images\)"):
+        scan_folder(recipe_of(tmp_path, labels="folders"), UNUSED, None)
+
+
+def table(root, text, name="labels.csv"):
+    (root / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return recipe_of(root, labels=name)
+
+
+def test_labels_from_a_table(images):
+    rows = [
+        "\ufeffnote,label,path",
+        ",zebra,cat/a b.jpg",
+        ",ape,./cat/deep/er/ü.webp",
+        ",,dog/a.bmp",
+    ]
+    recipe = table(images, "\r\n".join(rows))
+    scan = scan_folder(recipe, UNUSED, None)
+    assert scan.classes == ["ape", "zebra"]
+    assert scan.parts == {"all": [1, 1]}
+    assert scan.unlabelled == 4
+    assert opened(recipe, images=False).parts[0].labels().tolist() == [1, -1, 0, -1, -1, -1]
+
+
+def test_labels_do_not_change_the_images(images):
+    text = "path,label\ncat/b.png,x\ndog/a.PNG,y\n"
+    first = scan_folder(table(images, text), UNUSED, None)
+    second = scan_folder(table(images, text.replace("x", "z")), UNUSED, None)
+    assert first.images_recipe() == second.images_recipe()
+    assert first.labels_recipe() != second.labels_recipe()
+    renamed = scan_folder(table(images, text, "other.csv"), UNUSED, None)
+    assert renamed.labels_recipe() == first.labels_recipe()
+
+
+def test_labels_that_changed_since_the_plan_are_refused(images):
+    recipe = table(images, "path,label\ncat/b.png,x\ndog/a.PNG,y\n")
+    scan = scan_folder(recipe, UNUSED, None)
+    export_places(scan)
+    table(images, "path,label\ncat/b.png,y\ndog/a.PNG,x\n")
+    with pytest.raises(ColdstartError, match="not those that were planned with"):
+        folder.read(scan.labels_recipe(), Settings())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\na.png,x\nb.png,y\n", r"names 2 paths \(a\.png, b\.png\) that are not among"),
+        (
+            "".join(["path,label\n", *(f"{n}.png,x\n" for n in range(9))]),
+            r"9 paths .*4\.png, \.\.\.",
+        ),
+        ("path;label\ncat/b.png;x\n", "has no column `path`"),
+        ("path,class\ncat/b.png,x\n", "has no column `label`"),
+        ("", "has no column `path`"),
+        ("path,label\ncat/b.png,x\n./cat/b.png,x\n", r"cat/b\.png twice, in line 3"),
+        ("path,label\ncat/b.png,x\n", r"has 1 class \(x\)"),
+        ("path,label\n", "has no classes"),
+        ("path,label\ncat/b.png\n", "has no classes"),
+        ("label,path\nx\n", r"names 1 paths \(\.\)"),
+        (b"path,label\ncat/b.png,\xff\n", "not a CSV file in UTF-8"),
+        ('path,label\n"cat/b.png,x\n', "not a CSV file in UTF-8"),
+    ],
+)
+def test_mistakes_in_a_table(images, text, message):
+    with pytest.raises(ColdstartError, match=message):
+        scan_folder(table(images, text), UNUSED, None)
+
+
+def test_a_table_that_is_not_there(images):
+    with pytest.raises(ColdstartError, match=r"labels\.csv cannot be read: No such file"):
+        scan_folder(recipe_of(images, labels="labels.csv"), UNUSED, None)

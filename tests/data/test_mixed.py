@@ -1,0 +1,87 @@
+"""Mixed pools: two data sets in one array."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from coldstart.data.mixed import brought_to, make_images, make_labels
+from coldstart.data.pools import OUTLIERS
+from coldstart.jobs import Job
+from coldstart.settings import Settings
+
+
+class Folder:
+    """What a stage sees of an artefact."""
+
+    def __init__(self, path):
+        self.folder = path
+        path.mkdir()
+
+    def path(self, name):
+        return self.folder / name
+
+
+def artefact(path, images, parts):
+    made = Folder(path)
+    np.save(made.path("images.npy"), images)
+    items = pd.DataFrame({"id": np.arange(len(images)), "part": parts})
+    items.to_parquet(made.path("items.parquet"))
+    labels = items[["id"]].assign(label=items["id"] % 3)
+    labels.to_parquet(made.path("labels.parquet"))
+    return made
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    rng = np.random.default_rng(0)
+    own = rng.integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    others = rng.integers(0, 256, (6, 8, 8, 1), dtype=np.uint8)
+    inputs = {
+        "own": artefact(tmp_path / "own", own, ["train"] * 4 + ["test"]),
+        "outliers": artefact(tmp_path / "others", others, ["train", "test"] * 3),
+    }
+    recipe = {"shape": [8, 8, 3], "dataset": "others", "part": "test", "count": 2}
+    out = Folder(tmp_path / "out")
+    make_images(Job(recipe, inputs, out.folder, Path(), Settings()))
+    make_labels(Job(recipe, inputs | {"images": out}, out.folder, Path(), Settings()))
+    return own, others, out
+
+
+def test_the_outliers_stand_behind_the_pools_own_images(mixed):
+    own, others, out = mixed
+    images = np.load(out.path("images.npy"))
+    np.testing.assert_array_equal(images[:5], own)
+    np.testing.assert_array_equal(images[5:], others[[1, 3]].repeat(3, axis=-1))
+
+
+def test_an_outlier_is_told_by_its_part_and_its_missing_label(mixed):
+    *_, out = mixed
+    items = pd.read_parquet(out.path("items.parquet"))
+    labels = pd.read_parquet(out.path("labels.parquet"))
+    assert items["id"].tolist() == labels["id"].tolist() == list(range(7))
+    assert items["part"].tolist() == ["train"] * 4 + ["test"] + [OUTLIERS] * 2
+    assert labels["label"].tolist()[:5] == [0, 1, 2, 0, 1]
+    assert labels["label"].isna().tolist() == [False] * 5 + [True] * 2
+
+
+def test_images_are_resized_as_pillow_does_it():
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (28, 20, 3), dtype=np.uint8)
+    wanted = np.asarray(Image.fromarray(image).resize((32, 8), Image.Resampling.BILINEAR))
+    found = brought_to(image[None], 8, 32, 3)[0]
+    # Pillow rounds between its two passes.
+    assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1
+
+
+def test_colour_becomes_grey_by_luma():
+    image = np.zeros((1, 2, 2, 3), dtype=np.uint8)
+    image[..., 1] = 200
+    np.testing.assert_array_equal(brought_to(image, 2, 2, 1), np.full((1, 2, 2, 1), 117))
+
+
+def test_an_image_that_has_the_shape_is_not_touched():
+    image = np.random.default_rng(2).integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(brought_to(image, 5, 7, 3), image)

@@ -1,0 +1,213 @@
+"""Downloads, from a server on this machine: resumed, checked, mirrored, unpacked."""
+
+import hashlib
+import io
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from coldstart.data import download as module
+from coldstart.data.download import download
+from coldstart.data.published import File, PublishedSet
+from coldstart.data.sources import mnist, tiny_imagenet
+from coldstart.errors import ColdstartError
+from coldstart.settings import Settings
+
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves ``files``; cuts the line after ``cuts`` bytes, once for each; notes what is asked."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.cuts, self.asked, self.ranges = {}, [], [], True
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.server.asked.append((self.path, asked))
+        content = self.server.files.get(self.path)
+        if content is None:
+            self.send_error(404)
+            return
+        start = 0
+        if asked and self.server.ranges:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(content):
+                self.send_error(416)
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        rest = content[start:]
+        if self.server.cuts:
+            rest = rest[: self.server.cuts.pop(0)]
+        self.wfile.write(rest)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_cut_line_is_resumed_where_it_was_cut(server, tmp_path, caplog):
+    caplog.set_level("INFO", "coldstart")
+    server.files["/file"] = CONTENT
+    server.cuts = [1_200_000, 800_000]
+    download(f"{server.url}/file", tmp_path / "file", MD5)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert [asked for _, asked in server.asked] == [None, "bytes=1200000-", "bytes=2000000-"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert "file (MB)  3/3" in caplog.text
+
+
+def test_a_later_run_resumes_what_an_earlier_one_left(server, tmp_path):
+    server.files["/file"] = CONTENT
+    (tmp_path / "file.part").write_bytes(CONTENT[:2_999_999])
+    download(f"{server.url}/file", tmp_path / "file", MD5)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert server.asked == [("/file", "bytes=2999999-")]
+
+
+def test_a_part_file_that_is_whole_is_taken(server, tmp_path):
+    server.files["/file"] = CONTENT
+    (tmp_path / "file.part").write_bytes(CONTENT)
+    download(f"{server.url}/file", tmp_path / "file", MD5)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_server_without_ranges_is_asked_for_all_again(server, tmp_path):
+    server.files["/file"] = CONTENT
+    server.ranges = False
+    (tmp_path / "file.part").write_bytes(b"something else")
+    download(f"{server.url}/file", tmp_path / "file", MD5)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_file_with_another_digest_is_refused_and_not_kept(server, tmp_path):
+    server.files["/file"] = CONTENT[:-1] + b"!"
+    with pytest.raises(ColdstartError, match=f"published one is {MD5}"):
+        download(f"{server.url}/file", tmp_path / "file", MD5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_asked_for_once(server, tmp_path):
+    with pytest.raises(ColdstartError, match=r"cannot be fetched.*404.*mirror="):
+        download(f"{server.url}/file", tmp_path / "file", MD5)
+    assert len(server.asked) == 1
+
+
+def test_a_line_that_is_cut_again_and_again_is_given_up_and_keeps_what_came(server, tmp_path):
+    server.files["/file"] = CONTENT
+    server.cuts = [1000] * module.ATTEMPTS
+    with pytest.raises(ColdstartError, match="cannot be fetched"):
+        download(f"{server.url}/file", tmp_path / "file", MD5)
+    assert (tmp_path / "file.part").read_bytes() == CONTENT[: 1000 * module.ATTEMPTS]
+    assert not (tmp_path / "file").exists()
+
+
+def archive_of(files):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return content.getvalue()
+
+
+@pytest.fixture
+def archived(server):
+    """A published set of two files in an archive, and its recipe."""
+    archive = archive_of({"set/a": b"aa", "set/readme": b"no", "set/b": b"bb", "../evil": b"!"})
+    server.files["/far/set.tar.gz"] = archive
+    published = PublishedSet(
+        "Set",
+        "page",
+        {part: [File(f"set/{part}", hashlib.md5(part.encode() * 2).hexdigest())] for part in "ab"},
+        File("set.tar.gz", hashlib.md5(archive).hexdigest(), f"{server.url}/far/set.tar.gz"),
+    )
+    return published, {"digest": published.digest, "parts": {"a": 1, "b": 1}}
+
+
+def test_an_archive_is_fetched_once_and_its_files_taken_out(server, archived, tmp_path):
+    published, recipe = archived
+    data = tmp_path / "data"
+    settings = Settings(data_dir=data, download=True)
+    opened = published.open(recipe, settings)
+    assert [files[0].path.read_bytes() for files in opened.values()] == [b"aa", b"bb"]
+    found = {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
+    assert found == {"set/a", "set/b", "set.tar.gz", ".coldstart.lock"}
+    (data / "set" / "a").unlink()
+    published.open(recipe, settings)
+    assert len(server.asked) == 1
+    assert not (tmp_path / "evil").exists()
+
+
+def test_two_jobs_that_start_together_fetch_a_set_once(server, archived, tmp_path):
+    published, recipe = archived
+    settings = Settings(data_dir=tmp_path, download=True)
+    jobs = [threading.Thread(target=published.open, args=(recipe, settings)) for _ in range(2)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert len(server.asked) == 1
+
+
+def test_nothing_is_fetched_unless_it_is_wanted(server, archived, tmp_path):
+    published, recipe = archived
+    with pytest.raises(ColdstartError, match="download=true"):
+        published.open(recipe, Settings(data_dir=tmp_path))
+    assert server.asked == []
+
+
+def test_a_mirror_has_the_layout_of_data_dir(server, tmp_path, monkeypatch):
+    settings = Settings(data_dir=tmp_path, download=True, mirror=f"{server.url}/sets/")
+    for part in mnist.SET.parts.values():
+        for file in part:
+            server.files[f"/sets/{file.path}"] = b"not what it should be"
+    recipe = {"source": "mnist", "digest": mnist.DIGEST, "parts": {"test": 10_000}}
+    with pytest.raises(ColdstartError, match="MD5"):
+        mnist.read(recipe, settings)
+    assert server.asked == [("/sets/MNIST/raw/t10k-images-idx3-ubyte.gz", None)]
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    monkeypatch.setattr(tiny_imagenet, "ARCHIVE", File("tiny.zip", md5, "http://0.0.0.0/"))
+    monkeypatch.setattr(tiny_imagenet, "DIGEST", f"md5:{md5}")
+    server.files["/sets/tiny.zip"] = CONTENT
+    recipe = {"source": "tiny-imagenet", "digest": f"md5:{md5}", "parts": {"val": 1}}
+    with pytest.raises(ColdstartError, match="no archive"):
+        tiny_imagenet.read(recipe, settings)
+    assert (tmp_path / "tiny.zip").read_bytes() == CONTENT
+
+
+def test_the_mirror_reaches_the_jobs(monkeypatch):
+    for name in ("STORE", "DATA_DIR", "DOWNLOAD", "MIRROR", "DEVICE"):
+        monkeypatch.setenv(f"COLDSTART_{name}", "")
+    Settings(mirror="http://mirror/sets").export()
+    assert Settings.from_environment().mirror == "http://mirror/sets"

@@ -1,0 +1,51 @@
+"""The evaluation of selections: what it says of images that belong to no class."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from coldstart.data.read import OUTLIER
+from coldstart.evaluation.stage import Labelled, evaluate
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 20)
+    features = (np.eye(3)[labels] * 4 + rng.normal(size=(60, 3))).astype(np.float32)
+    return Labelled(np.arange(60) * 10, features, labels)
+
+
+def selection(ids):
+    return pd.DataFrame({"seed": 0, "budget": len(ids), "rank": range(len(ids)), "id": ids})
+
+
+def value(metrics, metric, label=None):
+    rows = metrics[metrics["metric"] == metric]
+    rows = rows[rows["label"].isna()] if label is None else rows[rows["label"] == label]
+    return rows["value"].item()
+
+
+def test_a_selection_is_judged_by_what_it_labels(data):
+    metrics = evaluate(data, data, {"any": selection([0, 10, 200, 400, 410])}, c=1.0)
+    assert value(metrics, "top-1") > 0.8
+    assert [value(metrics, "picked", label) for label in range(3)] == [2, 1, 2]
+    assert value(metrics, "outliers") == 0
+
+
+def test_an_outlier_costs_a_label_and_teaches_nothing(data):
+    outlying = Labelled(data.ids, data.features, np.where(data.ids < 50, OUTLIER, data.labels))
+    good = [100, 110, 200, 210, 400, 410]
+    with_outliers = evaluate(outlying, data, {"any": selection([*good, 0, 10])}, c=1.0)
+    without = evaluate(data, data, {"any": selection(good)}, c=1.0)
+    assert value(with_outliers, "outliers") == 2
+    for metric in ("top-1", "top-2"):
+        assert value(with_outliers, metric) == value(without, metric)
+    assert with_outliers["budget"].unique() == [8]
+
+
+def test_a_learner_without_a_label_knows_nothing(data):
+    outlying = Labelled(data.ids, data.features, np.where(data.ids < 50, OUTLIER, data.labels))
+    metrics = evaluate(outlying, data, {"any": selection([0, 10, 20])}, c=1.0)
+    assert value(metrics, "outliers") == 3
+    assert value(metrics, "top-1") == pytest.approx(1 / 3)

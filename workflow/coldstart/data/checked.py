@@ -1,0 +1,65 @@
+"""Reading files and holding them against checksums, in one pass."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from coldstart.errors import ColdstartError
+
+PIECE = 2**22
+"""Bytes that are read at once where nothing else sets how many."""
+
+
+def pieces(path: Path, md5: str | None, size: int = PIECE) -> Iterator[bytes]:
+    """The bytes of a file in pieces of ``size``, the last one maybe shorter.
+
+    Args:
+        path: the file.
+        md5: its published MD5, or None where nothing is known of it.
+        size: bytes of a piece.
+
+    Raises:
+        ColdstartError: after the last piece, if the file has another MD5.
+    """
+    hasher = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(size):
+            if md5 is not None:
+                hasher.update(piece)
+            yield piece
+    if md5 is not None and hasher.hexdigest() != md5:
+        raise ColdstartError(
+            f"{path} is damaged or of another edition: its MD5 is {hasher.hexdigest()}, but the "
+            f"published one is {md5}. Remove the file and fetch it again."
+        )
+
+
+def verify(path: Path, md5: str | None) -> None:
+    """Hold a file against its MD5, before something else reads it.
+
+    Raises:
+        ColdstartError: it has another MD5.
+    """
+    if md5 is not None:
+        for _ in pieces(path, md5):
+            pass
+
+
+def content(path: Path, md5: str | None) -> bytes:
+    """A whole file.
+
+    Raises:
+        ColdstartError: it has another MD5.
+    """
+    return b"".join(pieces(path, md5))
+
+
+def files_digest(files: Mapping[str, Path]) -> str:
+    """``sha256:...`` of what ``sha256sum`` prints of these files, by their names in this order."""
+    whole = hashlib.sha256()
+    for name, path in files.items():
+        hasher = hashlib.sha256()
+        for piece in pieces(path, None):
+            hasher.update(piece)
+        whole.update(f"{hasher.hexdigest()}  {name}\n".encode())
+    return f"sha256:{whole.hexdigest()}"

@@ -1,0 +1,116 @@
+"""Fetching published files: resumed where the line was cut, and checked before they count."""
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import logging
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from coldstart.errors import ColdstartError
+from coldstart.progress import Progress
+
+log = logging.getLogger("coldstart")
+
+PIECE = 2**20
+MEGABYTE = 10**6
+TIMEOUT = 60
+"""Seconds without a byte after which a server is given up."""
+ATTEMPTS = 5
+"""How often a file is asked for before a cut line counts as an error."""
+PAUSE = 2.0
+"""Seconds before the second attempt; doubled with each further one."""
+
+
+def download(url: str, target: Path, md5: str) -> None:
+    """Fetch a file; a ``.part`` file beside ``target`` keeps what has come, also across runs.
+
+    Args:
+        url: its address.
+        target: what it is called once it is whole.
+        md5: its published MD5.
+
+    Raises:
+        ColdstartError: it cannot be had, or has another MD5; then the ``.part`` file is removed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    log.info("fetching %s", url)
+    for attempt in range(ATTEMPTS):
+        try:
+            _fetch_rest(url, part)
+            break
+        except (OSError, http.client.HTTPException) as error:
+            gone = isinstance(error, urllib.error.HTTPError) and error.code < 500
+            if gone or attempt == ATTEMPTS - 1:
+                raise ColdstartError(
+                    f"{url} cannot be fetched: {error}. Put the file into {target.parent} "
+                    "yourself, or name another place for it (--config mirror=...)."
+                ) from error
+            log.info("%s: %s; trying again", url, error)
+            time.sleep(PAUSE * 2**attempt)
+    found = _md5(part)
+    if found != md5:
+        part.unlink()
+        raise ColdstartError(
+            f"{url} has the MD5 {found}, but the published one is {md5}: it is another file. "
+            "Nothing of it was kept."
+        )
+    os.replace(part, target)
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep the jobs of images and of labels, which start together, from fetching a set twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".coldstart.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch_rest(url: str, part: Path) -> None:
+    """Append to ``part`` what it lacks, or start anew where the server knows no ranges.
+
+    Raises:
+        http.client.IncompleteRead: the line was cut.
+        OSError: any other trouble on the way.
+    """
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "coldstart"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        # A .part file that is whole already has no rest: the server answers with code 416.
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=TIMEOUT
+        ) as answer:
+            resumed = answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+            have = have if resumed else 0
+            length = answer.headers.get("Content-Length")
+            left = int(length) if length else None
+            progress = Progress(
+                f"{part.stem} (MB)", (have + (left or 0)) // MEGABYTE, done=have // MEGABYTE
+            )
+            with part.open("ab" if resumed else "wb") as file:
+                got = 0
+                while piece := answer.read(PIECE):
+                    file.write(piece)
+                    got += len(piece)
+                    steps = (have + got) // MEGABYTE - progress.done
+                    if steps:
+                        progress.advance(steps)
+            if left is not None and got < left:
+                raise http.client.IncompleteRead(b"", left - got)
+    except urllib.error.HTTPError as error:
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

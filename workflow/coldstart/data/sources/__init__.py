@@ -1,0 +1,1 @@
+"""Readers of image sets, one module for each source; see ``coldstart.data.source``."""

@@ -1,0 +1,123 @@
+"""Labels of a user's own images: from the folders that they are in, or from a table."""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from coldstart.errors import ColdstartError
+
+UNLABELLED = -1
+
+COLUMNS = ("path", "label")
+
+SHOWN = 5
+"""How many of the paths at fault a message names."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes of a set and who is in them.
+
+    Attributes:
+        kind: where the labels are from.
+        classes: names of the classes, sorted.
+        numbers: of each image, its class's position in ``classes``, or UNLABELLED.
+        digest: ``sha256:...`` of all paths and their labels.
+    """
+
+    kind: Literal["folders", "csv", "arrays"]
+    classes: list[str]
+    numbers: list[int]
+    digest: str
+
+    def counts(self) -> list[int]:
+        """Images in each class."""
+        found = [0] * len(self.classes)
+        for number in self.numbers:
+            if number != UNLABELLED:
+                found[number] += 1
+        return found
+
+
+def labels_by_folder(paths: Sequence[str], root: Path) -> Labels:
+    """The first folder on an image's path is its class.
+
+    Raises:
+        ColdstartError: an image lies in none, or all in one.
+    """
+    outside = [path for path in paths if "/" not in path]
+    if outside:
+        raise ColdstartError(
+            f"{_some(outside)} in {root} lie in no class's folder, although the recipe says "
+            "`labels: folders`: move them into one, or give `labels: none` or a CSV file."
+        )
+    return _labels("folders", paths, [path.partition("/")[0] for path in paths], root)
+
+
+def labels_from_csv(paths: Sequence[str], root: Path, table: Path) -> Labels:
+    """Labels from a table with the columns ``path`` and ``label``; other columns do not matter.
+
+    An image without a row, or with an empty label, has none.
+
+    Raises:
+        ColdstartError: the table is not there, has no such columns, or has paths that are no images
+            or that stand there twice.
+    """
+    named: dict[str, str] = {}
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise ColdstartError(
+                    f"{table} has no column `{missing[0]}`: its first line names the columns, "
+                    f"{' and '.join(COLUMNS)} among them, with commas between."
+                )
+            for row in reader:
+                path = PurePosixPath(row["path"] or "").as_posix()
+                if path in named:
+                    raise ColdstartError(f"{table} has {path} twice, in line {reader.line_num} too")
+                named[path] = row["label"] or ""
+    except OSError as error:
+        raise ColdstartError(f"The labels {table} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ColdstartError(f"{table} is not a CSV file in UTF-8: {error}.") from error
+    known = set(paths)
+    unknown = [path for path in named if path not in known]
+    if unknown:
+        raise ColdstartError(
+            f"{table} names {_some(unknown)} that are not among the images in {root}. Paths start "
+            "from that folder, with / between, and upper and lower case differ."
+        )
+    return _labels("csv", paths, [named.get(path, "") for path in paths], table)
+
+
+def _labels(
+    kind: Literal["folders", "csv"], paths: Sequence[str], names: Sequence[str], where: Path
+) -> Labels:
+    classes = sorted({name for name in names if name})
+    if len(classes) < 2:
+        raise ColdstartError(
+            f"{where} has {len(classes) or 'no'} class{f' ({classes[0]})' if classes else 'es'}, "
+            "and two are the least to tell apart: correct `path` or `labels` in the recipe."
+        )
+    number = {name: index for index, name in enumerate(classes)}
+    return Labels(
+        kind,
+        classes,
+        [number.get(name, UNLABELLED) for name in names],
+        digest_labels(f"{path}\0{name}" for path, name in zip(paths, names, strict=True)),
+    )
+
+
+def digest_labels(lines: Iterable[str]) -> str:
+    """The digest of labels, a line for each image."""
+    return "sha256:" + hashlib.sha256("\0\0".join(lines).encode()).hexdigest()
+
+
+def _some(paths: Sequence[str]) -> str:
+    more = ", ..." if len(paths) > SHOWN else ""
+    return f"{len(paths)} paths ({', '.join(paths[:SHOWN])}{more})"
