@@ -2,7 +2,7 @@ import pytest
 
 from coldstart.errors import ColdstartError
 
-ENCODERS, STUDY = "recipes/encoders.yaml", "studies/quickstart.yaml"
+ENCODERS, POOLS, STUDY = "recipes/encoders.yaml", "recipes/pools.yaml", "studies/quickstart.yaml"
 
 MISTAKES = {
     "unknown key": (
@@ -96,12 +96,36 @@ MISTAKES = {
         ["runs.pca.samplers", "`loss-mean`", "method `pca`"],
     ),
     "slice beyond the class": (
-        ("recipes/pools.yaml", "biased-cifar10", "splits", "test", "last", 1000),
-        ["pools.biased-cifar10.splits.test", "positions 0 to 1000", "1000 images"],
+        (POOLS, "biased-cifar10", "pool", "splits", "test", "last", 1000),
+        ["pools.biased-cifar10.pool.splits.test", "positions 0 to 1000", "1000 images"],
     ),
     "wrong number of classes": (
-        ("recipes/pools.yaml", "biased-digits", "splits", "candidates", "keep", [0.5, 1.0]),
-        ["pools.biased-digits.splits.candidates.keep", "2 shares", "10 classes"],
+        (POOLS, "biased-digits", "shares", [0.5, 1.0]),
+        ["pools.biased-digits.shares", "2 shares", "10 classes"],
+    ),
+    "pool of nothing": (
+        (POOLS, "cifar10", "pool", "cifar10-al"),
+        ["pools.cifar10.pool", "no recipe `cifar10-al` above", "`cifar10-all`"],
+    ),
+    "outliers of nothing": (
+        (POOLS, "cifar10-mixed-svhn", "outliers", "dataset", "shvn"),
+        ["pools.cifar10-mixed-svhn.outliers.dataset", "no `shvn`", "`svhn`"],
+    ),
+    "more outliers than there are": (
+        (POOLS, "cifar10-mixed-svhn", "outliers", "count", 100_000),
+        ["pools.cifar10-mixed-svhn.outliers.count", "100000", "26032"],
+    ),
+    "class that is not there": (
+        (POOLS, "cifar10-step", "classes", [10]),
+        ["pools.cifar10-step.classes", "10 is not a class", "0 to 9"],
+    ),
+    "two validation sets": (
+        (POOLS, "cifar10-longtail", "pool", {"operator": "holdout", "share": 0.1, "pool": "mnist"}),
+        ["pools.cifar10-longtail", "validation set already"],
+    ),
+    "split that is not there": (
+        (POOLS, "biased-digits", "splits", ["validation"]),
+        ["pools.biased-digits.splits", "no split `validation`"],
     ),
     "unknown scale": (
         (ENCODERS, "byol-digits", "scales", "gpu", {}),

@@ -8,13 +8,16 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from coldstart.config.folders import Folder
 from coldstart.data.sources import digests, folder
 from coldstart.data.sources.scan import PLACES, export_places, list_images, scan_folder
+from coldstart.data.stage import make_images, make_labels
 from coldstart.errors import ColdstartError
+from coldstart.jobs import Job
 from coldstart.settings import Settings
 
 UNUSED = Path("unused")
@@ -388,3 +391,15 @@ def test_mistakes_in_a_table(images, text, message):
 def test_a_table_that_is_not_there(images):
     with pytest.raises(ColdstartError, match=r"labels\.csv cannot be read: No such file"):
         scan_folder(recipe_of(images, labels="labels.csv"), UNUSED, None)
+
+
+def test_ingest_writes_a_folder(images, tmp_path):
+    scan = scan_folder(recipe_of(images, labels="folders"), UNUSED, None)
+    export_places(scan)
+    for recipe, make in ((scan.images_recipe(), make_images), (scan.labels_recipe(), make_labels)):
+        make(Job(recipe, {}, tmp_path, tmp_path / "resume", Settings()))
+    assert np.load(tmp_path / "images.npy")[:, 0, 0, 0].tolist() == pytest.approx(LEVELS, abs=1)
+    items = pd.read_parquet(tmp_path / "items.parquet")
+    assert items["path"].tolist() == PATHS
+    labels = pd.read_parquet(tmp_path / "labels.parquet")
+    assert labels["label"].tolist() == [0, 0, 0, 2, 1, 1]

@@ -1,5 +1,6 @@
 """Ingest: what the two stages write of a source, whatever the source is."""
 
+import math
 import re
 import struct
 import tracemalloc
@@ -169,9 +170,11 @@ def test_a_large_set_needs_memory_for_a_few_chunks(tmp_path, source):
     from scipy.io import savemat
 
     count, shape = {
-        "stl10": (6_000, [96, 96, 3]), "mnist": (200_000, [28, 28, 1]), "svhn": (50_000, [32, 32, 3])
-    }[source]  # fmt: skip
-    size = count * int(np.prod(shape))
+        "stl10": (6_000, [96, 96, 3]),
+        "mnist": (200_000, [28, 28, 1]),
+        "svhn": (50_000, [32, 32, 3]),
+    }[source]
+    size = count * math.prod(shape)
     if source == "stl10":
         (tmp_path / "stl10_binary").mkdir()
         with (tmp_path / "stl10_binary" / "unlabeled_X.bin").open("wb") as file:

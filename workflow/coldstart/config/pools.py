@@ -249,17 +249,25 @@ class Holdout(Changed):
             found["pool"] = "has a validation set already"
         return found
 
-    def held_out(self, size: int) -> int:
-        """Images that a class of ``size`` candidates gives."""
-        return round(self.share * size)
+    def held_out(self, sizes: Mapping[int, int]) -> dict[int, int]:
+        """How many images each class of the candidates gives.
+
+        The share of all of them, apportioned to the classes by largest remainder.
+        """
+        exact = {label: self.share * size for label, size in sizes.items()}
+        given = {label: int(number) for label, number in exact.items()}
+        missing = round(self.share * sum(sizes.values())) - sum(given.values())
+        for label in sorted(exact, key=lambda label: given[label] - exact[label])[:missing]:
+            given[label] += 1
+        return given
 
     def sizes(self, dataset: Dataset) -> Sizes:
         """Images of each class in each split; those of no class stay candidates."""
         below = self.pool.sizes(dataset)
         before = below["candidates"]
-        validation: dict[int | None, int] = {
-            label: self.held_out(size) for label, size in before.items() if label is not None
-        }
+        classes = {label: size for label, size in before.items() if label is not None}
+        validation: dict[int | None, int] = {}
+        validation.update(self.held_out(classes).items())
         candidates = {label: size - validation.get(label, 0) for label, size in before.items()}
         return below | {"candidates": candidates, "validation": validation}
 

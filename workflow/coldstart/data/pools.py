@@ -96,10 +96,11 @@ def _thinned(members: pd.DataFrame, recipe: Thinned) -> pd.DataFrame:
 
 def _held_out(candidates: pd.DataFrame, recipe: Holdout) -> Members:
     classes, others = _classes(candidates)
+    counts = recipe.held_out({label: len(group) for label, group in classes.items()})
     validation, rest = [], []
-    for group in classes.values():
+    for label, group in classes.items():
         taken = np.zeros(len(group), dtype=bool)
-        taken[_even(len(group), recipe.held_out(len(group)))] = True
+        taken[_even(len(group), counts[label])] = True
         validation.append(group[taken])
         rest.append(group[~taken])
     return {"validation": pd.concat(validation), "candidates": pd.concat([*rest, others])}

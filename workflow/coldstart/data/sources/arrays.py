@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from coldstart.config.folders import Arrays
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.digests import File, digest_files
-from coldstart.data.sources.folder import changed
 from coldstart.data.sources.labels import UNLABELLED, Labels, digest_labels
-from coldstart.data.sources.scan import PART, Scan, places_of, resolve
+from coldstart.data.sources.scan import PART, Scan, changed, places_of, resolve
 from coldstart.errors import ColdstartError
 from coldstart.settings import Settings
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.decode import FORMATS, BrokenImageError, decode
 from coldstart.data.sources.labels import labels_by_folder, labels_from_csv
-from coldstart.data.sources.scan import PART, digest_of, list_images, places_of
+from coldstart.data.sources.scan import PART, changed, digest_of, list_images, places_of
 from coldstart.errors import ColdstartError
 from coldstart.settings import Settings
 
@@ -75,15 +75,6 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
         skipped=lambda: images.skipped,
     )
     return Source([part], images.digest)
-
-
-def changed(recipe: Mapping[str, Any]) -> ColdstartError:
-    """The error of files that are not those which the plan has seen."""
-    return ColdstartError(
-        f"The files of source `{recipe['source']}` are not those that were planned with "
-        f"({recipe['digest'][:19]}...): they have changed meanwhile. Run Coldstart again. If this "
-        "comes back, a file has changed but not its time: remove results/.cache."
-    )
 
 
 def _read_labels(recipe: Mapping[str, Any], root: Path, table: Path | None = None) -> Source:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,3 +201,12 @@ def places_of(digest: str) -> list[Path]:
     """Where the files with this digest lie; none if the plan has not said."""
     known = json.loads(os.environ.get(PLACES, "{}"))
     return [Path(path) for path in known.get(digest, ())]
+
+
+def changed(recipe: Mapping[str, Any]) -> ColdstartError:
+    """The error of files that are not those which the plan has seen."""
+    return ColdstartError(
+        f"The files of source `{recipe['source']}` are not those that were planned with "
+        f"({recipe['digest'][:19]}...): they have changed meanwhile. Run Coldstart again. If this "
+        "comes back, a file has changed but not its time: remove results/.cache."
+    )
