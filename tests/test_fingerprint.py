@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 
 import pytest
 
@@ -228,3 +229,14 @@ def test_infrastructure_that_exists_is_named_rightly():
     for name in ("errors", "progress", "store", "config", "cli", "fingerprint", "vision"):
         assert f"coldstart.{name}" in INFRASTRUCTURE
         assert list(PACKAGE.glob(f"{name}*"))
+
+
+def test_how_many_images_an_operator_leaves_counts(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "coldstart")
+    before = fingerprint("coldstart.data.pools", package=tmp_path / "coldstart")
+    file = tmp_path / "coldstart" / "config" / "pools.py"
+    text = file.read_text()
+    assert "round(self.shares[label] * size)" in text
+    file.write_text(text.replace("round(self.shares[label] * size)", "int(self.shares[label])"))
+    fingerprint.cache_clear()
+    assert fingerprint("coldstart.data.pools", package=tmp_path / "coldstart") != before

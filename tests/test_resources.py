@@ -127,11 +127,12 @@ def test_a_record_of_other_circumstances_says_nothing(useless):
 
 def test_the_store_of_a_team_tells_what_its_jobs_needed(tmp_path, monkeypatch):
     monkeypatch.chdir(WORKFLOW.parent)
-    for name in ("STORE", "DATA_DIR", "DOWNLOAD", "DEVICE"):
+    for name in ("STORE", "DATA_DIR", "DOWNLOAD", "MIRROR", "DEVICE", "COMMIT"):
         monkeypatch.setenv(f"COLDSTART_{name}", "")  # undone after the test, whatever is exported
         monkeypatch.delenv(f"COLDSTART_{name}")
-    workflow = SimpleNamespace(basedir=WORKFLOW.parent, configfiles=[])
     config = {"scale": "cpu", "device": "cpu", "store": str(tmp_path)}
+    settings = SimpleNamespace(config=config)
+    workflow = SimpleNamespace(basedir=WORKFLOW.parent, configfiles=[], config_settings=settings)
     wildcards = {"pool": "digits", "encoder": "byol-digits", "seed": "3"}
 
     def asked(attempt):

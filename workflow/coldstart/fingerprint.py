@@ -17,10 +17,12 @@ INFRASTRUCTURE = tuple(
     for name in (
         "cli",
         "config",
+        "data.download",
         "errors",
         "fingerprint",
         "jobs",
         "plan",
+        "planned",
         "progress",
         "rules",
         "settings",
@@ -30,6 +32,9 @@ INFRASTRUCTURE = tuple(
 )
 """Modules and packages that decide how things are stored, planned, configured or shown. They cannot
 change a number (what was configured is in the keys itself), so they are not followed."""
+
+DECISIVE = ("coldstart.config.pools",)
+"""Recipes that compute: how many images of a class an operator leaves is no part of the recipe."""
 
 
 @cache
@@ -82,6 +87,8 @@ def source_digest(*modules: str, package: Path = PACKAGE) -> str:
 
 
 def _is_infrastructure(name: str) -> bool:
+    if name in DECISIVE:
+        return False
     return name.startswith(tuple(f"{left_out}." for left_out in INFRASTRUCTURE)) or (
         name in INFRASTRUCTURE
     )

@@ -60,10 +60,10 @@ def choose_stores(
     Raises:
         ColdstartError: a folder's name is empty, or has a variable or a user that is unknown.
     """
-    where = "store"
+    where, listed = "store", configured if given is None else given
     if given is None and os.environ.get("COLDSTART_STORE"):
-        where, configured = "COLDSTART_STORE", [os.environ["COLDSTART_STORE"]]
-    names = [name for text in given or configured for name in text.split(os.pathsep)]
+        where, listed = "COLDSTART_STORE", [os.environ["COLDSTART_STORE"]]
+    names = [name for text in listed for name in text.split(os.pathsep)]
     # Duplicates go, so that no store is searched twice.
     return tuple(dict.fromkeys(_expand(name, where, root) for name in names))
 

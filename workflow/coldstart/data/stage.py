@@ -1,6 +1,5 @@
 """Ingest: every image of a source once, as one array, and its labels as a table apart."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,6 @@ from coldstart.data.source import Source, reader
 from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
 from coldstart.progress import Progress
-
-Counts = dict[str, Any]
-"""Of each part: how many images it has, or how many of each class."""
 
 
 def make_images(job: Job) -> None:
@@ -39,7 +35,7 @@ def make_images(job: Job) -> None:
 def make_labels(job: Job) -> None:
     """``labels.parquet``: id, label. An image without a label has no row; no image is decoded."""
     source = _opened(job)
-    counts: Counts = {}
+    counts: dict[str, int | list[int]] = {}
     ids, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     first = 0
     for part in source.parts:
@@ -81,16 +77,12 @@ def _write_images(path: Path, source: Source, job: Job) -> None:
                 _compare("shape", list(chunk.shape[1:]), job)
                 file.write(np.ascontiguousarray(chunk, dtype=np.uint8).data)
                 done += len(chunk)
-                progress.advance(len(chunk), f"{_megabytes_each(shape) * progress.done:.0f} MB")
+                progress.advance(len(chunk))
             if done != part.count:
                 raise ColdstartError(
                     f"source `{job.recipe['source']}`: part `{part.name}` says it has {part.count} "
                     f"images, but {done} were read. A file is damaged or incomplete."
                 )
-
-
-def _megabytes_each(shape: tuple[int, ...]) -> float:
-    return math.prod(shape) / 1e6
 
 
 def _compare_digest(source: Source, job: Job) -> None:
