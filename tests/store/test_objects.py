@@ -183,10 +183,11 @@ def test_files_are_read_only_and_nothing_is_writable_for_all(store, identity, um
             artefact.path("a").open("ab")
 
 
-def test_a_group_keeps_its_right_to_write_whatever_the_umask(store, identity):
+@pytest.mark.parametrize(("umask", "expected"), [(0o002, 0o2775), (0o022, 0o2775), (0o077, 0o2770)])
+def test_a_group_keeps_its_rights_whatever_the_umask(store, identity, umask, expected):
     store.root.mkdir()
     store.root.chmod(0o2775)
-    before = os.umask(0o022)
+    before = os.umask(umask)
     try:
         with store.publishing(identity()) as folder:
             (folder / "a").touch()
@@ -194,7 +195,9 @@ def test_a_group_keeps_its_right_to_write_whatever_the_umask(store, identity):
         os.umask(before)
     folders = [path for path in store.root.rglob("*") if path.is_dir()]
     assert folders
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o2775}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {expected}
+    files = [path for path in (store.root / "objects").rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {expected & 0o444}
 
 
 def test_a_store_that_cannot_be_made_is_a_clear_error(tmp_path, identity):

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import stat
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from coldstart.errors import ColdstartError
-from coldstart.store import Store, heal, provenance
+from coldstart.store import LayeredStore, Store, heal, provenance
 
 RACE = """
 import os, sys
@@ -94,6 +95,10 @@ def test_a_folder_with_a_file_that_is_still_written_to_is_not_swept(store, ident
         assert folder.exists()
 
 
+def end(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 @pytest.fixture
 def shared():
     """A store that belongs to the group 60000, and a way to act on it as somebody else."""
@@ -107,11 +112,8 @@ def shared():
         os.chown(root, 0, 60000)
         root.chmod(0o2775)
 
-        def act(user, group, do):
-            """A member of ``group`` with a closed umask runs ``do()`` in a fork.
-
-            The exit status is 1 for ColdstartError, 2 for PermissionError.
-            """
+        def begin(user, group, do, umask=0o027):
+            """A member of ``group`` runs ``do()`` in a fork; gives its process id."""
             child = os.fork()
             if child == 0:
                 status = 3
@@ -119,7 +121,7 @@ def shared():
                     os.setgroups([group])
                     os.setgid(user)
                     os.setuid(user)
-                    os.umask(0o027)
+                    os.umask(umask)
                     do()
                     status = 0
                 except ColdstartError:
@@ -128,8 +130,13 @@ def shared():
                     status = 2
                 finally:
                     os._exit(status)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            return child
 
+        def act(user, group, do):
+            """The exit status of that: 1 for ColdstartError, 2 for PermissionError."""
+            return end(begin(user, group, do))
+
+        act.begin = begin
         yield Store(root), act
 
 
@@ -162,6 +169,111 @@ def test_members_of_a_group_share_a_store_and_strangers_do_not(shared, identity)
     assert store.verify() == []
     assert act(60002, 60000, lambda: store.discard(first.key)) == 0
     assert os.listdir(store.root / "objects" / shard) == [neighbour.key]
+
+
+def test_eight_writers_of_two_users_publish_one_object_for_each_key(shared, identity):
+    store, act = shared
+    ready, go = os.pipe(), os.pipe()
+    keys = sorted(identity(seed).key for seed in range(5))
+
+    def race():
+        os.write(ready[1], b".")
+        os.read(go[0], 1)
+        for seed in range(5):
+            with store.publishing(identity(seed)) as folder:
+                for part in range(3):
+                    (folder / f"part-{part}").write_text(f"{os.getpid()} " * 1000)
+            artefact = store.open(identity(seed).key)
+            parts = {artefact.path(f"part-{part}").read_text() for part in range(3)}
+            assert len(parts) == 1
+
+    umasks = [0o002, 0o022, 0o027, 0o077]
+    children = [act.begin(60001 + i % 2, 60000, race, umasks[i // 2]) for i in range(8)]
+    for _ in children:
+        os.read(ready[0], 1)
+    os.write(go[1], b"." * len(children))
+    assert [end(child) for child in children] == [0] * 8
+    assert store.keys() == keys
+    assert store.verify() == []
+    assert list((store.root / "tmp").iterdir()) == []
+    owners = set()
+    for path in store.root.rglob("*"):
+        found = path.stat()
+        owners.add(found.st_uid)
+        assert found.st_gid == 60000, path
+        assert not found.st_mode & stat.S_IWOTH, path
+        if path.is_dir():
+            assert stat.S_IMODE(found.st_mode) & 0o2770 == 0o2770, path
+        elif path.is_relative_to(store.root / "objects"):
+            assert stat.S_IMODE(found.st_mode) & 0o777 in (0o444, 0o440), path
+    assert owners <= {60001, 60002}
+    for user in (60001, 60002):
+        assert act(user, 60000, lambda: [store.open(key) for key in keys]) == 0
+
+
+def test_a_store_of_another_group_names_itself_and_the_remedy(shared, identity):
+    store, act = shared
+    (store.root).chmod(0o2770)
+    with store.publishing(identity(0)) as folder:
+        (folder / "a").touch()
+    uses = [
+        lambda: store.has(identity(0).key),
+        lambda: store.open(identity(0).key),
+        lambda: store.others(identity(0).recipe_key),
+        store.keys,
+        store.verify,
+        store.require_writable,
+        lambda: LayeredStore(store.root.parent / "own", store.root),
+    ]
+    for use in uses:
+
+        def explain(use=use):
+            with pytest.raises(ColdstartError) as error:
+                use()
+            message = str(error.value)
+            assert f"the store {store.root}" in message
+            assert "Permission denied. Ask its owner for the right to" in message
+            assert "COLDSTART_STORE" in message
+
+        assert act(60003, 60003, explain) == 0
+
+
+READER = """
+import sys
+store = Store(sys.argv[1])
+print("ready", flush=True)
+waiting = [identity(seed).key for seed in range(100)]
+while waiting:
+    there = store.keys()
+    for key in [key for key in waiting if store.has(key)]:
+        artefact = store.open(key)
+        assert len(artefact.path("a").read_bytes()) == len(artefact.path("b").read_bytes()) == 10000
+        waiting.remove(key)
+    for key in there:
+        store.manifest(key)
+"""
+
+
+def test_a_reader_during_a_publish_sees_all_of_it_or_nothing(store, identity, start):
+    which = identity(-1)
+    with store.publishing(which) as folder:
+        (folder / "a").write_bytes(b"half")
+        assert not store.has(which.key)
+        assert store.keys() == store.others(which.recipe_key) == store.verify() == []
+        with pytest.raises(ColdstartError, match="is not in the store"):
+            store.open(which.key)
+    assert store.open(which.key)
+
+    readers = [start(READER, store.root) for _ in range(2)]
+    for reader in readers:
+        assert reader.stdout.readline() == "ready\n"
+    for seed in range(100):
+        with store.publishing(identity(seed)) as folder:
+            (folder / "a").write_bytes(b"x" * 10000)
+            (folder / "b").write_bytes(b"y" * 10000)
+    errors = [reader.communicate(timeout=60)[1] for reader in readers]
+    assert errors == ["", ""]
+    assert [reader.returncode for reader in readers] == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["a", "manifest.json"])

@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ SMOKE = "scale=smoke"
 
 class Clone:
     """A copy of the project in a folder of its own, with Snakemake run in it for real."""
+
+    env: Mapping[str, str] = {}
+    """Variables that every run gets."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -32,7 +36,7 @@ class Clone:
         done = subprocess.run(
             [*command, "--config", *config],
             cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "workflow"), **env},
+            env={**os.environ, "PYTHONPATH": str(self.folder / "workflow"), **self.env, **env},
         )  # fmt: skip
         assert done.returncode == 0 or not check, done.stdout
         return done
