@@ -1,0 +1,29 @@
+import os
+import subprocess
+
+import pytest
+
+
+@pytest.fixture
+def read_only():
+    """Make a folder read-only as a whole: for root, to whom modes mean nothing, by a mount."""
+    undo = []
+
+    def read_only(folder):
+        if os.geteuid() == 0:
+            for options in (["--bind", folder, folder], ["-o", "remount,bind,ro", folder]):
+                done = subprocess.run(["mount", *options], capture_output=True, text=True)
+                if done.returncode:
+                    pytest.skip(f"no read-only mount here: {done.stderr.strip()}")
+                if "--bind" in options:
+                    undo.append(lambda: subprocess.run(["umount", folder], check=True))
+        else:
+            folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+            for path in folders:
+                path.chmod(0o555)
+            undo.append(lambda: [path.chmod(0o755) for path in folders])
+        return folder
+
+    yield read_only
+    for action in reversed(undo):
+        action()

@@ -1,0 +1,74 @@
+"""What may happen to a job on a cluster: the run ends well, and training goes on where it was."""
+
+import pytest
+
+EVERYTHING = ("--nodes=2", "--exclusive", "--mem=1000", "--output=/dev/null")
+
+
+@pytest.mark.parametrize("partition", ["low", "cancel"])  # PreemptMode=REQUEUE and =CANCEL
+def test_preempted_job_is_continued_under_its_number(clone, cluster, partition):
+    run, epoch = clone.train(COLDSTART_SLURM_GPU_PARTITION=partition)
+    cluster.run("sbatch", "--partition=main", *EVERYTHING, "--wrap=sleep 2")
+    clone.finish(run)
+    clone.assert_resumed(epoch)
+    [job] = clone.job("pretrain")
+    assert int(job["Restarts"]) == 1
+
+
+def test_time_limit_is_survived_by_requeueing_from_the_checkpoint(clone):
+    clone.set_epochs(600)  # more than a minute, and SIGTERM comes within the first
+    run, _ = clone.train(COLDSTART_SLURM_GPU_PARTITION="short")
+    clone.wait_for(lambda: "goes back into the queue" in clone.log())
+    epoch = clone.epoch()
+    clone.finish(run)
+    clone.assert_resumed(epoch, 600)
+    [job] = clone.job("pretrain")
+    assert int(job["Restarts"]) >= 1
+    assert job["TimeLimit"] == "00:02:00"  # the estimate is ten minutes, the partition gives two
+
+
+def test_out_of_memory_is_retried_with_more(clone):
+    clone.edit(
+        "profiles/slurm/config.yaml",
+        '      ?if rule == "pretrain":\n',
+        '      ?if rule == "pretrain":\n        mem_mb: 300 * 5 ** (attempt - 1)\n',
+    )
+    run = clone.start(clone.pretrained)
+    clone.finish(run)
+    failed, done = clone.job("pretrain")
+    assert (failed["JobState"], done["JobState"]) == ("FAILED", "COMPLETED")
+    assert "mem=300M" in failed["TRES"]
+    assert "mem=1500M" in done["TRES"]
+
+
+def test_job_cancelled_by_somebody_is_submitted_again(clone, cluster):
+    run, epoch = clone.train()
+    cluster.run("scancel", clone.job("pretrain")[0]["JobId"])
+    clone.finish(run)
+    clone.assert_resumed(epoch)
+    cancelled, done = clone.job("pretrain")
+    assert (cancelled["JobState"], done["JobState"]) == ("CANCELLED", "COMPLETED")
+
+
+def test_job_of_a_node_set_down_moves_to_another(clone, cluster):
+    run, epoch = clone.train()
+    node = clone.job("pretrain")[0]["NodeList"]
+    cluster.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+    try:
+        clone.finish(run)
+    finally:
+        cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
+    clone.assert_resumed(epoch)
+    assert clone.job("pretrain")[-1]["NodeList"] != node
+
+
+def test_job_of_a_node_that_died_moves_to_another(clone, cluster):
+    run, epoch = clone.train()
+    node = clone.job("pretrain")[0]["NodeList"]
+    cluster.kill_node(node)
+    try:
+        clone.finish(run)
+    finally:
+        cluster.start_node(node)
+    clone.assert_resumed(epoch)
+    assert clone.job("pretrain")[-1]["NodeList"] != node

@@ -1,0 +1,162 @@
+"""Whole runs on a cluster: what is submitted, how they end early, and two of them at once."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+GPU_RULES = ("pretrain", "embed", "evaluate")
+
+
+def minutes(limit):
+    hours, minutes, _ = limit.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+@pytest.fixture(scope="session")
+def accounts(tmp_path_factory):
+    """The cluster keeps no accounts; Snakemake's check of an account's name asks this."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "sacctmgr").write_text("#!/bin/sh\necho lab\n")
+    (folder / "sacctmgr").chmod(0o755)
+    return folder
+
+
+def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, cluster, accounts):
+    clone = fresh("clone")
+    run = clone.start(
+        PATH=f"{accounts}:{cluster.environment['PATH']}",
+        COLDSTART_SLURM_ACCOUNT="lab",
+        COLDSTART_SLURM_PARTITION="main",
+        COLDSTART_SLURM_GPU_MODEL="a100",
+    )
+    clone.finish(run, 500)
+    assert len([*clone.folder.glob("results/figures/quickstart/*.svg")]) == 6
+    jobs = clone.job("")
+    # data, select, draw; two encoders, what is computed with them, and the learners
+    assert len(jobs) == 7, [job["Comment"] for job in jobs]
+    assert {job["Account"] for job in jobs} == {"lab"}
+    for job in jobs:
+        gpu = any(rule in job["Comment"] for rule in GPU_RULES)
+        assert job["Partition"] == ("gpu" if gpu else "main")
+        assert job.get("TresPerJob") == ("gres:gpu:a100:1" if gpu else None)
+        assert 1 <= int(job["NumCPUs"]) <= 4
+    # What Snakemake says that the rule asked for, beside what SLURM says that it got.
+    for block in clone.output.read_text().split("\n[")[1:]:
+        if "rule pretrain:" not in block:
+            continue
+        encoder = re.search(r"encoder=([\w-]+)", block)[1]
+        [job] = clone.job(encoder)
+        mem, cpus = (re.search(rf"{name}=(\d+)", block)[1] for name in ("mem_mb", "cpus_per_task"))
+        assert re.search(rf"cpu={cpus},mem={mem}M", job["TRES"]), job["TRES"]
+        assert minutes(job["TimeLimit"]) == int(re.search(r"runtime=(\d+)", block)[1])
+
+
+def test_after_a_kill_one_command_recovers_and_nothing_is_trained_twice(clone):
+    run, epoch = clone.train()
+    run.kill()
+    run.wait()
+    [orphan] = clone.unfinished()
+    recover = [sys.executable, "-m", "coldstart.slurm"]
+    subprocess.run(recover, cwd=clone.folder, env=clone.environment(), check=True)
+    assert clone.unfinished() == []
+    clone.finish(clone.start(clone.pretrained))
+    clone.assert_resumed(epoch)
+    killed, done = clone.job("pretrain")
+    assert (killed["JobId"], killed["JobState"]) == (orphan["JobId"], "CANCELLED")
+    assert done["JobState"] == "COMPLETED"
+
+
+def test_recovery_leaves_the_jobs_of_other_clones_alone(clone, cluster):
+    other = cluster.run(
+        "sbatch", "--parsable", "--job-name=coldstart-00000000_x", "--output=/dev/null",
+        "--wrap=sleep 300",
+    )  # fmt: skip
+    recover = [sys.executable, "-m", "coldstart.slurm"]
+    done = subprocess.run(
+        recover, cwd=clone.folder, env=clone.environment(), check=True, text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("0 jobs")
+    assert other in cluster.run("squeue", "--noheader", "--format=%A").split()
+
+
+def test_ctrl_c_ends_the_jobs_and_they_stay_ended(clone, cluster):
+    run, _ = clone.train()
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) != 0
+    clone.wait_for(lambda: clone.unfinished() == [])
+    [job] = clone.job("pretrain")
+    assert (job["JobState"], job["Restarts"]) == ("CANCELLED", "0")
+    assert "stopped by SIGTERM" in clone.log()  # its state is saved
+    assert "goes back into the queue" not in clone.log()
+    clone.finish(clone.start("--dry-run", clone.pretrained))  # not locked
+
+
+def test_two_clones_with_one_store_make_one_object_of_each_key(fresh, tmp_path):
+    store = tmp_path / "store"
+    clones = [fresh("one"), fresh("two")]
+    config = ("scale=smoke", f"store={store}")
+    runs = [clone.start(clone.pretrained, config=config) for clone in clones]
+    for clone, run in zip(clones, runs, strict=True):
+        clone.finish(run)
+    names = [
+        {str(path.relative_to(clone.folder)): json.loads(path.read_text()) for path in pointers}
+        for clone in clones
+        for pointers in [
+            [*clone.folder.glob("results/data/**/*.json"), clone.folder / clone.pretrained]
+        ]
+    ]
+    assert names[0] == names[1]
+    keys = sorted(pointer["key"] for pointer in names[0].values())
+    assert sorted(path.parent.name for path in store.glob("objects/*/*/manifest.json")) == keys
+
+
+@pytest.mark.parametrize(
+    ("partition", "message"),
+    [
+        ("", "no default partition. Name one in COLDSTART_SLURM_PARTITION"),
+        ("mian", "no partition mian. It has: cancel, gpu, low, main, short."),
+    ],
+)
+def test_partition_that_cannot_be_found_is_said_before_anything_runs(
+    fresh, cluster, partition, message
+):
+    cluster.run("scontrol", "update", "PartitionName=main", "Default=NO")
+    try:
+        clone = fresh("clone")
+        run = clone.start("--dry-run", COLDSTART_SLURM_PARTITION=partition)
+        assert run.wait(60) == 1
+    finally:
+        cluster.run("scontrol", "update", "PartitionName=main", "Default=YES")
+    assert f"Error: this cluster has {message}" in clone.output.read_text()
+
+
+def test_site_file_names_what_the_environment_does_not(fresh):
+    clone = fresh("clone")
+    site = clone.folder / "profiles/slurm/site.yaml"
+    site.write_text("partition: low\ngpu_partition: short\ngpu_model: a100\n")
+    clone.finish(clone.start("--dry-run", clone.pretrained, COLDSTART_SLURM_GPU_PARTITION="gpu"))
+    ingest, pretrain = (
+        re.search(rf"rule {rule}:\n.*?resources: (.*?)\n", clone.output.read_text(), re.DOTALL)[1]
+        for rule in ("ingest", "pretrain")
+    )
+    assert "slurm_partition=low" in ingest
+    assert "gpu=" not in ingest
+    assert "slurm_partition=gpu, " in pretrain
+    assert "gpu_model=a100" in pretrain
+    site.write_text("acount: lab\n")
+    assert clone.start("--dry-run").wait(60) == 1
+    assert "unknown key: acount" in clone.output.read_text()
+
+
+def test_without_a_gpu_all_jobs_go_to_the_cpu_partition(fresh):
+    clone = fresh("clone")
+    config = ("scale=smoke", "device=cpu")
+    clone.finish(clone.start("--dry-run", clone.pretrained, config=config))
+    said = re.findall(r"resources: (.*)", clone.output.read_text())
+    assert len(said) == 4
+    assert not [line for line in said if "slurm_partition=gpu" in line or "gpu=1" in line]

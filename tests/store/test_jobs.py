@@ -1,0 +1,79 @@
+"""A job that cannot publish: what it says, and when."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from coldstart.jobs import make_artefact
+from coldstart.store import Store
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, identity):
+    """Run the job of an artefact without inputs; gives its log."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OMP", "MKL", "OPENBLAS"):  # put back what the job sets
+        monkeypatch.setenv(f"{name}_NUM_THREADS", "1")
+    images = identity().inputs["images"]
+
+    def run(make, *stores):
+        monkeypatch.setenv("COLDSTART_STORE", ":".join(map(str, stores)))
+        artefact = {"key": images.key, "stage": images.stage, "recipe": images.recipe,
+                    "inputs": {}, "code": images.code}  # fmt: skip
+        job = SimpleNamespace(
+            params=SimpleNamespace(artefact=artefact), output=["pointer.json"], log=["log/a.log"],
+            threads=1, rule="ingest", wildcards={},
+        )  # fmt: skip
+        try:
+            make_artefact(job, make)
+        finally:
+            logging.getLogger("coldstart").setLevel(logging.NOTSET)
+        return (tmp_path / "log/a.log").read_text()
+
+    return run
+
+
+def write(job, size=10):
+    (job.out / "a").write_bytes(b"x" * size)
+
+
+def failed(run, tmp_path, make, *stores):
+    with pytest.raises(SystemExit):
+        run(make, *stores)
+    assert not (tmp_path / "pointer.json").exists()
+    assert list((tmp_path / "results/.work").glob("*")) == []
+    return (tmp_path / "log/a.log").read_text()
+
+
+def test_a_job_publishes_to_its_own_store_and_reads_the_teams(run, tmp_path, identity, read_only):
+    own, team = tmp_path / "own", tmp_path / "team"
+    team.mkdir()
+    read_only(team)
+    run(write, own, team)
+    assert Store(own).keys() == [identity().inputs["images"].key]
+    (tmp_path / "pointer.json").unlink()
+    said = run(lambda job: pytest.fail("it was made again"), tmp_path / "other", own)
+    assert "the store has it already" in said
+    assert (tmp_path / "pointer.json").exists()
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_store_that_is_read_only_is_said_before_the_work(run, tmp_path, read_only):
+    team = tmp_path / "team"
+    team.mkdir()
+    read_only(team)
+    said = failed(run, tmp_path, lambda job: pytest.fail("the work was done"), team)
+    assert f"Cannot write to the store {team}" in said
+    assert "put a folder of your own before it" in said
+    assert "Traceback" not in said
+
+
+def test_a_full_store_is_said_by_the_job(run, tmp_path, small_disk):
+    store = Store(small_disk / "store")
+    said = failed(run, tmp_path, lambda job: write(job, 2 << 20), store.root)
+    assert f"Cannot write to the store {store.root} ({store.root}/tmp/" in said
+    assert "No space left on device. Nothing was published. Free space there" in said
+    assert "Traceback" not in said
+    assert store.keys() == []
+    assert list((store.root / "tmp").iterdir()) == []

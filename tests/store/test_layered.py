@@ -1,0 +1,161 @@
+"""A user's own store over the team's, which is only read."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from coldstart.errors import ColdstartError
+from coldstart.store import LayeredStore, Store, heal, objects
+
+
+@pytest.fixture
+def team(tmp_path):
+    return Store(tmp_path / "team")
+
+
+@pytest.fixture
+def layered(tmp_path, team):
+    team.root.mkdir()
+    return LayeredStore(tmp_path / "own", team.root)
+
+
+def put(store, which, content=b"sound"):
+    with store.publishing(which) as folder:
+        (folder / "a").write_bytes(content)
+    objects._verified.clear()  # as in a process that has not read it
+    return which.key
+
+
+def flip(store, key):
+    """Change one bit."""
+    path = store.root / "objects" / key[:2] / key / "a"
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[2] ^= 4
+    path.write_bytes(content)
+
+
+def everything(root):
+    paths = sorted(Path(root).rglob("*"))
+    return [(path, path.lstat().st_mtime_ns, path.lstat().st_mode) for path in paths]
+
+
+def test_what_only_the_team_has_is_found_and_read(layered, team, identity):
+    key = put(team, identity())
+    assert layered.has(key)
+    assert layered.open(key).path("a").read_bytes() == b"sound"
+    assert layered.manifest(key)["stage"] == "embed"
+    assert layered.others(identity().recipe_key) == [key]
+    assert not layered.root.exists()
+
+
+def test_the_first_store_wins(layered, team, identity):
+    key = put(team, identity(), b"team's")
+    put(Store(layered.root), identity(), b"own")
+    assert layered.open(key).path("a").read_bytes() == b"own"
+
+
+def test_publishing_goes_to_the_own_store(layered, team, identity, read_only):
+    before = everything(team.root)
+    read_only(team.root)
+    layered.require_writable()
+    key = put(layered, identity())
+    assert Store(layered.root).keys() == [key]
+    assert layered.open(key)
+    assert everything(team.root) == before
+    assert list((layered.root / "tmp").iterdir()) == []
+
+
+def test_a_later_store_is_searched_too(tmp_path, layered, team, identity):
+    third = Store(tmp_path / "third")
+    key = put(third, identity())
+    assert LayeredStore(layered.root, team.root, third.root).open(key)
+
+
+def test_other_codes_artefacts_of_all_stores(layered, team, identity):
+    old, new, mine = identity(code="old"), identity(code="new"), identity(code="mine")
+    for place, which in enumerate((old, new)):
+        put(team, which)
+        index = team.root / "by-recipe" / which.recipe_key[:2] / which.recipe_key / which.key
+        os.utime(index, (place, place))
+    put(Store(layered.root), mine)
+    put(Store(layered.root), old)
+    assert set(layered.others(old.recipe_key)[:2]) == {mine.key, old.key}
+    assert layered.others(old.recipe_key)[2:] == [new.key]
+
+
+def test_a_damaged_object_of_the_team_names_its_store_and_what_to_do(layered, team, identity):
+    key = put(team, identity())
+    flip(team, key)
+    with pytest.raises(ColdstartError) as error:
+        layered.open(key)
+    message = str(error.value)
+    assert f"Artefact {key} in the store {team.root}: a is altered" in message
+    assert f"Ask its owner to run `coldstart store verify --heal --store {team.root}`" in message
+    assert "drop this store from your list" in message
+    assert "COLDSTART_STORE" in message
+
+
+@pytest.mark.parametrize("damaged", ["own", "team"])
+def test_a_sound_copy_further_down_is_used_and_said(layered, team, identity, caplog, damaged):
+    own, third = Store(layered.root), Store(layered.root.parent / "third")
+    first = own if damaged == "own" else team
+    key = put(first, identity())
+    put(third, identity())
+    flip(first, key)
+    stores = LayeredStore(layered.root, team.root, third.root)
+    with caplog.at_level(logging.WARNING, "coldstart"):
+        assert stores.open(key).folder.is_relative_to(third.root)
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert f"in the store {first.root}: a is altered" in message
+    assert f"the copy in {third.root} is used" in message
+    assert ("Ask its owner" in message) == (damaged == "team")
+
+
+def test_an_own_sound_copy_comes_before_a_damaged_one_of_the_team(layered, team, identity, caplog):
+    key = put(team, identity())
+    flip(team, key)
+    put(Store(layered.root), identity())
+    assert layered.open(key).folder.is_relative_to(layered.root)
+    assert not caplog.records
+
+
+def test_an_unreadable_manifest_is_passed_over(layered, team, identity):
+    key = put(team, identity())
+    put(Store(layered.root), identity())
+    path = layered.root / "objects" / key[:2] / key / "manifest.json"
+    path.chmod(0o644)
+    path.write_text("{")
+    assert layered.manifest(key)["key"] == key
+
+
+def test_what_no_store_has_names_them_all(layered, team, identity):
+    with pytest.raises(ColdstartError) as error:
+        layered.open(identity().key)
+    assert f"is not in any of the stores {layered.root}, {team.root}." in str(error.value)
+    with pytest.raises(ColdstartError, match=r"is not in the store .*own\."):
+        LayeredStore(layered.root).open(identity().key)
+
+
+def test_a_share_that_is_not_mounted_is_an_error_and_not_an_empty_store(tmp_path):
+    with pytest.raises(ColdstartError, match=r"no store at .*share.*mount it.*COLDSTART_STORE"):
+        LayeredStore(tmp_path / "own", tmp_path / "share")
+
+
+def test_only_own_objects_are_listed_verified_and_healed(layered, team, identity, tmp_path):
+    theirs = put(team, identity(0))
+    mine = put(Store(layered.root), identity(1))
+    flip(team, theirs)
+    flip(layered, mine)
+    assert layered.keys() == [mine]
+    faults = layered.verify()
+    assert [fault.key for fault in faults] == [mine]
+    pointer = tmp_path / "results" / "a.json"
+    pointer.parent.mkdir()
+    pointer.write_text(f'{{"key": "{theirs}", "stage": "embed", "files": {{}}}}')
+    assert heal(layered, faults, tmp_path / "results").pointers == []
+    assert team.keys() == [theirs]
+    assert layered.keys() == []

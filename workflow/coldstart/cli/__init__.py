@@ -1,0 +1,45 @@
+"""The command ``coldstart``: looking after the store, bundles and schemas, from a terminal."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from coldstart.cli import bundle, store
+from coldstart.errors import ColdstartError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status, 1 for a fault that the user can mend."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        status: int = arguments.command(arguments)
+    except ColdstartError as error:
+        print(f"coldstart: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever read the lines, such as `head`, has enough of them
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "coldstart", description="Look after Coldstart's artefacts and schemas."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    store.add(commands)
+    bundle.add(commands)
+    schema = commands.add_parser("schema", help="write the JSON schemas of the YAML files anew")
+    schema.set_defaults(command=_schema)
+    return parser
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from coldstart.config import schema  # not at the top: the store's commands need no recipes
+
+    for file in schema.write(schema.FOLDER):
+        print(f"wrote {file}")
+    return 0

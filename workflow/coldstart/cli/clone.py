@@ -1,0 +1,37 @@
+"""What lies in the clone that a command is run in."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from coldstart.config.yaml import read_yaml
+from coldstart.settings import choose_stores
+from coldstart.store import Store
+from coldstart.store.pointers import pointers
+
+RESULTS = Path("results")
+CONFIG = Path("config.yaml")
+
+
+def settings() -> dict[str, Any]:
+    """What ``config.yaml`` of the folder that one stands in says; nothing where there is none."""
+    return dict(read_yaml(CONFIG)) if CONFIG.is_file() else {}
+
+
+def store_folders() -> tuple[Path, ...]:
+    """The stores of this clone: COLDSTART_STORE, or else ``config.yaml``, or else results/store."""
+    said = settings().get("store", str(RESULTS / "store"))
+    return choose_stores(None, [said] if isinstance(said, str) else map(str, said))
+
+
+def key_pointers() -> dict[str, list[str]]:
+    """The pointer files of this clone by the key in them."""
+    found: dict[str, list[str]] = {}
+    for path, key in pointers(RESULTS, store_folders()):
+        found.setdefault(key, []).append(str(path))
+    return found
+
+
+def chosen_store(arguments: argparse.Namespace) -> Store:
+    """The store that ``--store`` names, or else the first of this clone's."""
+    return Store(arguments.store.expanduser() if arguments.store else store_folders()[0])

@@ -1,0 +1,55 @@
+"""``coldstart store copy``: from one store to another."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from coldstart.cli.words import size
+from coldstart.errors import ColdstartError
+from coldstart.store.catalogue import only_key
+from coldstart.store.ends import end_at
+from coldstart.store.transfer import copy
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add(actions: "Commands") -> None:
+    """Declare the command."""
+    copying = actions.add_parser(
+        "copy",
+        help="copy artefacts and what they were made from to another store",
+        description="Copy artefacts and what they were made from. SOURCE and DESTINATION are "
+        "folders, or addresses such as s3://bucket/prefix or sftp://host/folder. What is there "
+        "already is passed over, so that the same command goes on after an interruption.",
+    )
+    copying.add_argument("source", metavar="SOURCE")
+    copying.add_argument("destination", metavar="DESTINATION")
+    which = copying.add_mutually_exclusive_group()
+    which.add_argument(
+        "--key", action="append", metavar="KEY|PREFIX", help="only this artefact (repeatable)"
+    )
+    which.add_argument(
+        "--study", action="append", help="only what this study of the clone reaches (repeatable)"
+    )
+    copying.set_defaults(command=_copy)
+
+
+def _copy(arguments: argparse.Namespace) -> int:
+    source, destination = end_at(arguments.source), end_at(arguments.destination)
+    there = source.keys()
+    if arguments.study:
+        from coldstart.cli.plans import reach
+
+        reached = reach(arguments.study)
+        keys = [key for key in there if key in reached]
+    elif arguments.key:
+        keys = [only_key(there, prefix, source.name) for prefix in arguments.key]
+    else:
+        keys = there
+    if not keys:
+        raise ColdstartError(f"{arguments.source} has none of that: nothing was copied.")
+    done = copy(source, destination, keys)
+    print(
+        f"copied {len(done.copied)} artefacts, {size(done.bytes)}; {done.there} were there already"
+    )
+    return 0

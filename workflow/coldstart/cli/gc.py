@@ -1,0 +1,78 @@
+"""``coldstart store gc``: remove what nobody needs; and ``roots``: what this clone needs."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coldstart.cli.clone import chosen_store
+from coldstart.cli.words import row, seconds, size, table
+from coldstart.store.collect import remove, scan
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add(actions: "Commands") -> argparse.ArgumentParser:
+    """Declare the command."""
+    collect = actions.add_parser(
+        "gc",
+        help="remove what neither a study's plan nor a pointer reaches",
+        description="Remove what neither the studies of this clone (at any scale) nor its pointers "
+        "reach, nor those of the clones that --clone names, and what has been in the store for "
+        "long. Without --yes, only say what that is.",
+    )
+    collect.add_argument(
+        "--clone",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="another clone on this store; its own code is run to ask what it needs (repeatable)",
+    )
+    collect.add_argument(
+        "--older-than",
+        type=seconds,
+        default=seconds("30d"),
+        metavar="TIME",
+        help="keep what came to the store less than this long ago (default: 30d)",
+    )
+    collect.add_argument("--yes", action="store_true", help="remove; without it, only say what")
+    collect.set_defaults(command=_gc)
+    return collect
+
+
+def add_roots(actions: "Commands") -> None:
+    """Declare what ``gc`` asks other clones with."""
+    listing = actions.add_parser(
+        "roots", help="the keys that this clone's studies and pointers need"
+    )
+    listing.set_defaults(command=_roots)
+
+
+def _gc(arguments: argparse.Namespace) -> int:
+    from coldstart.cli.plans import roots, roots_of
+
+    store = chosen_store(arguments)
+    needed = roots().union(*map(roots_of, arguments.clone))
+    found = scan(store, needed, arguments.older_than)
+    print(table(("key", "stage", "size", "age", "by"), [row(entry) for entry in found.garbage]))
+    total = sum(entry.bytes for entry in found.garbage)
+    print(
+        f"{len(found.garbage)} of {len(found.seen)} artefacts in {store.root} are not needed: "
+        f"{size(total)}. {found.young} more are kept because they are young, {found.left_alone} "
+        "because they cannot be judged."
+    )
+    if not arguments.yes:
+        print("Nothing was removed: that takes --yes. Name the clones of all who use this store.")
+        return 0
+    gone = list(remove(found))
+    print(f"removed {len(gone)} artefacts, {size(sum(entry.bytes for entry in gone))}")
+    return 0
+
+
+def _roots(arguments: argparse.Namespace) -> int:
+    from coldstart.cli.plans import roots
+
+    for key in sorted(roots()):
+        print(key)
+    return 0

@@ -1,0 +1,156 @@
+"""``coldstart store``: what is in a store, and whether it is sound."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coldstart.cli import copy, gc
+from coldstart.cli.clone import RESULTS, chosen_store, key_pointers
+from coldstart.cli.words import row, size, table
+from coldstart.errors import ColdstartError
+from coldstart.progress import duration
+from coldstart.store import Store, heal
+from coldstart.store.catalogue import Catalogue, only_key
+from coldstart.store.pointers import pointed_at
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add(commands: "Commands") -> None:
+    """Declare the commands."""
+    store = commands.add_parser("store", help="look after the artefacts in a store")
+    actions = store.add_subparsers(required=True, metavar="ACTION")
+    for declare in (_add_list, _add_show, _add_verify, gc.add):
+        declare(actions).add_argument(
+            "--store",
+            type=Path,
+            help="folder of the store (default: the first of $COLDSTART_STORE, or of `store` in "
+            "config.yaml, or results/store)",
+        )
+    gc.add_roots(actions)
+    copy.add(actions)
+
+
+def _add_list(actions: "Commands") -> argparse.ArgumentParser:
+    listing = actions.add_parser("list", help="one line for each artefact, oldest first")
+    listing.add_argument("--json", action="store_true", help="a list of mappings instead, as JSON")
+    listing.set_defaults(command=_list)
+    return listing
+
+
+def _add_show(actions: "Commands") -> argparse.ArgumentParser:
+    show = actions.add_parser("show", help="one artefact: how it was made, and from what")
+    show.add_argument(
+        "artefact", metavar="KEY|PREFIX|POINTER", help="a key, its beginning, or a results/**.json"
+    )
+    show.set_defaults(command=_show)
+    return show
+
+
+def _add_verify(actions: "Commands") -> argparse.ArgumentParser:
+    verify = actions.add_parser("verify", help="read every artefact and report what is damaged")
+    verify.add_argument(
+        "--heal",
+        action="store_true",
+        help="remove damaged artefacts, what killed jobs left, and the pointer files in results/ "
+        "to artefacts that are not there, so that Snakemake makes them again",
+    )
+    verify.set_defaults(command=_verify)
+    return verify
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    catalogue = _catalogue(chosen_store(arguments))
+    uses, named = catalogue.uses(), key_pointers()
+    entries = sorted(catalogue.entries.values(), key=lambda entry: (entry.at, entry.key))
+    if arguments.json:
+        print(json.dumps([
+            {
+                "key": entry.key, "stage": entry.stage, "what": catalogue.words(entry.key),
+                "bytes": entry.bytes, "made": entry.manifest["made"], "inputs": entry.inputs,
+                "used_by": uses[entry.key], "pointers": named.get(entry.key, []),
+            }
+            for entry in entries
+        ], indent=2))  # fmt: skip
+        return 0
+    rows = [
+        (*row(entry), str(uses[entry.key]), str(len(named.get(entry.key, []))),
+         catalogue.words(entry.key))
+        for entry in entries
+    ]  # fmt: skip
+    print(table(("key", "stage", "size", "age", "by", "used by", "pointers", "what"), rows))
+    return 0
+
+
+def _catalogue(store: Store) -> Catalogue:
+    catalogue = Catalogue(store)
+    for error in catalogue.unreadable.values():
+        print(f"coldstart: {error}", file=sys.stderr)
+    return catalogue
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    catalogue = Catalogue(chosen_store(arguments))
+    path, known = Path(arguments.artefact), [*catalogue.entries, *catalogue.unreadable]
+    key = (
+        pointed_at(path)
+        if path.is_file()
+        else only_key(known, arguments.artefact, str(catalogue.store.root))
+    )
+    if key is None:
+        raise ColdstartError(f"{path} is not a pointer file: those are results/**.json.")
+    if key in catalogue.unreadable:
+        raise catalogue.unreadable[key]
+    if key not in catalogue.entries:
+        raise ColdstartError(f"{key}, which {path} names, is not in {catalogue.store.root}.")
+    entry = catalogue.entries[key]
+    print(f"key     {key}")
+    print(f"stage   {entry.stage}")
+    print(f"code    {entry.manifest.get('code')}")
+    print("recipe")
+    print(_indented(json.dumps(entry.manifest["recipe"], indent=2)))
+    print("files")
+    for name, file in entry.manifest["files"].items():
+        print(f"  {name}  {size(file['bytes'])}  sha256 {file['sha256']}")
+    print("made")
+    for name, value in entry.manifest["made"].items():
+        print(f"  {name:<9} {_said(name, value)}")
+    print("from")
+    for line in catalogue.tree(key):
+        print(f"  {line}")
+    return 0
+
+
+def _said(name: str, value: Any) -> str:
+    if name == "seconds" and isinstance(value, int | float):
+        return duration(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {number}" for key, number in value.items())
+    return "-" if value is None else str(value)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    store = chosen_store(arguments)
+    faults = store.verify()
+    for fault in faults:
+        print(fault)
+    if arguments.heal:
+        healing = heal(store, faults, RESULTS)
+        for key in healing.discarded:
+            print(f"removed the artefact {key}")
+        for pointer in healing.pointers:
+            print(f"removed the pointer {pointer}")
+        if healing.swept:
+            print(f"removed {healing.swept} abandoned folders")
+        faults = [fault for fault in faults if fault.key not in healing.discarded]
+    elif any(fault.damaged for fault in faults):
+        print(f"{store.remedy} removes what is damaged, so that it is made again.")
+    print(f"{len(store.keys())} artefacts in {store.root}, {len(faults)} faults")
+    return 1 if faults else 0

@@ -1,0 +1,199 @@
+"""What Coldstart and SLURM know of each other: a site's names, a clone's jobs, and requeueing.
+
+The profile in ``profiles/slurm`` reads the site; ``python -m coldstart.slurm`` recovers a clone
+whose Snakemake was killed.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import yaml
+
+from coldstart.errors import ColdstartError
+
+log = logging.getLogger("coldstart")
+
+FILE = Path("profiles/slurm/site.yaml")
+"""A site's own names, not under version control."""
+
+GPU_RULES = ("pretrain", "embed", "score", "evaluate")
+"""Rules whose resource ``gpu`` is one where the device is not the CPU."""
+
+HALF_A_DAY = 12 * 60
+
+
+@dataclass(frozen=True)
+class Site:
+    """What differs between clusters.
+
+    Attributes:
+        account: what jobs are charged to; empty leaves it to SLURM.
+        partition: where jobs run; empty is the cluster's default partition.
+        gpu_partition: where jobs with a GPU run; empty is as ``partition``.
+        gpu_model: the type of GPU to ask for; empty takes any.
+        gpus: how many a job with a GPU gets; Coldstart uses one.
+        minutes: the shortest of the partitions' time limits; 0 where there is none.
+    """
+
+    account: str = ""
+    partition: str = ""
+    gpu_partition: str = ""
+    gpu_model: str = ""
+    gpus: int = 1
+    minutes: int = 0
+
+    def on_device(self, with_gpu: object, without: object) -> str:
+        """A Python expression for Snakemake: one value with a GPU, another with device=cpu.
+
+        What stands in the profile is not told a job's own resources; the Snakefile exports the
+        device before it is evaluated.
+        """
+        return f"{without!r} if '$COLDSTART_DEVICE' == 'cpu' else {with_gpu!r}"
+
+
+def read_site(file: Path = FILE) -> Site:
+    """The site by environment variables (COLDSTART_SLURM_ACCOUNT and so on), else by its file.
+
+    Raises:
+        SystemExit: with a message for the user; Snakemake lets nothing else pass unwrapped.
+    """
+    try:
+        return _read_site(file)
+    except ColdstartError as error:
+        sys.exit(f"Error: {error}")
+
+
+def _read_site(file: Path) -> Site:
+    given = _read_file(file)
+    names = [field.name for field in fields(Site) if field.name != "minutes"]
+    unknown = ", ".join(sorted(given.keys() - set(names)))
+    if unknown:
+        raise ColdstartError(f"{file}: unknown key: {unknown}. Known are {', '.join(names)}.")
+    values = {}
+    for name in names:
+        value = os.environ.get(f"COLDSTART_SLURM_{name.upper()}") or given.get(name)
+        if value not in (None, ""):
+            values[name] = str(value).strip()
+    try:
+        gpus = int(values.pop("gpus", 1))
+    except ValueError:
+        raise ColdstartError(f"gpus in {file} or COLDSTART_SLURM_GPUS is no number") from None
+    partition = values.get("partition", "")
+    used = {partition, values.get("gpu_partition", partition)}
+    return Site(**values, gpus=gpus, minutes=_shortest(used, _partitions(), file))
+
+
+def _read_file(file: Path) -> dict[str, object]:
+    if not file.exists():
+        return {}
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ColdstartError(f"{file} is not YAML: {error}") from None
+    if not isinstance(content or {}, dict):
+        raise ColdstartError(f"{file} must hold lines like `account: name`")
+    return content or {}
+
+
+def _partitions() -> dict[str, int]:
+    """Each partition's time limit in minutes, 0 for none; the default's also under the name ''.
+
+    Empty where SLURM cannot be asked: a dry run works on any machine.
+    """
+    lines = _ask("sinfo", "--all", "--noheader", "--format=%P|%l").splitlines()
+    found = {}
+    for name, limit in (line.split("|") for line in lines):
+        found[name.rstrip("*")] = _minutes(limit)
+        if name.endswith("*"):
+            found[""] = found[name.rstrip("*")]
+    return found
+
+
+def _minutes(limit: str) -> int:
+    """Minutes of a time as SLURM writes it: days-hours:minutes:seconds, or minutes:seconds."""
+    if not re.fullmatch(r"[\d:-]+", limit):
+        return 0  # infinite
+    days, _, clock = limit.rpartition("-")
+    hours, minutes = [0, 0, *map(int, clock.split(":"))][-3:-1]
+    return int(days or 0) * 1440 + hours * 60 + minutes
+
+
+def _shortest(used: set[str], partitions: Mapping[str, int], file: Path) -> int:
+    if not partitions:
+        return 0
+    known = ", ".join(sorted(name for name in partitions if name))
+    limits = []
+    for name in (one for each in used for one in each.split(",")):
+        if name in partitions:
+            limits.append(partitions[name])
+        elif name:
+            raise ColdstartError(f"this cluster has no partition {name}. It has: {known}.")
+        else:
+            raise ColdstartError(
+                "this cluster has no default partition. Name one in COLDSTART_SLURM_PARTITION, "
+                f"or as `partition:` in {file}. It has: {known}."
+            )
+    return min((limit for limit in limits if limit), default=0)
+
+
+def prefix() -> str:
+    """How the names of all jobs of the clone in the working directory begin."""
+    return f"coldstart-{hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]}"
+
+
+def requeue() -> None:
+    """Put the SLURM job that this process runs in back into the queue, under the same number.
+
+    For a job that was told to stop and has saved its state; Snakemake goes on waiting for it, and
+    none of its retries is spent. Nothing happens outside of a job of Coldstart's, or where SLURM
+    has ended the job (a cancelled one must not come back).
+    """
+    number = os.environ.get("SLURM_JOB_ID")
+    if number is None:
+        return
+    state, _, name = _ask("squeue", "--noheader", f"--job={number}", "--format=%T|%j").partition(
+        "|"
+    )
+    if state == "RUNNING" and name.startswith("coldstart-"):
+        log.warning("SLURM job %s goes back into the queue and on from here", number)
+        _ask("scontrol", "requeue", number)
+
+
+def recover() -> None:
+    """End all jobs of this clone, wait until they are gone, and remove Snakemake's lock."""
+    found = _jobs()
+    print(f"{len(found)} jobs of this clone in SLURM's queue", *found)
+    if found:
+        subprocess.run(["scancel", *found], check=True)
+    while _jobs():
+        time.sleep(1)
+    sys.exit(subprocess.run([sys.executable, "-m", "snakemake", "--unlock"]).returncode)
+
+
+def _jobs() -> list[str]:
+    lines = _ask("squeue", "--me", "--noheader", "--format=%A|%j").splitlines()
+    named = (line.split("|") for line in lines)
+    return [number for number, name in named if name.startswith(f"{prefix()}_")]
+
+
+def _ask(*command: str) -> str:
+    """What one of SLURM's commands prints; nothing where there is no SLURM or it refuses."""
+    try:
+        done = subprocess.run(command, text=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    if done.returncode:
+        log.warning("%s: %s", command[0], done.stderr.strip())
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+if __name__ == "__main__":
+    recover()
