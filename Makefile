@@ -11,7 +11,7 @@ CPU_LOCK := envs/requirements-cpu.lock
 CUDA_LOCK := envs/requirements-cuda.lock
 QUICKSTART := --config studies=quickstart
 
-.PHONY: help setup quickstart test lint lock clean
+.PHONY: help setup quickstart test test-slurm recover lint lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,13 @@ quickstart: setup ## run the study `quickstart`: from images to figures and a re
 
 test: setup ## the tests; those on real image sets need COLDSTART_DATA
 	$(BIN)/pytest
+
+test-slurm: setup ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
+	$(BIN)/python tests/slurm/cluster.py install
+	COLDSTART_SLURM_TESTS=1 $(BIN)/pytest tests/slurm -n 3
+
+recover: setup ## after Snakemake was killed on a cluster: end this clone's jobs and remove its lock
+	$(BIN)/python -m coldstart.slurm
 
 lint: setup ## ruff, mypy, snakefmt and Snakemake's own linter; changes nothing
 	$(BIN)/ruff check .

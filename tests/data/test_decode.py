@@ -329,7 +329,15 @@ def test_a_decompression_bomb_is_broken():
         as_is(bomb, (4, 4))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_what_a_decoder_raises_for_a_damaged_file_gets_out_as_broken():
+    short = io.BytesIO(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"12345"))
+    with pytest.raises(ValueError, match="IHDR"):
+        Image.open(short)
+    with pytest.raises(BrokenImageError, match=r"cannot be decoded: .*IHDR"):
+        as_is(short, (4, 4))
+
+
+@pytest.mark.filterwarnings("ignore::Warning")
 def test_noise_in_a_file_never_gets_out_as_another_error():
     for kind in KINDS:
         data = np.frombuffer(saved(SMALL, kind).getvalue(), np.uint8)

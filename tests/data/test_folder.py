@@ -331,9 +331,9 @@ def table(root, text, name="labels.csv"):
 
 def test_labels_from_a_table(images):
     rows = [
-        "\ufeffnote,label,path",
-        ",zebra,cat/a b.jpg",
-        ",ape,./cat/deep/er/ü.webp",
+        "\ufefflabel,note,path",
+        "zebra,,cat/a b.jpg",
+        "ape,,./cat/deep/er/ü.webp",
         ",,dog/a.bmp",
     ]
     recipe = table(images, "\r\n".join(rows))

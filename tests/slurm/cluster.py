@@ -1,6 +1,7 @@
 """A private SLURM on one machine: two nodes with two pretended GPUs each, to test against.
 
-python tests/slurm/cluster.py up FOLDER [--install]    then: . FOLDER/env.sh; sinfo
+python tests/slurm/cluster.py install        from Debian's packages
+python tests/slurm/cluster.py up FOLDER      then: . FOLDER/env.sh; sinfo
 python tests/slurm/cluster.py down FOLDER
 
 All of its files lie in FOLDER, it listens on the loopback address only where the host's name
@@ -277,14 +278,17 @@ def _processes(variables: set[str]) -> set[int]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=("up", "down"))
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--install", action="store_true", help="install SLURM from Debian")
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("install", help="install what is missing, where that can be done")
+    for name in ("up", "down"):
+        actions.add_parser(name).add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    if arguments.install and missing():
-        install()
+    if arguments.action == "install":
+        if missing() and not os.geteuid() and shutil.which("apt-get"):
+            install()
+        return
     if missing() or os.geteuid():
-        sys.exit(f"root is needed, and (see --install): {' '.join(missing())}")
+        sys.exit(f"SLURM and root are needed; missing: {' '.join(missing()) or 'root'}")
     getattr(Cluster(arguments.folder), arguments.action)()
 
 

@@ -23,7 +23,7 @@ def run(tmp_path, monkeypatch, identity):
                     "inputs": {}, "code": images.code}  # fmt: skip
         job = SimpleNamespace(
             params=SimpleNamespace(artefact=artefact), output=["pointer.json"], log=["log/a.log"],
-            threads=1, rule="ingest", wildcards={},
+            threads=1, resources={}, rule="ingest", wildcards={},
         )  # fmt: skip
         try:
             make_artefact(job, make)

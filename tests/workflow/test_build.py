@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 FIGURES = "results/figures/quickstart"
+SHEET = "results/figures/pools/biased-digits.csv"
 
 
 def study(clone):
@@ -29,6 +30,7 @@ def test_every_figure_and_table_is_there_with_its_numbers(built):
             path = built.folder / FIGURES / f"{name}.{suffix}"
             assert path.stat().st_size > 100, path
         assert len(pd.read_csv(built.folder / FIGURES / f"{name}.csv")) > 0
+    assert pd.read_csv(built.folder / SHEET)["images"].sum() > 1000
     for name in study(built)["tables"]:
         assert len(pd.read_csv(built.folder / f"results/tables/quickstart/{name}.csv")) > 0
 
@@ -54,7 +56,8 @@ def test_metrics_cover_every_sampler_budget_and_seed(built):
 def test_another_clone_on_the_same_store_plans_only_figures(built, fresh):
     config = ("scale=smoke", f"store={built.folder / 'results/store'}")
     whole = study(fresh)
-    expected = {"figure": len(whole["figures"]), "table": len(whole["tables"])}
+    sheets = len({run["pool"] for run in whole["runs"].values()})
+    expected = {"figure": len(whole["figures"]) + sheets, "table": len(whole["tables"])}
     assert fresh.planned(config=config) == expected
     target = f"{FIGURES}/average-rank.svg"
     fresh.snakemake(target, config=config)

@@ -21,6 +21,7 @@ from typing import Any
 
 from coldstart import slurm
 from coldstart.errors import ColdstartError
+from coldstart.gpus import one_gpu
 from coldstart.settings import Settings
 from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store
 
@@ -72,7 +73,8 @@ def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
         if store.has(params["key"]):
             log.info("%s: the store has it already (%s)", pointer, params["key"][:12])
         else:
-            _make(identity, store, settings, make)
+            with one_gpu(snakemake.resources.get("gpu", 0)):
+                _make(identity, store, settings, make)
         write_pointer(pointer, store.open(params["key"]))
 
 

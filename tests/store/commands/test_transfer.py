@@ -1,9 +1,11 @@
+import asyncio
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import fsspec
@@ -54,7 +56,33 @@ def memory():
     fsspec.filesystem("memory").store.clear()
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
+@pytest.fixture
+def sftp(tmp_path):
+    """A local SSH server whose SFTP shows one folder."""
+    asyncssh = pytest.importorskip("asyncssh")
+    pytest.importorskip("paramiko")
+
+    class Open(asyncssh.SSHServer):
+        def begin_auth(self, username):
+            return False
+
+    async def listen():
+        return await asyncssh.listen(
+            "127.0.0.1", 0, server_factory=Open,
+            server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(tmp_path)),
+        )  # fmt: skip
+
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result()
+    yield f"sftp://user:password@127.0.0.1:{server.get_port()}/shared/store"
+    fsspec.get_filesystem_class("sftp").clear_instance_cache()
+    loop.call_soon_threadsafe(server.close)
+    loop.call_soon_threadsafe(loop.stop)
+
+
+@pytest.fixture(params=["folder", "memory", "s3", "sftp"])
 def address(request, tmp_path):
     """Each kind of end that can be had here."""
     if request.param == "folder":
@@ -180,7 +208,7 @@ def test_what_reads_back_otherwise_is_not_published(family, memory):
 COMMAND = "import sys; from coldstart.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-@pytest.mark.parametrize("address", ["folder", "s3"], indirect=True)
+@pytest.mark.parametrize("address", ["folder", "s3", "sftp"], indirect=True)
 def test_a_killed_copy_leaves_nothing_half_and_is_resumed(family, address, tmp_path):
     victim = family.folder(family.encoder) / "table.bin"
     content = victim.read_bytes()

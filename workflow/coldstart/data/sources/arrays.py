@@ -174,7 +174,6 @@ def _chunks(path: Path) -> Iterator[NDArray[np.uint8]]:
             if len(data) != rows * size:
                 raise ColdstartError(f"{path} is damaged: `images` end too early.")
             yield np.frombuffer(data, np.uint8).reshape(rows, *shape)
-        file.read(1)  # what the archive's checksum is compared at
 
 
 def _labels(path: Path, count: int) -> Labels | None:
@@ -214,5 +213,4 @@ def _read_whole(path: Path, name: str) -> NDArray[Any]:
         data = file.read(size)
         if len(data) != size:
             raise ColdstartError(f"{path} is damaged: `{name}` ends too early.")
-        file.read(1)
     return np.frombuffer(data, dtype).reshape(shape)
