@@ -64,3 +64,22 @@ def test_an_unknown_command_is_a_usage_error(capsys):
         cli.main(["store", "destroy"])
     assert stop.value.code == 2
     assert "invalid choice" in capsys.readouterr().err
+
+
+def test_verify_reads_the_stores_below_and_names_the_one_that_is_damaged(
+    tmp_path, identity, monkeypatch, capsys
+):
+    own, team = Store(tmp_path / "own"), Store(tmp_path / "team")
+    for seed, store in enumerate((own, team)):
+        with store.publishing(identity(seed)) as folder:
+            (folder / "table.parquet").write_bytes(b"two")
+    damaged = next(team.root.glob("objects/*/*/table.parquet"))
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"owt")
+    monkeypatch.setenv("COLDSTART_STORE", f"{own.root}{os.pathsep}{team.root}")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["store", "verify", "--heal"]) == 1
+    said = capsys.readouterr().out
+    assert f"{team.root}: " in said
+    assert "1 faults in stores that are only read" in said
+    assert damaged.exists()

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent
 INFRASTRUCTURE = tuple(
     f"coldstart.{name}"
     for name in (
+        "artefacts",
         "cli",
         "config",
         "data.download",

@@ -6,7 +6,7 @@ from typing import Any
 
 from coldstart.config.yaml import read_yaml
 from coldstart.settings import choose_stores
-from coldstart.store import Store
+from coldstart.store import LayeredStore, Store
 from coldstart.store.pointers import pointers
 
 RESULTS = Path("results")
@@ -35,3 +35,9 @@ def key_pointers() -> dict[str, list[str]]:
 def chosen_store(arguments: argparse.Namespace) -> Store:
     """The store that ``--store`` names, or else the first of this clone's."""
     return Store(arguments.store.expanduser() if arguments.store else store_folders()[0])
+
+
+def chosen_stores(arguments: argparse.Namespace) -> LayeredStore:
+    """The store that ``--store`` names, or else all of this clone's, its own one first."""
+    folders = (arguments.store.expanduser(),) if arguments.store else store_folders()
+    return LayeredStore(*folders)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldstart.cli import copy, gc
-from coldstart.cli.clone import RESULTS, chosen_store, key_pointers
+from coldstart.cli.clone import RESULTS, chosen_store, chosen_stores, key_pointers
 from coldstart.cli.words import row, size, table
 from coldstart.errors import ColdstartError
 from coldstart.progress import duration
-from coldstart.store import Store, heal
+from coldstart.store import Fault, Store, heal
 from coldstart.store.catalogue import Catalogue, only_key
 from coldstart.store.pointers import pointed_at
 
@@ -137,12 +137,12 @@ def _indented(text: str) -> str:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    store = chosen_store(arguments)
-    faults = store.verify()
-    for fault in faults:
-        print(fault)
+    layered = chosen_stores(arguments)
+    store, *others = layered.stores
+    faults = _verified(store)
+    elsewhere = sum(len(_verified(other)) for other in others)
     if arguments.heal:
-        healing = heal(store, faults, RESULTS)
+        healing = heal(layered, faults, RESULTS)
         for key in healing.discarded:
             print(f"removed the artefact {key}")
         for pointer in healing.pointers:
@@ -153,4 +153,14 @@ def _verify(arguments: argparse.Namespace) -> int:
     elif any(fault.damaged for fault in faults):
         print(f"{store.remedy} removes what is damaged, so that it is made again.")
     print(f"{len(store.keys())} artefacts in {store.root}, {len(faults)} faults")
-    return 1 if faults else 0
+    if elsewhere:
+        print(f"{elsewhere} faults in stores that are only read: ask their owners to heal them.")
+    return 1 if faults or elsewhere else 0
+
+
+def _verified(store: Store) -> list[Fault]:
+    """What is wrong in one store, printed with the store's name."""
+    faults = store.verify()
+    for fault in faults:
+        print(f"{store.root}: {fault}")
+    return faults

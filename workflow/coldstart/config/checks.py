@@ -1,5 +1,6 @@
 """What no recipe can know alone: that names exist, budgets fit, and figures have their inputs."""
 
+from coldstart.config.data import Dataset
 from coldstart.config.pools import mixture
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
@@ -40,17 +41,26 @@ def _named(
     return name in recipes.names(kind)
 
 
+def _published(recipes: Recipes, name: str) -> Dataset | None:
+    """The data set of this name, if its recipe says all of it; a user's own files must be seen."""
+    dataset = recipes.get("datasets", name) if name in recipes.names("datasets") else None
+    return dataset if isinstance(dataset, Dataset) else None
+
+
 def _check_pool(name: str, recipes: Recipes, problems: Problems) -> None:
     pool, file = recipes.get("pools", name), recipes.files["pools", name]
-    if _named(recipes, problems, "datasets", pool.dataset, file, f"pools.{name}.dataset"):
-        for path, message in pool.problems(recipes.get("datasets", pool.dataset)).items():
+    _named(recipes, problems, "datasets", pool.dataset, file, f"pools.{name}.dataset")
+    dataset = _published(recipes, pool.dataset)
+    if dataset is not None:
+        for path, message in pool.problems(dataset).items():
             problems.add(file, f"pools.{name}.{path}", message)
     mixed = mixture(pool)
     if mixed is not None:
         other = mixed.outliers.dataset
-        if _named(recipes, problems, "datasets", other, file, f"pools.{name}.outliers.dataset"):
-            found = mixed.problems_of_outliers(recipes.get("datasets", other))
-            for path, message in found.items():
+        _named(recipes, problems, "datasets", other, file, f"pools.{name}.outliers.dataset")
+        dataset = _published(recipes, other)
+        if dataset is not None:
+            for path, message in mixed.problems_of_outliers(dataset).items():
                 problems.add(file, f"pools.{name}.{path}", message)
 
 
@@ -79,12 +89,10 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
             _check_scores(run, sampler, file, path, recipes, problems)
     if sound[0]:
         pool = recipes.get("pools", run.pool)
-        if pool.dataset in recipes.names("datasets"):
-            dataset = recipes.get("datasets", pool.dataset)
-            if not pool.problems(dataset):
-                _check_budgets(
-                    run, sum(pool.sizes(dataset)["candidates"].values()), file, path, problems
-                )
+        dataset = _published(recipes, pool.dataset)
+        if dataset is not None and not pool.problems(dataset):
+            candidates = sum(pool.sizes(dataset)["candidates"].values())
+            _check_budgets(run, candidates, file, path, problems)
 
 
 def _check_scores(
@@ -139,11 +147,11 @@ def _check_label(
     label: int, run: Run, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
     if run.pool in recipes.names("pools"):
-        dataset = recipes.get("pools", run.pool).dataset
-        if dataset in recipes.names("datasets"):
-            classes = len(recipes.get("datasets", dataset).classes)
-            if not 0 <= label < classes:
-                problems.add(file, f"{path}.label", f"`{dataset}` has classes 0 to {classes - 1}")
+        name = recipes.get("pools", run.pool).dataset
+        dataset = _published(recipes, name)
+        if dataset is not None and not 0 <= label < len(dataset.classes):
+            last = len(dataset.classes) - 1
+            problems.add(file, f"{path}.label", f"`{name}` has classes 0 to {last}")
 
 
 def _budgets(target: Target) -> list[int]:

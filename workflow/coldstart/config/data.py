@@ -1,13 +1,35 @@
 """Recipes of data sets: where images come from."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
 from coldstart.config.model import Count, Model
 
 ClassCounts = Annotated[list[Count], Field(min_length=2)]
+
+
+class Described(Protocol):
+    """What is known of a set of images before any of them is read.
+
+    Attributes:
+        shape: height, width and channels of an image.
+        classes: their names, in the order of their numbers; none where there are no labels.
+        parts: images of each class in each part, or how many there are where they have no labels.
+    """
+
+    @property
+    def shape(self) -> list[int]:
+        """Of an image."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Their names."""
+
+    @property
+    def parts(self) -> Mapping[str, list[int] | int]:
+        """Their sizes."""
 
 
 class Dataset(Model):

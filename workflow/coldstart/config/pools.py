@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator
 
-from coldstart.config.data import Dataset
+from coldstart.config.data import Described
 from coldstart.config.model import Count, Model, Probability
 
 Split = Literal["unlabeled", "candidates", "validation", "test"]
@@ -73,7 +73,7 @@ class SplitPool(Model):
             raise ValueError(f"split `{missing[0]}` is missing; a pool has {', '.join(NEEDED)}")
         return splits
 
-    def problems(self, dataset: Dataset) -> Problems:
+    def problems(self, dataset: Described) -> Problems:
         """Parts that the data set lacks, and positions beyond its images."""
         found = {}
         for name, part in self.splits.items():
@@ -94,7 +94,7 @@ class SplitPool(Model):
                     break
         return found
 
-    def sizes(self, dataset: Dataset) -> Sizes:
+    def sizes(self, dataset: Described) -> Sizes:
         """Images of each class in each split; of a slice of a whole part, None has them all."""
         found: Sizes = {}
         for name, part in self.splits.items():
@@ -125,7 +125,7 @@ class Thinned(Changed):
         """How many images of each class of a split are left."""
         raise NotImplementedError
 
-    def problems(self, dataset: Dataset) -> Problems:
+    def problems(self, dataset: Described) -> Problems:
         """Those of the pool below, and splits that it does not have or cannot be thinned."""
         found = {f"pool.{path}": message for path, message in self.pool.problems(dataset).items()}
         if found:
@@ -138,10 +138,10 @@ class Thinned(Changed):
                 found["splits"] = f"the classes of split `{split}` are not known before it is made"
         return found or self._own_problems(dataset)
 
-    def _own_problems(self, dataset: Dataset) -> Problems:
+    def _own_problems(self, dataset: Described) -> Problems:
         return {}
 
-    def sizes(self, dataset: Dataset) -> Sizes:
+    def sizes(self, dataset: Described) -> Sizes:
         """Images of each class in each split."""
         below = self.pool.sizes(dataset)
         return below | {split: self.left(below[split]) for split in self.splits}
@@ -161,7 +161,7 @@ class Biased(Thinned):
             for label, size in sizes.items()
         }
 
-    def _own_problems(self, dataset: Dataset) -> Problems:
+    def _own_problems(self, dataset: Described) -> Problems:
         if len(self.shares) == len(dataset.classes):
             return {}
         return {
@@ -208,7 +208,7 @@ class Step(Thinned):
             for label, size in sizes.items()
         }
 
-    def _own_problems(self, dataset: Dataset) -> Problems:
+    def _own_problems(self, dataset: Described) -> Problems:
         return _unknown_classes(self.classes, dataset)
 
 
@@ -231,7 +231,7 @@ class Subset(Thinned):
             for label, size in sizes.items()
         }
 
-    def _own_problems(self, dataset: Dataset) -> Problems:
+    def _own_problems(self, dataset: Described) -> Problems:
         return _unknown_classes(self.classes or [], dataset)
 
 
@@ -242,7 +242,7 @@ class Holdout(Changed):
     share: Annotated[Probability, Field(gt=0, lt=1)]
     """Share of each class of the candidates, evenly spaced over the order of the pool."""
 
-    def problems(self, dataset: Dataset) -> Problems:
+    def problems(self, dataset: Described) -> Problems:
         """Those of the pool below, and a validation set that is there already."""
         found = {f"pool.{path}": message for path, message in self.pool.problems(dataset).items()}
         if not found and "validation" in self.pool.sizes(dataset):
@@ -261,7 +261,7 @@ class Holdout(Changed):
             given[label] += 1
         return given
 
-    def sizes(self, dataset: Dataset) -> Sizes:
+    def sizes(self, dataset: Described) -> Sizes:
         """Images of each class in each split; those of no class stay candidates."""
         below = self.pool.sizes(dataset)
         before = below["candidates"]
@@ -293,14 +293,14 @@ class Mixed(Changed):
     splits: Splits = ["unlabeled", "candidates"]
     """The splits that the outliers are put in."""
 
-    def problems(self, dataset: Dataset) -> Problems:
+    def problems(self, dataset: Described) -> Problems:
         """Those of the pool below, and a pool that is mixed twice."""
         found = {f"pool.{path}": message for path, message in self.pool.problems(dataset).items()}
         if mixture(self.pool):
             found["pool"] = "is mixed already; a pool takes outliers from one data set"
         return found
 
-    def problems_of_outliers(self, dataset: Dataset) -> Problems:
+    def problems_of_outliers(self, dataset: Described) -> Problems:
         """What does not fit the outliers' data set."""
         wanted = self.outliers
         if wanted.part not in dataset.parts:
@@ -314,7 +314,7 @@ class Mixed(Changed):
             return {"outliers.count": f"is {wanted.count}, but `{wanted.part}` has {size} images"}
         return {}
 
-    def sizes(self, dataset: Dataset) -> Sizes:
+    def sizes(self, dataset: Described) -> Sizes:
         """Images of each class in each split; the outliers count as images of no class."""
         found = dict(self.pool.sizes(dataset))
         for split in self.splits:
@@ -337,13 +337,13 @@ def mixture(pool: "Pool") -> Mixed | None:
     return None
 
 
-def part_size(dataset: Dataset, part: str) -> int:
+def part_size(dataset: Described, part: str) -> int:
     """Images in a part of a data set."""
     images = dataset.parts[part]
     return images if isinstance(images, int) else sum(images)
 
 
-def _groups(dataset: Dataset, part: Slice) -> dict[int | None, int]:
+def _groups(dataset: Described, part: Slice) -> dict[int | None, int]:
     """What a slice counts its positions in: each class, or the whole part (None)."""
     images = dataset.parts[part.part]
     if isinstance(images, int) or part.per == "part":
@@ -351,7 +351,7 @@ def _groups(dataset: Dataset, part: Slice) -> dict[int | None, int]:
     return dict(enumerate(images))
 
 
-def _unknown_classes(classes: list[int], dataset: Dataset) -> Problems:
+def _unknown_classes(classes: list[int], dataset: Described) -> Problems:
     last = len(dataset.classes) - 1
     unknown = [label for label in classes if label > last]
     return {"classes": f"{unknown[0]} is not a class; they are 0 to {last}"} if unknown else {}

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from coldstart.config.data import Dataset
 from coldstart.config.encoders import Augmentation, Backbone, Encoder
+from coldstart.config.folders import Arrays, Folder
 from coldstart.config.learners import Learner
 from coldstart.config.main import Scale
 from coldstart.config.pools import Pool
@@ -27,7 +28,9 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
     # Which samplers there are is known at run time only, so their union is no type to mypy.
     sampler: Any = Annotated[reduce(or_, sampler_classes()), Field(discriminator="sampler")]
     return {
-        "datasets": TypeAdapter(Dataset),
+        "datasets": TypeAdapter(
+            Annotated[Dataset | Folder | Arrays, Field(discriminator="source")]
+        ),
         "pools": TypeAdapter(Pool),
         "backbones": TypeAdapter(Backbone),
         "augmentations": TypeAdapter(Augmentation),

@@ -32,8 +32,12 @@ def make(job: Job) -> None:
     """``index.parquet``: id and split of every image of the pool, in the order of the ids."""
     recipe = POOL.validate_python(job.recipe)
     items = pd.read_parquet(job.inputs["images"].path("items.parquet"))
-    labels = pd.read_parquet(job.inputs["labels"].path("labels.parquet"))
-    index = build_index(items.merge(labels, on="id", how="left"), recipe)
+    if "labels" in job.inputs:
+        labels = pd.read_parquet(job.inputs["labels"].path("labels.parquet"))
+        items = items.merge(labels, on="id", how="left")
+    else:
+        items = items.assign(label=pd.Series(pd.NA, index=items.index, dtype="Int64"))
+    index = build_index(items, recipe)
     index.to_parquet(job.out / "index.parquet", index=False)
 
 

@@ -32,6 +32,9 @@ from numpy.typing import NDArray
 
 from coldstart.settings import Settings
 
+UNLABELLED = -1
+"""Stands for the label of an image that has none."""
+
 CHUNK_BYTES = 2**24
 """About how many bytes of pixels a chunk has."""
 
@@ -45,8 +48,11 @@ class Part:
         count: how many images it has.
         chunks: opens the part anew: arrays of uint8 [n, height, width, channels], of any ``n``,
             together ``count`` images.
-        labels: reads the labels, int64 [count], from 0; None for a part without labels.
+        labels: reads the labels, int64 [count], from 0, and UNLABELLED for an image without one;
+            None for a part without labels.
         paths: the image's file below the set's folder, [count]; None where images are no files.
+        skipped: asked after all chunks: why an image could not be read, by its row in the part;
+            the row is black.
     """
 
     name: str
@@ -54,6 +60,7 @@ class Part:
     chunks: Callable[[], Iterator[NDArray[np.uint8]]]
     labels: Callable[[], NDArray[np.int64]] | None = None
     paths: Sequence[str] | None = None
+    skipped: Callable[[], Mapping[int, str]] = dict
 
 
 @dataclass(frozen=True)

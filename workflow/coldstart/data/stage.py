@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from coldstart.data.source import Source, reader
+from coldstart.data.source import UNLABELLED, Source, reader
 from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
 from coldstart.progress import Progress
@@ -15,7 +15,9 @@ from coldstart.progress import Progress
 def make_images(job: Job) -> None:
     """``images.npy``, uint8 [n, height, width, channels], and ``items.parquet``: id, part[, path].
 
-    Images are written as they are read, so that a set of any size needs memory for one chunk.
+    Images are written as they are read, so that a set of any size needs memory for one chunk. One
+    that could not be read has no row among the items, but one in ``skipped.parquet``: id, path,
+    reason.
     """
     source = _opened(job)
     _compare("parts", {part.name: part.count for part in source.parts}, job)
@@ -29,7 +31,12 @@ def make_images(job: Job) -> None:
     }
     if any(part.paths is not None for part in source.parts):
         items["path"] = [path for part in source.parts for path in part.paths or [""] * part.count]
-    pd.DataFrame(items).to_parquet(job.out / "items.parquet", index=False)
+    table, skipped = pd.DataFrame(items), _skipped(source)
+    if skipped:
+        reasons = table.loc[list(skipped), ["id", "path"]].assign(reason=list(skipped.values()))
+        reasons.to_parquet(job.out / "skipped.parquet", index=False)
+        table = table.drop(index=list(skipped))
+    table.to_parquet(job.out / "items.parquet", index=False)
 
 
 def make_labels(job: Job) -> None:
@@ -49,14 +56,25 @@ def make_labels(job: Job) -> None:
                     f"but {len(of_part)} labels. A file is damaged or incomplete."
                 )
             classes = len(job.recipe["classes"])
-            counts[part.name] = np.bincount(of_part, minlength=classes).tolist()
-            ids.append(np.arange(first, first + part.count))
-            labels.append(of_part)
+            known = of_part != UNLABELLED
+            counts[part.name] = np.bincount(of_part[known], minlength=classes).tolist()
+            ids.append(first + np.flatnonzero(known))
+            labels.append(of_part[known])
         first += part.count
     _compare("parts", counts, job)
     _compare_digest(source, job)
     table = pd.DataFrame({"id": np.concatenate(ids), "label": np.concatenate(labels)})
     table.to_parquet(job.out / "labels.parquet", index=False)
+
+
+def _skipped(source: Source) -> dict[int, str]:
+    """Why images could not be read, by their ids."""
+    found: dict[int, str] = {}
+    first = 0
+    for part in source.parts:
+        found |= {first + row: reason for row, reason in sorted(part.skipped().items())}
+        first += part.count
+    return found
 
 
 def _opened(job: Job) -> Source:

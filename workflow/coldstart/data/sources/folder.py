@@ -8,9 +8,8 @@ import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +37,6 @@ SHOWN = 20
 """How many of the images that are skipped the log names."""
 
 
-@dataclass(frozen=True)
-class FolderPart(Part):
-    """The images of a folder.
-
-    Attributes:
-        skipped: asked after all chunks: why an image could not be read, by its row in the part;
-            the row is black.
-    """
-
-    skipped: Callable[[], Mapping[int, str]] = dict
-
-
 def missing(recipe: Mapping[str, Any], settings: Settings) -> str | None:
     """Nothing is that the scan has not found already."""
     return None
@@ -67,7 +54,7 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
     if "labels" in recipe:
         return _read_labels(recipe, *places)
     images = _Images(recipe, places[0])
-    part = FolderPart(
+    part = Part(
         PART,
         len(images.paths),
         chunks=images.chunks,
