@@ -60,7 +60,7 @@ clean: ## remove the environment and all caches; results/ stays
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu:" \
 	        "apt install python3-venv" >&2; exit 1; }
-	@echo "Making .venv: about 100 packages, a minute or two ..."
+	@echo "Making .venv: about 150 packages, a minute or two ..."
 	@$(PYTHON) -m venv --clear .venv
 	@$(INSTALL) -qq -r $(BUILD_LOCK)
 	@$(INSTALL) -qq --no-build-isolation -r $(LOCK)
