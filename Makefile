@@ -30,7 +30,7 @@ test: setup ## the tests; those on real image sets need COLDSTART_DATA
 
 test-slurm: setup ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
 	$(BIN)/python tests/slurm/cluster.py install
-	COLDSTART_SLURM_TESTS=1 $(BIN)/pytest tests/slurm -n 3
+	COLDSTART_SLURM_TESTS=1 $(BIN)/pytest tests/slurm -n 6 --dist worksteal
 
 recover: setup ## after Snakemake was killed on a cluster: end this clone's jobs and remove its lock
 	$(BIN)/python -m coldstart.slurm

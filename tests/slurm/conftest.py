@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Seconds instead of a cluster's minutes. The plugin adds ten seconds to each wait itself.
 POLLING = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5")
-EPOCHS = 250
+EPOCHS = 120
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
 
@@ -61,11 +61,11 @@ class Clone:
 
     def start(self, *args, config=("scale=smoke",), **env):
         """Start Snakemake with the profile, and return the process."""
-        command = [sys.executable, "-m", "snakemake", "--profile", "slurm", *POLLING]
+        command = [sys.executable, "-m", "snakemake", "--profile", "slurm"]
         self.output = self.folder / "snakemake.log"
         with self.output.open("a") as file:
             process = subprocess.Popen(
-                [*command, "--config", *config, "--", *args],
+                [*command, "--config", *config, *POLLING, *args],
                 cwd=self.folder, env=self.environment(**env), stdout=file, stderr=file,
             )  # fmt: skip
         self.runs.append(process)

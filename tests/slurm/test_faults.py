@@ -57,8 +57,7 @@ def test_job_of_a_node_set_down_moves_to_another(clone, cluster):
     try:
         clone.finish(run)
     finally:
-        # The node may have come back by itself, after the job was gone from it.
-        cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
+        cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
     clone.assert_resumed(epoch)
     assert clone.job("pretrain")[-1]["NodeList"] != node
 

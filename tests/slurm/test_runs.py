@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-GPU_RULES = ("pretrain", "embed", "evaluate")
+GPU_RULES = ("pretrain", "embed")
 
 
 def minutes(limit):
@@ -36,8 +36,9 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
     clone.finish(run, 500)
     assert len([*clone.folder.glob("results/figures/quickstart/*.svg")]) == 6
     jobs = clone.job("")
-    # data, select, draw; two encoders, what is computed with them, and the learners
-    assert len(jobs) == 7, [job["Comment"] for job in jobs]
+    # Of its 28 jobs; what uses a GPU waits for one twice after the two encoders are trained.
+    assert len(jobs) <= 8, [job["Comment"] for job in jobs]
+    assert len([job for job in jobs if any(rule in job["Comment"] for rule in GPU_RULES)]) == 3
     assert {job["Account"] for job in jobs} == {"lab"}
     for job in jobs:
         gpu = any(rule in job["Comment"] for rule in GPU_RULES)

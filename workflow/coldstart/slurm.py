@@ -24,8 +24,8 @@ log = logging.getLogger("coldstart")
 FILE = Path("profiles/slurm/site.yaml")
 """A site's own names, not under version control."""
 
-GPU_RULES = ("pretrain", "embed", "score", "evaluate")
-"""Rules whose resource ``gpu`` is one where the device is not the CPU."""
+GPU_RULES = ("pretrain", "embed", "score")
+"""Rules that compute on a GPU where the device is not the CPU."""
 
 HALF_A_DAY = 12 * 60
 
