@@ -164,7 +164,7 @@ class Cluster:
         for name in (*NODES, "slurmctld", "munged"):
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 os.kill(int((self.folder / f"{name}.pid").read_text()), signal.SIGTERM)
-        _until(lambda: not _processes({f"SLURM_CONF={self.folder}/slurm.conf"}), 20)
+        _until(lambda: not _processes({f"CLUSTER={self.folder}"}), 20)
         shutil.rmtree(self.folder)
 
     def run(self, *command: str, check: bool = True) -> str:
@@ -224,9 +224,10 @@ class Cluster:
         )
 
     def _launch(self, name: str, *command: str, **env: str) -> None:
+        environment = {**self._quiet(), **env, "CLUSTER": str(self.folder)}
         with (self.folder / f"{name}.out").open("ab") as out:
             process = subprocess.Popen(
-                command, env={**self._quiet(), **env}, start_new_session=True,
+                command, env=environment, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
         (self.folder / f"{name}.pid").write_text(str(process.pid))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-GPU_RULES = ("pretrain", "embed")
+GPU_JOBS = ("byol-digits", "embed")
 
 
 def minutes(limit):
@@ -36,16 +36,15 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
     clone.finish(run, 500)
     assert len([*clone.folder.glob("results/figures/quickstart/*.svg")]) == 6
     jobs = clone.job("")
-    # Of its 28 jobs; what uses a GPU waits for one twice after the two encoders are trained.
+    # Of its 28 jobs; two of them use a GPU, the pretraining and what is computed with it.
     assert len(jobs) <= 8, [job["Comment"] for job in jobs]
-    assert len([job for job in jobs if any(rule in job["Comment"] for rule in GPU_RULES)]) == 3
     assert {job["Account"] for job in jobs} == {"lab"}
     for job in jobs:
-        gpu = any(rule in job["Comment"] for rule in GPU_RULES)
+        gpu = any(name in job["Comment"] for name in GPU_JOBS)
         assert job["Partition"] == ("gpu" if gpu else "main")
-        assert job.get("TresPerJob") == ("gres:gpu:a100:1" if gpu else None)
+        # For PCA, whose rule may use a GPU and whose job does not, "none of that type" is asked.
+        assert job.get("TresPerJob", "gres:gpu:a100:0") == f"gres:gpu:a100:{int(gpu)}"
         assert 1 <= int(job["NumCPUs"]) <= 4
-    # What Snakemake says that the rule asked for, beside what SLURM says that it got.
     for block in clone.output.read_text().split("\n[")[1:]:
         if "rule pretrain:" not in block:
             continue
@@ -136,28 +135,15 @@ def test_partition_that_cannot_be_found_is_said_before_anything_runs(
     assert f"Error: this cluster has {message}" in clone.output.read_text()
 
 
-def test_site_file_names_what_the_environment_does_not(fresh):
-    clone = fresh("clone")
+def test_site_file_names_what_the_environment_does_not(clone):
+    clone.set_epochs(2)
     site = clone.folder / "profiles/slurm/site.yaml"
-    site.write_text("partition: low\ngpu_partition: short\ngpu_model: a100\n")
-    clone.finish(clone.start("--dry-run", clone.pretrained, COLDSTART_SLURM_GPU_PARTITION="gpu"))
-    ingest, pretrain = (
-        re.search(rf"rule {rule}:\n.*?resources: (.*?)\n", clone.output.read_text(), re.DOTALL)[1]
-        for rule in ("ingest", "pretrain")
-    )
-    assert "slurm_partition=low" in ingest
-    assert "gpu=" not in ingest
-    assert "slurm_partition=gpu, " in pretrain
-    assert "gpu_model=a100" in pretrain
     site.write_text("acount: lab\n")
     assert clone.start("--dry-run").wait(60) == 1
     assert "unknown key: acount" in clone.output.read_text()
-
-
-def test_without_a_gpu_all_jobs_go_to_the_cpu_partition(fresh):
-    clone = fresh("clone")
-    config = ("scale=smoke", "device=cpu")
-    clone.finish(clone.start("--dry-run", clone.pretrained, config=config))
-    said = re.findall(r"resources: (.*)", clone.output.read_text())
-    assert len(said) == 4
-    assert not [line for line in said if "slurm_partition=gpu" in line or "gpu=1" in line]
+    site.write_text("partition: low\ngpu_partition: short\ngpu_model: a100\n")
+    config = ("scale=smoke", "device=cpu")  # so that no job needs a GPU
+    clone.finish(clone.start(clone.pretrained, config=config))
+    [job] = clone.job("pretrain")
+    assert job["Partition"] == "low"
+    assert job["TresPerJob"] == "gres:gpu:a100:0"

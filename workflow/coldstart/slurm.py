@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,7 +26,7 @@ FILE = Path("profiles/slurm/site.yaml")
 """A site's own names, not under version control."""
 
 GPU_RULES = ("pretrain", "embed", "score")
-"""Rules that compute on a GPU where the device is not the CPU."""
+"""Rules whose jobs may ask for a GPU."""
 
 HALF_A_DAY = 12 * 60
 
@@ -39,7 +40,6 @@ class Site:
         partition: where jobs run; empty is the cluster's default partition.
         gpu_partition: where jobs with a GPU run; empty is as ``partition``.
         gpu_model: the type of GPU to ask for; empty takes any.
-        gpus: how many a job with a GPU gets; Coldstart uses one.
         minutes: the shortest of the partitions' time limits; 0 where there is none.
     """
 
@@ -47,16 +47,19 @@ class Site:
     partition: str = ""
     gpu_partition: str = ""
     gpu_model: str = ""
-    gpus: int = 1
     minutes: int = 0
 
-    def on_device(self, with_gpu: object, without: object) -> str:
-        """A Python expression for Snakemake: one value with a GPU, another with device=cpu.
+    def write_partitions(self, file: Path = Path(".snakemake/slurm-partitions.yaml")) -> str:
+        """Write which partition has GPUs, as Snakemake's plugin reads it; returns the file.
 
-        What stands in the profile is not told a job's own resources; the Snakefile exports the
-        device before it is evaluated.
+        By this it sends each job where its resource ``gpu`` wants it: nothing in a profile is told
+        a job's own resources.
         """
-        return f"{without!r} if '$COLDSTART_DEVICE' == 'cpu' else {with_gpu!r}"
+        limits: dict[str, dict[str, int]] = {self.partition: {}} if self.partition else {}
+        file.parent.mkdir(exist_ok=True)
+        limits[self.gpu_partition] = {"max_gpu": 1}
+        file.write_text(yaml.safe_dump({"partitions": limits}), encoding="utf-8")
+        return str(file)
 
 
 def read_site(file: Path = FILE) -> Site:
@@ -77,18 +80,16 @@ def _read_site(file: Path) -> Site:
     unknown = ", ".join(sorted(given.keys() - set(names)))
     if unknown:
         raise ColdstartError(f"{file}: unknown key: {unknown}. Known are {', '.join(names)}.")
-    values = {}
+    values: dict[str, Any] = {}
     for name in names:
         value = os.environ.get(f"COLDSTART_SLURM_{name.upper()}") or given.get(name)
-        if value not in (None, ""):
-            values[name] = str(value).strip()
-    try:
-        gpus = int(values.pop("gpus", 1))
-    except ValueError:
-        raise ColdstartError(f"gpus in {file} or COLDSTART_SLURM_GPUS is no number") from None
-    partition = values.get("partition", "")
-    used = {partition, values.get("gpu_partition", partition)}
-    return Site(**values, gpus=gpus, minutes=_shortest(used, _partitions(), file))
+        values[name] = "" if value is None else str(value).strip()
+    known, default = _partitions()
+    if known:
+        values["partition"] = values["partition"] or default
+        used = [values["partition"], values["gpu_partition"] or values["partition"]]
+        return Site(**values, minutes=_shortest(used, known, file))
+    return Site(**values)
 
 
 def _read_file(file: Path) -> dict[str, object]:
@@ -103,18 +104,18 @@ def _read_file(file: Path) -> dict[str, object]:
     return content or {}
 
 
-def _partitions() -> dict[str, int]:
-    """Each partition's time limit in minutes, 0 for none; the default's also under the name ''.
+def _partitions() -> tuple[dict[str, int], str]:
+    """Each partition's time limit in minutes, 0 for none; and the default partition, if any.
 
     Empty where SLURM cannot be asked: a dry run works on any machine.
     """
     lines = _ask("sinfo", "--all", "--noheader", "--format=%P|%l").splitlines()
-    found = {}
+    limits, default = {}, ""
     for name, limit in (line.split("|") for line in lines):
-        found[name.rstrip("*")] = _minutes(limit)
+        limits[name.rstrip("*")] = _minutes(limit)
         if name.endswith("*"):
-            found[""] = found[name.rstrip("*")]
-    return found
+            default = name.rstrip("*")
+    return limits, default
 
 
 def _minutes(limit: str) -> int:
@@ -126,21 +127,18 @@ def _minutes(limit: str) -> int:
     return int(days or 0) * 1440 + hours * 60 + minutes
 
 
-def _shortest(used: set[str], partitions: Mapping[str, int], file: Path) -> int:
-    if not partitions:
-        return 0
-    known = ", ".join(sorted(name for name in partitions if name))
+def _shortest(used: list[str], known: Mapping[str, int], file: Path) -> int:
+    has = f"It has: {', '.join(sorted(known))}."
     limits = []
     for name in (one for each in used for one in each.split(",")):
-        if name in partitions:
-            limits.append(partitions[name])
-        elif name:
-            raise ColdstartError(f"this cluster has no partition {name}. It has: {known}.")
-        else:
+        if not name:
             raise ColdstartError(
                 "this cluster has no default partition. Name one in COLDSTART_SLURM_PARTITION, "
-                f"or as `partition:` in {file}. It has: {known}."
+                f"or as `partition:` in {file}. {has}"
             )
+        if name not in known:
+            raise ColdstartError(f"this cluster has no partition {name}. {has}")
+        limits.append(known[name])
     return min((limit for limit in limits if limit), default=0)
 
 
