@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
-from coldstart.config.encoders import Augmentation, Blur, Crop, Flip, Grey, Jitter
+from coldstart.config.augmentations import Augmentation, Blur, Crop, Flip, Grey, Jitter
 from coldstart.ssl.augment import augment
 from coldstart.vision import torchvision
 

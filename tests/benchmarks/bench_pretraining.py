@@ -10,22 +10,17 @@ import time
 import numpy as np
 import torch
 
-from coldstart.config.encoders import (
-    Augmentation,
-    Backbone,
-    Byol,
-    Crop,
-    Flip,
-    Grey,
-    Head,
-    Jitter,
-    Optimizer,
-)
+from coldstart.config.augmentations import Augmentation, Crop, Flip, Grey, Jitter
+from coldstart.config.backbones import ResNet
+from coldstart.config.encoders import Byol, Head
+from coldstart.config.optimizers import Optimizer
 from coldstart.ssl.augment import augment
 from coldstart.ssl.backbones import unit_images
 from coldstart.ssl.device import resolve_device
+from coldstart.ssl.images import Images, channel_statistics
+from coldstart.ssl.method import Inputs
 from coldstart.ssl.pretrain import build_model
-from coldstart.ssl.trainer import Trainer, channel_statistics, epoch_order
+from coldstart.ssl.trainer import Trainer, epoch_order
 
 
 def recipe(widths: list[int], blocks: list[int]) -> Byol:
@@ -40,11 +35,11 @@ def recipe(widths: list[int], blocks: list[int]) -> Byol:
     ]
     return Byol(
         method="byol",
-        backbone=Backbone(stem="half", widths=widths, blocks=blocks),
-        projector=Head(hidden=512, out=128),
-        predictor=Head(hidden=512, out=128),
+        backbone=ResNet(family="resnet", stem="half", widths=widths, blocks=blocks),
+        projector=Head(widths=[512, 128]),
+        predictor=Head(widths=[512, 128]),
         target_decay=0.99,
-        augmentation=Augmentation(transforms=transforms),
+        views=[Augmentation(transforms=transforms)] * 2,
         optimizer=Optimizer(name="adamw", lr=2e-3),
         epochs=1,
         batch_size=256,
@@ -65,7 +60,7 @@ class Plain:
     def step(self, index):
         online, target = self.model.online, self.model.target
         images = unit_images(self.images[index]).contiguous()
-        views = [augment(images, self.recipe.augmentation, self.generator) for _ in range(2)]
+        views = [augment(images, view, self.generator) for view in self.recipe.views]
         predictions = [online(view) for view in views]
         with torch.no_grad():
             projections = [target(view) for view in reversed(views)]
@@ -92,15 +87,16 @@ def main() -> None:
     byol = recipe(arguments.widths, arguments.blocks)
     size = (byol.batch_size * (arguments.steps + 2), 32, 32, 3)
     images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    statistics = channel_statistics(images)
-    trainer = Trainer(build_model(byol, 3, *statistics, 0), images, byol, 0, device, None)
-    plain = Plain(build_model(byol, 3, *statistics, 0), images, byol, device)
+    inputs = Inputs(*images.shape[1:], *channel_statistics(images))
+    trainer = Trainer(build_model(byol, inputs, 0), Images.of(images), byol, 0, device)
+    batches = trainer._batches()
+    plain = Plain(build_model(byol, inputs, 0), images, byol, device)
     order = epoch_order(len(images), 0, 0).to(device)
     seconds = []
     for step in range(arguments.steps + 2):
         index = order[step * byol.batch_size : (step + 1) * byol.batch_size]
         seconds.append([])
-        for run in (lambda: trainer._train_step(order), lambda i=index: plain.step(i)):
+        for run in (lambda: trainer._train_step(batches), lambda i=index: plain.step(i)):
             if device.type == "cuda":
                 torch.cuda.synchronize()
             wall, cpu = time.perf_counter(), time.process_time()

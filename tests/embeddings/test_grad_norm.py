@@ -10,6 +10,7 @@ from coldstart.embeddings import grad_norm
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.errors import ColdstartError
 from coldstart.ssl.backbones import Shortcut
+from coldstart.ssl.heads import UnitLinear
 from coldstart.vision import torchvision
 
 
@@ -153,6 +154,22 @@ def test_linear_over_tokens_and_batch_norm_over_time():
         )
     )  # fmt: skip
     check(network, of_outputs(network, torch.randn(3, 5, 4)), 3)
+
+
+@pytest.mark.parametrize("chunk", [1, 5 * 2**20])
+def test_products_with_unit_vectors(monkeypatch, chunk):
+    monkeypatch.setattr(grad_norm, "_CHUNK_BYTES", {"cpu": chunk})
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), UnitLinear(5, 7))
+    images = torch.randn(9, 4)
+
+    def loss(rows):
+        two = network(torch.cat([images[rows], images[3 + rows]])).view(2, len(rows), 7)
+        one = network(images[6 + rows])
+        return (two[0] * one + two[1].exp()).sum(1)
+
+    check(network, loss, 3)
+    check(network[2], lambda rows: network[2](images.tile(1, 2)[rows, :5]).exp().sum(1), 3)
 
 
 def test_calls_add_up_also_at_different_sizes_and_with_keywords():

@@ -2,17 +2,23 @@ import copy
 
 import pytest
 import torch
+from cases import lightly
 
-from coldstart.config.encoders import Augmentation, Backbone, Byol, Head, Optimizer
-from coldstart.ssl.byol import build
+from coldstart.config.augmentations import Augmentation
+from coldstart.config.backbones import ResNet
+from coldstart.config.encoders import Byol, Head
+from coldstart.config.optimizers import Optimizer
+from coldstart.ssl.method import Inputs
+from coldstart.ssl.methods.byol import build
+from coldstart.ssl.momentum import follow, target_decay
 
 RECIPE = Byol(
     method="byol",
-    backbone=Backbone(stem="cifar", widths=[4, 6], blocks=[1, 1]),
-    projector=Head(hidden=10, out=5),
-    predictor=Head(hidden=8, out=5),
+    backbone=ResNet(family="resnet", stem="cifar", widths=[4, 6], blocks=[1, 1]),
+    projector=Head(widths=[10, 5]),
+    predictor=Head(widths=[8, 5]),
     target_decay=0.9,
-    augmentation=Augmentation(transforms=[]),
+    views=[Augmentation(transforms=[])] * 2,
     optimizer=Optimizer(name="adam", lr=1e-3),
     epochs=1,
     batch_size=4,
@@ -23,12 +29,12 @@ RECIPE = Byol(
 def model():
     """A model in float64 whose target has moved away from the online network."""
     torch.manual_seed(0)
-    model = build(RECIPE, 3, torch.full((3,), 0.5), torch.full((3,), 0.2)).double()
+    model = build(RECIPE, Inputs(8, 8, 3, torch.full((3,), 0.5), torch.full((3,), 0.2))).double()
     with torch.no_grad():
         for parameter in model.target.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
     for _ in range(3):  # running statistics of its own for each BatchNorm
-        model.losses(*views(8))
+        model.losses(views(8))
     return model
 
 
@@ -54,7 +60,7 @@ def paper_losses(model, view1, view2):
 
 def test_losses_and_gradients_are_the_papers(model):
     model.eval()  # where one batch of both views and two batches mean the same
-    ours, theirs = model.losses(*views(6)), paper_losses(model, *views(6))
+    ours, theirs = model.losses(views(6)), paper_losses(model, *views(6))
     assert ours.shape == (6,)
     torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=1e-6)
     parameters = list(model.online.parameters())
@@ -73,8 +79,10 @@ def test_in_training_the_statistics_are_of_both_views(model):
     p = unit(model.online(both))
     t = unit(model.target(both))
     expected = ((p[:6] - t[6:]) ** 2).sum(1) + ((p[6:] - t[:6]) ** 2).sum(1)
-    torch.testing.assert_close(model.losses(view1, view2).double(), expected, rtol=1e-5, atol=1e-6)
-    mean = model.training_loss(view1, view2).item()
+    torch.testing.assert_close(
+        model.losses([view1, view2]).double(), expected, rtol=1e-5, atol=1e-6
+    )
+    mean = model.training_loss([view1, view2], 0.0).item()
     assert mean == pytest.approx(expected.mean().item(), rel=1e-5)
 
 
@@ -82,20 +90,20 @@ def test_in_evaluation_a_loss_depends_on_its_image_alone(model):
     view1, view2 = views(6)
     model.eval()
     with torch.no_grad():
-        together = model.losses(view1, view2)
-        alone = torch.cat([model.losses(view1[i : i + 1], view2[i : i + 1]) for i in range(6)])
+        together = model.losses([view1, view2])
+        alone = torch.cat([model.losses([view1[i : i + 1], view2[i : i + 1]]) for i in range(6)])
     torch.testing.assert_close(together, alone)
     assert together.std() > 1e-3
 
 
 def test_no_gradient_reaches_the_target(model):
-    model.training_loss(*views(6)).backward()
+    model.training_loss(views(6), 0.0).backward()
     assert all(p.grad is None and not p.requires_grad for p in model.target.parameters())
     assert all(p.grad is not None for p in model.online.parameters())
 
 
 def test_target_starts_as_a_copy_of_its_own():
-    model = build(RECIPE, 3, torch.zeros(3), torch.ones(3))
+    model = build(RECIPE, Inputs(8, 8, 3, torch.zeros(3), torch.ones(3)))
     online = dict(model.online.named_parameters())
     for name, target in model.target.named_parameters():
         assert torch.equal(target, online[name])
@@ -104,9 +112,9 @@ def test_target_starts_as_a_copy_of_its_own():
     assert heads == {"encoder", "projector"}
 
 
-def test_update_target_is_the_moving_average(model):
+def test_the_target_is_the_moving_average(model):
     before = copy.deepcopy(model)
-    model.after_step()
+    model.after_step(0.5)
     online = dict(before.online.named_parameters())
     old = dict(before.target.named_parameters())
     for name, new in model.target.named_parameters():
@@ -115,14 +123,52 @@ def test_update_target_is_the_moving_average(model):
         assert torch.equal(parameter, online[name])
 
 
+def test_the_cosine_schedule_goes_from_the_recipes_decay_to_one():
+    cosine = RECIPE.model_copy(update={"target_schedule": "cosine"})
+    shares = (0.0, 0.25, 0.5, 1.0)
+    found = [target_decay(cosine, done) for done in shares]
+    # 1 - (1 - tau) (1 + cos(pi k / K)) / 2, with tau = 0.9
+    assert found == pytest.approx([0.9, 0.9146447, 0.95, 1.0])
+    assert [target_decay(RECIPE, done) for done in shares] == [0.9] * 4
+
+
+def test_a_model_follows_by_its_schedule(model):
+    model.recipe = RECIPE.model_copy(update={"target_schedule": "cosine"})
+    target = copy.deepcopy(model.target)
+    model.after_step(1.0)
+    for one, other in zip(model.target.parameters(), target.parameters(), strict=True):
+        assert torch.equal(one, other)
+    model.after_step(0.1)
+    assert not torch.equal(next(model.target.parameters()), next(target.parameters()))
+
+
 def test_target_has_running_statistics_of_its_own(model):
     online, target = model.online.encoder.backbone.bn1, model.target.encoder.backbone.bn1
     before = target.running_mean.clone()
-    model.update_target(0.5)
+    follow(model.target, model.online, 0.5)
     assert torch.equal(target.running_mean, before)  # averaging is of parameters only
-    model.losses(*views(6, seed=2))
+    model.losses(views(6, seed=2))
     assert not torch.equal(target.running_mean, before)
     assert not torch.allclose(target.running_mean, online.running_mean)
+
+
+def test_losses_equal_lightlys(model):
+    losses = lightly()
+    model.eval()
+    view1, view2 = views(6)
+    with torch.no_grad():
+        targets = [model.target(view) for view in (view1, view2)]
+    criterion = losses.NegativeCosineSimilarity()
+    theirs = criterion(model.online(view1), targets[1]) + criterion(model.online(view2), targets[0])
+    ours = model.losses([view1, view2]).mean()
+    torch.testing.assert_close(ours.double(), 4 + 2 * theirs, rtol=1e-5, atol=1e-5)
+    parameters = list(model.online.parameters())
+    for mine, other in zip(
+        torch.autograd.grad(ours, parameters),
+        torch.autograd.grad(2 * theirs, parameters),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-6)
 
 
 def test_encoder_is_the_online_one(model):

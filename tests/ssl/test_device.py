@@ -1,8 +1,10 @@
+import os
+
 import pytest
 import torch
 
 from coldstart.errors import ColdstartError
-from coldstart.ssl.device import resolve_device, use_bf16
+from coldstart.ssl.device import make_deterministic, resolve_device, use_bf16
 
 CPU = torch.device("cpu")
 
@@ -37,3 +39,17 @@ def test_resolve_device(monkeypatch):
     for name in ("gpu", "mps", ""):
         with pytest.raises(ColdstartError, match="not one of auto, cpu"):
             resolve_device(name)
+
+
+def test_deterministic_is_for_all_that_follows(monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    assert not torch.are_deterministic_algorithms_enabled()
+    try:
+        make_deterministic()
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.benchmark
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.use_deterministic_algorithms(False)
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)

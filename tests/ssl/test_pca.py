@@ -21,7 +21,7 @@ def digits():
 def fitted(images, components, folder, seed=0):
     recipe = Pca(method="pca", components=components)
     pretrain(images, recipe, seed, CPU, None, folder)
-    return load_model(folder, recipe, images.shape[-1], CPU)
+    return load_model(folder, recipe, images.shape[1:], CPU)
 
 
 def test_equals_scikit_learns_exact_projection(digits, tmp_path):
@@ -74,5 +74,6 @@ def test_one_image_is_an_error(digits, tmp_path):
 
 def test_loading_with_fewer_components_names_tensor_and_file(digits, tmp_path):
     fitted(digits[:100], 8, tmp_path)
-    with pytest.raises(ColdstartError, match=r"model.safetensors.*encoder.components.*\[8, 64\]"):
-        load_model(tmp_path, Pca(method="pca", components=4), 1, CPU)
+    message = r"model.safetensors.*projection.components.*\[8, 64\]"
+    with pytest.raises(ColdstartError, match=message):
+        load_model(tmp_path, Pca(method="pca", components=4), (8, 8, 1), CPU)

@@ -1,8 +1,9 @@
-"""One GPU for each job on a machine with several, which Snakemake counts but does not hand out."""
+"""GPUs of its own for each job on a machine with several: Snakemake only counts them."""
 
 import fcntl
 import logging
 import os
+import random
 import subprocess
 import tempfile
 import time
@@ -30,14 +31,14 @@ def devices() -> list[str]:
 
 
 @contextmanager
-def one_gpu(wanted: int) -> Iterator[None]:
-    """Hold a GPU that no other job of this user holds, and let the process see no other.
+def hold_gpus(wanted: int) -> Iterator[None]:
+    """Hold GPUs that no other job of this user holds, and let the process see no others.
 
-    Waits while all are held. A GPU is free again when its job ends, however it ends. Nothing is
-    done where there is no choice, or where SLURM has made it.
+    Waits while too many are held. A GPU is free again when its job ends, however it ends. Nothing
+    is done where there is no choice, or where SLURM has made it.
 
     Args:
-        wanted: GPUs that the job asked for; none is held for 0.
+        wanted: GPUs that the job asked for; all are held where it asked for more than there are.
     """
     found = devices() if wanted and "SLURM_JOB_ID" not in os.environ else []
     if len(found) < 2:
@@ -45,8 +46,9 @@ def one_gpu(wanted: int) -> Iterator[None]:
         return
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     with ExitStack() as stack:
-        os.environ["CUDA_VISIBLE_DEVICES"] = _take(found, stack)
-        log.info("GPU %s", os.environ["CUDA_VISIBLE_DEVICES"])
+        names = _take(found, min(wanted, len(found)), stack)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(names)
+        log.info("GPU %s", ", ".join(names))
         try:
             yield
         finally:
@@ -56,18 +58,26 @@ def one_gpu(wanted: int) -> Iterator[None]:
                 os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
-def _take(found: list[str], stack: ExitStack) -> str:
+def _take(found: list[str], wanted: int, stack: ExitStack) -> list[str]:
     # Beside the machine's other temporary files: locks do not hold on a network file system.
     folder = Path(tempfile.gettempdir()) / f"coldstart-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     while True:
+        held: dict[str, IO[str]] = {}
         for name in found:
-            file = (folder / name.replace("/", "_")).open("w")
-            if _lock(file):
+            file: IO[str] = (folder / name.replace("/", "_")).open("w")
+            if len(held) < wanted and _lock(file):
+                held[name] = file
+            else:
+                file.close()
+        if len(held) == wanted:
+            for file in held.values():
                 stack.enter_context(file)
-                return name
+            return list(held)
+        # All or none: two jobs that each hold some of what the other needs would wait for ever.
+        for file in held.values():
             file.close()
-        time.sleep(0.5)
+        time.sleep(random.uniform(0.2, 0.8))
 
 
 def _lock(file: IO[str]) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 from coldstart import slurm
 from coldstart.errors import ColdstartError
-from coldstart.gpus import one_gpu
+from coldstart.gpus import hold_gpus
 from coldstart.settings import Settings
 from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store
 
@@ -47,6 +47,7 @@ class Job:
         out: an empty folder; the files left in it become the artefact.
         resume: a folder of its own that survives a kill.
         settings: where image sets lie and what device computes.
+        gpus: how many GPUs the job asked for.
     """
 
     recipe: Mapping[str, Any]
@@ -54,6 +55,7 @@ class Job:
     out: Path
     resume: Path
     settings: Settings
+    gpus: int = 0
 
 
 def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
@@ -73,13 +75,18 @@ def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
         if store.has(params["key"]):
             log.info("%s: the store has it already (%s)", pointer, params["key"][:12])
         else:
-            with one_gpu(snakemake.resources.get("gpu", 0)):
-                _make(identity, store, settings, make)
+            gpus = snakemake.resources.get("gpu", 0)
+            with hold_gpus(gpus):
+                _make(identity, store, settings, gpus, make)
         write_pointer(pointer, store.open(params["key"]))
 
 
 def _make(
-    identity: Identity, store: Store, settings: Settings, make: Callable[[Job], None]
+    identity: Identity,
+    store: Store,
+    settings: Settings,
+    gpus: int,
+    make: Callable[[Job], None],
 ) -> None:
     """Make it beside the results, then publish: the store's own drafts are for short moments."""
     store.require_writable()
@@ -89,15 +96,21 @@ def _make(
     started = time.monotonic()
     WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK, prefix=identity.key[:12]) as draft:
-        make(Job(identity.recipe, inputs, Path(draft), resume, settings))
-        made |= {"seconds": round(time.monotonic() - started, 3), "peak_mb": _peak_megabytes()}
+        make(Job(identity.recipe, inputs, Path(draft), resume, settings, gpus))
+        made |= {
+            "seconds": round(time.monotonic() - started, 3),
+            "peak_mb": _peak_megabytes(gpus),
+            "gpus": gpus,
+        }
         with store.publishing(identity, made) as folder:
             for file in Path(draft).iterdir():
                 shutil.move(file, folder / file.name)
 
 
-def _peak_megabytes() -> int:
+def _peak_megabytes(gpus: int) -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if gpus > 1:  # each has a process of its own, and this is of the largest of them
+        peak += gpus * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 

@@ -2,8 +2,12 @@
 
 import logging
 import time
+from collections import deque
 
 log = logging.getLogger("coldstart")
+
+WINDOW = 10
+"""Lines over which the speed is measured: a start may be slower than what follows."""
 
 
 def duration(seconds: float) -> str:
@@ -26,21 +30,21 @@ class Progress:
 
     def __init__(self, what: str, total: int, done: int = 0, every: float = 10.0) -> None:
         self.what, self.total, self.done, self.every = what, total, done, every
-        self._start = self._last = time.monotonic()
-        self._first = done
+        self._start = time.monotonic()
+        self._marks = deque([(self._start, done)], maxlen=WINDOW + 1)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Count ``steps`` more as done; print if it is time to, and always at the end."""
         self.done += steps
         now = time.monotonic()
-        if self.done < self.total and now - self._last < self.every:
+        if self.done < self.total and now - self._marks[-1][0] < self.every:
             return
-        self._last = now
-        spent = now - self._start
+        self._marks.append((now, self.done))
         if self.done < self.total:
-            left = spent / (self.done - self._first) * (self.total - self.done)
-            tail = f"{duration(left)} left"
+            before, done_before = self._marks[0]
+            speed = (self.done - done_before) / (now - before)
+            tail = f"{duration((self.total - self.done) / speed)} left" if speed else "waiting"
         else:
-            tail = f"done in {duration(spent)}"
+            tail = f"done in {duration(now - self._start)}"
         middle = f"  {note}" if note else ""
         log.info("%s  %d/%d%s  %s", self.what, self.done, self.total, middle, tail)

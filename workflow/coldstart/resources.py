@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from coldstart.config.encoders import Backbone, Byol, Encoder, Pca
+from coldstart.config.encoders import Encoder, Pca, Trained
+from coldstart.config.probes import Probe
 from coldstart.config.scores import Embedding, Score
 from coldstart.planned import Facts, Planned
 
@@ -26,6 +27,9 @@ GPU_STEP = 0.05
 
 LIBRARIES = {"cpu": 1200, "gpu": 5000}
 """Megabytes of a process with torch loaded, and of one with CUDA started, on the host."""
+CACHE = 32_000
+"""Megabytes for a training's images at most: they are a memory map, of which as much stays in
+memory as there is room for."""
 SNAKEMAKE = 500
 """Megabytes of Snakemake, which runs twice beside every cluster job's script."""
 STARTUP = 5
@@ -50,11 +54,13 @@ def gains_from_gpu(planned: Planned) -> bool:
     """Whether a network is trained or passed; all else takes a CPU seconds."""
     stage = planned.identity.stage
     if stage == "pretrain":
-        return bool(planned.identity.recipe["encoder"]["method"] != "pca")
-    return stage in {"embed", "score"} and gains_from_gpu(planned.inputs["checkpoint"])
+        return bool("backbone" in planned.identity.recipe["encoder"])
+    if stage in {"embed", "score", "probe"}:
+        return not isinstance(_encoder(planned), Pca)
+    return False
 
 
-def estimate(planned: Planned, facts: Facts, device: str, cores: int) -> Needs:
+def estimate(planned: Planned, facts: Facts, device: str, cores: int, gpus: int = 1) -> Needs:
     """Estimate from the recipe what making an artefact takes.
 
     Args:
@@ -62,27 +68,33 @@ def estimate(planned: Planned, facts: Facts, device: str, cores: int) -> Needs:
         facts: of the images of its pool, or of the data set that is read.
         device: ``cpu`` or ``gpu``: what the job will compute on.
         cores: cores that the job will have.
+        gpus: GPUs that it will have, each with a process of its own.
     """
     megabytes, flops, steps = _ESTIMATES[planned.identity.stage](planned, facts, device)
-    seconds = flops / GPU + steps * GPU_STEP if device == "gpu" else flops / (CPU * cores)
+    seconds = flops / (CPU * cores)
+    if device == "gpu":
+        seconds = flops / (GPU * gpus) + steps * GPU_STEP
     return Needs(
-        _round_up(LIBRARIES[device] + SNAKEMAKE + 1.5 * megabytes, 500),
+        _round_up(gpus * LIBRARIES[device] + SNAKEMAKE + 1.5 * megabytes, 500),
         _round_up(STARTUP + 2 * seconds / 60, 5),
     )
 
 
-def from_records(records: Iterable[Mapping[str, Any]], device: str) -> Needs | None:
+def from_records(records: Iterable[Mapping[str, Any]], device: str, gpus: int = 1) -> Needs | None:
     """What earlier runs of the same recipe needed on the same kind of device, with room to spare.
 
     Args:
-        records: ``made`` of the manifests: ``seconds``, ``peak_mb``, ``gpu`` (its name), and
-            ``resumed``: whether a part was done by an earlier job, so that the seconds say little.
+        records: ``made`` of the manifests: ``seconds``, ``peak_mb``, ``gpu`` (its name), ``gpus``,
+            and ``resumed``: whether a part was done by an earlier job, so that the seconds say
+            little.
         device: ``cpu`` or ``gpu``; records of the other kind say nothing.
+        gpus: how many the job asks for; records of another number say nothing either.
     """
     alike = [
         record
         for record in records
         if bool(record.get("gpu")) == (device == "gpu")
+        and (device == "cpu" or record.get("gpus", 1) == gpus)
         and {"seconds", "peak_mb"} <= record.keys()
         and not record.get("resumed")
     ]
@@ -118,17 +130,20 @@ def _pretrain(planned: Planned, facts: Facts, device: str) -> _Estimate:
     pixels = count * math.prod(shape)
     if isinstance(recipe, Pca):
         return 4 * FLOAT * pixels / MEGABYTE, 100.0 * pixels * recipe.components, 0
+    if not isinstance(recipe, Trained):  # weights of up to a gigabyte: the file's and the network's
+        return 2000, 60 * CPU, 0
     batch = min(recipe.batch_size, count)
     steps = recipe.epochs * (count // batch)
-    megabytes = 2 * pixels / MEGABYTE
+    megabytes = min(2 * pixels / MEGABYTE, CACHE)
     if device == "cpu":
-        megabytes += _activations(recipe.backbone, shape, 2 * batch)
+        views = recipe.forwards * len(recipe.views)
+        megabytes += _activations(recipe, shape, views * batch)
     return megabytes, steps * batch * _training(recipe, shape), steps
 
 
 def _embed(planned: Planned, facts: Facts, device: str) -> _Estimate:
     recipe = Embedding.model_validate(planned.identity.recipe)
-    count = facts.sizes["candidates"] + facts.sizes["test"]
+    count = facts.sizes["candidates"] + facts.sizes.get("test", 0)
     return _forward(planned, facts.shape, count, device, recipe.batch_size, passes=1)
 
 
@@ -136,7 +151,7 @@ def _score(planned: Planned, facts: Facts, device: str) -> _Estimate:
     names = Score.model_fields.keys() & planned.identity.recipe.keys()
     recipe = Score.model_validate({name: planned.identity.recipe[name] for name in names})
     count = facts.sizes["candidates"]
-    return _forward(planned, facts.shape, count, device, recipe.batch_size, recipe.passes)
+    return _forward(planned, facts.shape, count, device, recipe.batch_size, recipe.rounds)
 
 
 def _forward(
@@ -144,33 +159,47 @@ def _forward(
 ) -> _Estimate:
     encoder = _encoder(planned)
     pixels = count * math.prod(shape)
-    megabytes = (2 * pixels + 3 * FLOAT * count * _dim(encoder)) / MEGABYTE
-    if isinstance(encoder, Pca):
-        return megabytes + FLOAT * pixels / MEGABYTE, 2.0 * pixels * encoder.components, 0
+    megabytes = (2 * pixels + 3 * FLOAT * count * encoder.dim) / MEGABYTE
+    flops = 2.0 * encoder.macs(*shape)
+    if isinstance(encoder, Trained):
+        flops = _training(encoder, shape)  # scored by a gradient's norm, at most
     if device == "cpu":
         # A gradient's norm takes a layer's unfolded input and output gradients at a time.
-        megabytes += 3 * _activations(encoder.backbone, shape, 2 * batch)
-    return megabytes, passes * count * _training(encoder, shape), passes * math.ceil(count / batch)
+        megabytes += 3 * _activations(encoder, shape, 2 * batch)
+    return megabytes, passes * count * flops, passes * math.ceil(count / batch)
+
+
+def _probe(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    recipe = Probe.model_validate(planned.identity.recipe)
+    encoder = _encoder(planned)
+    many = encoder.snapshots + 2 if isinstance(encoder, Trained) else 1
+    count = facts.sizes["candidates"] + facts.sizes["test"]
+    megabytes, flops, steps = _forward(
+        planned, facts.shape, count, device, recipe.batch_size, passes=many
+    )
+    # The linear classifier is fitted on the CPU in any case: some 300 products with all embeddings.
+    fitting = many * 600.0 * count * encoder.dim * facts.classes
+    return megabytes, flops + fitting * (GPU / CPU if device == "gpu" else 1), steps
 
 
 def _select(planned: Planned, facts: Facts, _device: str) -> _Estimate:
     recipe, inputs = planned.identity.recipe, planned.inputs
     if "embeddings" not in inputs:
         return 300, 60 * CPU, 0
-    numbers = facts.sizes["candidates"] * _dim(_encoder(inputs["embeddings"]))
+    numbers = facts.sizes["candidates"] * _encoder(inputs["embeddings"]).dim
     # The dearest: KMeans for every budget and seed, some 100 passes over the candidates.
     flops = 200.0 * numbers * sum(recipe["budgets"]) * recipe["seeds"]
     return 4 * FLOAT * numbers / MEGABYTE, flops, 0
 
 
 def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
-    dim = _dim(_encoder(planned.inputs["embeddings"]))
+    dim = _encoder(planned.inputs["embeddings"]).dim
     picks = 0
     for name, selection in planned.inputs.items():
         if name.startswith("selection."):
             chosen = selection.identity.recipe
             picks += sum(chosen["budgets"]) * chosen["seeds"]
-    numbers = (facts.sizes["candidates"] + facts.sizes["test"]) * dim
+    numbers = (facts.sizes["candidates"] + facts.sizes.get("test", 0)) * dim
     # Some 300 products with each subset until a fit has converged; batches of fits at a time.
     return 1000 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0
 
@@ -184,22 +213,20 @@ _ESTIMATES = {
     "score": _score,
     "select": _select,
     "evaluate": _evaluate,
+    "probe": _probe,
 }
 
 
-def _encoder(planned: Planned) -> Byol | Pca:
+def _encoder(planned: Planned) -> Encoder:
     return ENCODERS.validate_python(planned.inputs["checkpoint"].identity.recipe["encoder"])
 
 
-def _dim(encoder: Byol | Pca) -> int:
-    return encoder.components if isinstance(encoder, Pca) else encoder.backbone.widths[-1]
+def _training(recipe: Trained, shape: list[int]) -> float:
+    """Operations for one image in one step: its views, back and forth, and through a target."""
+    views = recipe.forwards * len(recipe.views)
+    return views * (3 + 1) * 2.0 * recipe.macs(*shape)
 
 
-def _training(recipe: Byol, shape: list[int]) -> float:
-    """Operations for one image in one step: two views, back and forth, and through the target."""
-    return 2 * (3 + 1) * 2.0 * recipe.backbone.macs(*shape)
-
-
-def _activations(backbone: Backbone, shape: list[int], images: int) -> float:
+def _activations(recipe: Encoder, shape: list[int], images: int) -> float:
     """Megabytes that a backward pass needs: a convolution's output, normalised, and rectified."""
-    return 3 * FLOAT * images * backbone.activations(*shape) / MEGABYTE
+    return 3 * FLOAT * images * recipe.activations(*shape) / MEGABYTE

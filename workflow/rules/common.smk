@@ -10,6 +10,7 @@ wildcard_constraints:
     encoder=r"[a-z0-9-]+",
     embedding=r"[a-z0-9-]+",
     score=r"[a-z0-9-]+",
+    probe=r"[a-z0-9-]+",
     sampler=r"[a-z0-9-]+",
     study=r"[a-z0-9-]+",
     run=r"[a-z0-9-]+",

@@ -1,4 +1,4 @@
-# How good a learner gets with what was picked.
+# How good a learner gets with what was picked, and how good an encoder is with all labels.
 
 
 rule evaluate:
@@ -18,3 +18,23 @@ rule evaluate:
         artefact=job.artefact(plan.evaluation),
     script:
         "../scripts/evaluate.py"
+
+
+rule probe:
+    input:
+        job.inputs(plan.probed),
+    output:
+        "results/evaluation/probes/{pool}/{encoder}/seed{seed}/{probe}.json",
+    log:
+        "results/logs/evaluation/probes/{pool}/{encoder}/seed{seed}/{probe}.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: job.threads(8)
+    resources:
+        mem_mb=job.mem_mb(plan.probed),
+        runtime=job.runtime(plan.probed),
+        gpu=job.gpu(plan.probed),
+    params:
+        artefact=job.artefact(plan.probed),
+    script:
+        "../scripts/probe.py"

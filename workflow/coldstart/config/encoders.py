@@ -1,184 +1,258 @@
 """Recipes of encoders: what turns an image into an embedding, and how it is trained."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
+from coldstart.config.augmentations import Augmentation
+from coldstart.config.backbones import Backbone, Convs
 from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
-
-
-def _ascending(ends: list[float]) -> list[float]:
-    if ends[0] > ends[1]:
-        raise ValueError(f"a range goes from its lower to its upper end, but is {ends}")
-    return ends
-
-
-Range = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
-"""Lower and upper end of a uniform draw; above nought."""
-
-
-def _odd(width: int) -> int:
-    if width % 2 == 0:
-        raise ValueError(f"a kernel has a middle, so its width is odd, but is {width}")
-    return width
-
-
-class Crop(Model):
-    """A random patch, resized to the size of the input (bilinear, antialiased)."""
-
-    op: Literal["crop"]
-    scale: Range = [0.08, 1.0]
-    """Share of the image's area that the patch covers."""
-    ratio: Range = [3 / 4, 4 / 3]
-    """Width over height of the patch; drawn log-uniformly."""
-
-
-class Flip(Model):
-    """A horizontal flip."""
-
-    op: Literal["flip"]
-    probability: Probability = 0.5
-
-
-class Jitter(Model):
-    """Brightness, contrast, saturation and hue, in a random order."""
-
-    op: Literal["jitter"]
-    probability: Probability
-    brightness: NonNegative = 0.0
-    contrast: NonNegative = 0.0
-    saturation: NonNegative = 0.0
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-
-
-class Grey(Model):
-    """All colour removed; the number of channels stays."""
-
-    op: Literal["grey"]
-    probability: Probability
-
-
-class Blur(Model):
-    """A Gaussian blur."""
-
-    op: Literal["blur"]
-    probability: Probability
-    kernel: Annotated[int, Field(ge=1), AfterValidator(_odd)] = 3
-    """Width of the kernel in pixels; odd."""
-    sigma: Range = [0.1, 2.0]
-
-
-Transform = Annotated[Crop | Flip | Jitter | Grey | Blur, Field(discriminator="op")]
-
-
-class Augmentation(Model):
-    """How a view of an image is drawn. The transforms are applied in the order of the list."""
-
-    transforms: list[Transform]
-    scope: Literal["image", "batch"] = "image"
-    """Whether each image has its own draw, or all of a batch share one."""
-
-
-class Backbone(Model):
-    """A residual network of basic blocks (He et al. 2016)."""
-
-    stem: Literal["imagenet", "cifar", "half"]
-    """``imagenet``: 7x7 stride 2 and max-pool; ``cifar``: 3x3 stride 1; ``half``: 3x3 stride 2."""
-    widths: Annotated[list[Count], Field(min_length=1)]
-    """Channels of each stage; the last is the embedding's size. Stages after the first halve."""
-    blocks: Annotated[list[Count], Field(min_length=1)]
-    """Basic blocks in each stage."""
-
-    @model_validator(mode="after")
-    def _as_many_blocks(self) -> "Backbone":
-        if len(self.blocks) != len(self.widths):
-            raise ValueError(
-                f"has {len(self.widths)} widths and {len(self.blocks)} blocks; "
-                "a stage has one of each"
-            )
-        return self
-
-    def macs(self, height: int, width: int, channels: int) -> int:
-        """Multiply-adds of one image's forward pass, convolutions only."""
-        return sum(
-            rows * columns * out * inputs * kernel**2
-            for rows, columns, inputs, out, kernel in self._convolutions(height, width, channels)
-        )
-
-    def activations(self, height: int, width: int, channels: int) -> int:
-        """Numbers that the convolutions of one image's forward pass put out."""
-        convolutions = self._convolutions(height, width, channels)
-        return sum(rows * columns * out for rows, columns, _, out, _ in convolutions)
-
-    def _convolutions(
-        self, height: int, width: int, channels: int
-    ) -> Iterator[tuple[int, int, int, int, int]]:
-        """Rows and columns put out, channels in, channels out, and width of each kernel."""
-        if self.stem != "cifar":
-            height, width = _halved(height), _halved(width)
-        inputs = self.widths[0]
-        yield height, width, channels, inputs, 7 if self.stem == "imagenet" else 3
-        if self.stem == "imagenet":
-            height, width = _halved(height), _halved(width)
-        for i, (out, blocks) in enumerate(zip(self.widths, self.blocks, strict=True)):
-            if i > 0:
-                height, width = _halved(height), _halved(width)
-            if i > 0 or inputs != out:
-                yield height, width, inputs, out, 1
-            for _ in range(blocks):
-                yield height, width, inputs, out, 3
-                yield height, width, out, out, 3
-                inputs = out
-
-
-def _halved(size: int) -> int:
-    return (size + 1) // 2
+from coldstart.config.optimizers import Optimizer
 
 
 class Head(Model):
-    """Linear, BatchNorm, ReLU, Linear (Grill et al. 2020, section 3.3)."""
+    """A perceptron on a backbone: linear layers, with BatchNorm and an activation between them."""
 
-    hidden: Count
-    out: Count
-
-
-class Optimizer(Model):
-    """The optimiser and its learning-rate schedule."""
-
-    name: Literal["sgd", "adam", "adamw"]
-    lr: Positive
-    weight_decay: NonNegative = 0.0
-    momentum: Probability = 0.9
-    """Only ``sgd`` reads it."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_epochs: Annotated[int, Field(ge=0)] = 0
-    """Epochs over which the learning rate rises linearly from nought."""
+    widths: Annotated[list[Count], Field(min_length=1)]
+    """Outputs of each layer."""
+    batchnorm: bool = True
+    """Whether hidden layers are normalised before their activation."""
+    activation: Literal["relu", "gelu"] = "relu"
+    activate_last: bool = False
+    """Whether the last layer too is normalised and activated."""
 
 
-class Byol(Model):
-    """Bootstrap your own latent (Grill et al. 2020)."""
+class Trained(Model):
+    """What all encoders that are trained step by step have in common."""
 
-    method: Literal["byol"]
+    scored: ClassVar[bool] = True
+    """Whether the model gives each image a loss, and a gradient of it."""
+    forwards: ClassVar[int] = 1
+    """Passes through the trained network that each view costs."""
+
+    method: str
+    """The method's name: a ``Literal`` in each sub-class."""
     backbone: Backbone
-    projector: Head
-    predictor: Head
-    target_decay: Probability
-    """Share of the old target network that each step keeps (tau)."""
-    augmentation: Augmentation
+    views: Annotated[list[Augmentation], Field(min_length=1)]
+    """How each view of an image is drawn: as many views as there are augmentations."""
     optimizer: Optimizer
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
+    """Images of which a loss is computed at once, on however many GPUs."""
+    accumulate: Count = 1
+    """Batches whose gradients are averaged for one step of the optimiser."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """``auto`` takes bf16 where the hardware computes it natively, and fp32 elsewhere."""
+    compile: bool = False
+    """Whether torch compiles the encoder: minutes at the start for faster steps on a GPU."""
+    snapshots: Annotated[int, Field(ge=0)] = 0
+    """How many encoders on the way are kept beside the last one, evenly spaced over the epochs."""
+
+    @property
+    def dim(self) -> int:
+        """Size of an embedding."""
+        return self.backbone.dim
+
+    def macs(self, height: int, width: int, channels: int) -> int:
+        """Multiply-adds that embed one image."""
+        return self.backbone.macs(height, width, channels)
+
+    def activations(self, height: int, width: int, channels: int) -> int:
+        """Numbers that the layers put out while they embed one image."""
+        return self.backbone.activations(height, width, channels)
+
+
+TwoViews = Annotated[list[Augmentation], Field(min_length=2, max_length=2)]
+
+
+class Following(Trained):
+    """A method with a target network that follows the trained one as a moving average."""
+
+    target_decay: Probability
+    """Share of the old target network that each step keeps: BYOL's tau, the others' momentum."""
+    target_schedule: Literal["constant", "cosine"] = "constant"
+    """``cosine`` lets the decay rise to one, along half a cosine over the whole training."""
+
+
+class Byol(Following):
+    """Bootstrap your own latent (Grill et al. 2020)."""
+
+    method: Literal["byol"]
+    views: TwoViews
+    projector: Head
+    predictor: Head
+
+
+class SimClr(Trained):
+    """A simple framework for contrastive learning of representations (Chen et al. 2020)."""
+
+    method: Literal["simclr"]
+    views: TwoViews
+    projector: Head
+    temperature: Positive
+
+
+class MocoV2(Following):
+    """Momentum contrast with SimCLR's head and blur (He et al. 2020, Chen et al. 2020)."""
+
+    method: Literal["moco-v2"]
+    views: TwoViews
+    """Of the query, and of its key."""
+    projector: Head
+    temperature: Positive
+    queue: Count
+    """Keys of earlier batches that are kept as negatives."""
+
+
+class BarlowTwins(Trained):
+    """Barlow twins: self-supervised learning by redundancy reduction (Zbontar et al. 2021)."""
+
+    method: Literal["barlow-twins"]
+    views: TwoViews
+    projector: Head
+    off_diagonal: Positive
+    """Weight of the cross-correlation's other entries beside its diagonal's (lambda)."""
+
+
+class Moby(Following):
+    """MoCo's queues with BYOL's asymmetry (Xie et al. 2021)."""
+
+    method: Literal["moby"]
+    views: TwoViews
+    projector: Head
+    predictor: Head
+    temperature: Positive
+    queue: Count
+    """Keys of earlier batches that are kept as negatives, of each view."""
+
+
+class Dino(Following):
+    """Self-distillation with no labels (Caron et al. 2021)."""
+
+    method: Literal["dino"]
+    views: Annotated[list[Augmentation], Field(min_length=2)]
+    """The first two are global ones, which the teacher sees too; all others are local."""
+    projector: Head
+    """Up to the bottleneck, whose unit vectors meet the prototypes."""
+    prototypes: Count
+    """Outputs of the last layer (K)."""
+    temperature: Positive = 0.1
+    """Of the student."""
+    teacher_temperature: Positive = 0.07
+    teacher_temperature_start: Positive = 0.04
+    """Where the teacher's temperature starts; it rises linearly over the warm-up."""
+    teacher_warmup_epochs: Annotated[int, Field(ge=0)] = 30
+    centre_momentum: Probability = 0.9
+    """Share of the old centre that each step keeps."""
+    frozen_epochs: Annotated[int, Field(ge=0)] = 1
+    """Epochs at the start in which the last layer is left as it is."""
+
+
+OneView = Annotated[list[Augmentation], Field(min_length=1, max_length=1)]
+
+
+class Vae(Trained):
+    """A variational autoencoder (Kingma and Welling 2014)."""
+
+    forwards: ClassVar[int] = 8
+    """The decoder has the encoder's convolutions at four times the positions, and one more."""
+
+    method: Literal["vae"]
+    backbone: Convs
+    views: OneView
+    kl_weight: NonNegative
+    """Weight of an image's divergence from the prior beside its mean squared error."""
+
+
+class Rotation(Trained):
+    """Predicting by how many quarter turns an image was rotated (Gidaris et al. 2018)."""
+
+    forwards: ClassVar[int] = 4
+
+    method: Literal["rotation"]
+    views: OneView
+    """Square: of the image's size if that is, or else with a crop that has a size."""
+
+
+Channels = Annotated[list[Positive], Field(min_length=3, max_length=3)]
+
+
+class Existing(Model):
+    """A network of a library, with weights from a file: nothing is trained."""
+
+    scored: ClassVar[bool] = False
+
+    method: Literal["existing"]
+    library: Literal["torchvision", "timm"]
+    name: str
+    """As the library names the network, such as ``resnet50``."""
+    weights: str
+    """A file of PyTorch or safetensors; a relative path is one below ``data_dir``. It is no part of
+    any key: the digest of its content stands in its place."""
+    prefix: str = ""
+    """What stands before the network's names in the file, such as ``module.encoder_q.``."""
+    size: Count
+    """Height and width that images are resized to."""
+    mean: Channels = [0.485, 0.456, 0.406]
+    """Of each channel, of the images that the network was trained on; ImageNet's unless given."""
+    std: Channels = [0.229, 0.224, 0.225]
+
+    @property
+    def dim(self) -> int:
+        """Size of an embedding: a guess, since it shows only when the network is built."""
+        return 2048
+
+    def macs(self, height: int, width: int, channels: int) -> int:
+        """Multiply-adds that embed one image: a guess, those of a ViT-B/16 at this size."""
+        return int(18e9 * (self.size / 224) ** 2)
+
+    def activations(self, height: int, width: int, channels: int) -> int:
+        """Numbers that are put out on the way: the resized image; few pass the net at a time."""
+        return 3 * self.size**2
+
+
+class Transferred(Model):
+    """An encoder that was trained on another pool, as it is."""
+
+    method: Literal["transferred"]
+    pool: str
+    """The pool that it was trained on."""
+    encoder: str
+    """Its recipe."""
 
 
 class Pca(Model):
     """Principal components of the raw pixels: the baseline without learning."""
 
+    scored: ClassVar[bool] = False
+
     method: Literal["pca"]
     components: Count
     """Fewer where the images or their pixels are fewer."""
 
+    @property
+    def dim(self) -> int:
+        """Size of an embedding, at most."""
+        return self.components
 
-Encoder = Annotated[Byol | Pca, Field(discriminator="method")]
+    def macs(self, height: int, width: int, channels: int) -> int:
+        """Multiply-adds that embed one image."""
+        return height * width * channels * self.components
+
+    def activations(self, height: int, width: int, channels: int) -> int:
+        """Numbers that are put out on the way: the image itself, as floats."""
+        return height * width * channels
+
+
+Encoder = Annotated[
+    Byol | SimClr | MocoV2 | BarlowTwins | Moby | Dino | Vae | Rotation | Existing | Pca,
+    Field(discriminator="method"),
+]
+
+EncoderRecipe = Annotated[Encoder | Transferred, Field(discriminator="method")]
+"""What a file may say; a transferred encoder stands for the one that it names."""
+
+
+def method_module(recipe: Encoder | Trained) -> str:
+    """The module that holds a recipe's method."""
+    return f"coldstart.ssl.methods.{recipe.method.replace('-', '_')}"

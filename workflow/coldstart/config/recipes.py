@@ -8,12 +8,15 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, TypeAdapter
 
+from coldstart.config.augmentations import Augmentation
+from coldstart.config.backbones import Backbone
 from coldstart.config.data import Dataset
-from coldstart.config.encoders import Augmentation, Backbone, Encoder
+from coldstart.config.encoders import EncoderRecipe
 from coldstart.config.folders import Arrays, Folder
 from coldstart.config.learners import Learner
 from coldstart.config.main import Scale
 from coldstart.config.pools import Pool
+from coldstart.config.probes import Probe
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.scores import Embedding, Score
 from coldstart.config.studies import Study
@@ -34,20 +37,25 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
         "pools": TypeAdapter(Pool),
         "backbones": TypeAdapter(Backbone),
         "augmentations": TypeAdapter(Augmentation),
-        "encoders": TypeAdapter(Encoder),
+        "encoders": TypeAdapter(EncoderRecipe),
         "embeddings": TypeAdapter(Embedding),
         "scores": TypeAdapter(Score),
         "samplers": TypeAdapter(sampler),
         "learners": TypeAdapter(Learner),
+        "probes": TypeAdapter(Probe),
         "studies": TypeAdapter(Study),
     }
 
 
 PARTS = {
-    "encoders": {"backbone": "backbones", "augmentation": "augmentations"},
+    "encoders": {"backbone": "backbones", "views": "augmentations"},
+    "scores": {"views": "augmentations"},
     "pools": {"pool": "pools"},
 }
-"""Keys that name a recipe of another kind, which then stands in their place."""
+"""Keys that name a recipe of another kind, or list several, which then stand in their place."""
+
+
+UNSOUND = object()
 
 
 def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,22 +102,33 @@ class Recipes:
     ) -> Any:
         """The model, with the recipes that it names put in their place; None if it is not sound."""
         for key, part in PARTS.get(kind, {}).items():
-            named = raw.get(key)
-            if isinstance(named, dict) and part == kind:  # spelt out in place, of parts in turn
-                model = self._resolve(part, named, file, f"{path}.{key}", problems)
-            elif isinstance(named, str):
-                if not self.known(part, named):
-                    hint = nearest(named, self._found[part])
-                    above = " above" if part == kind else ""
-                    what = f"no recipe `{named}`{above} in {part}.yaml{hint}"
-                    problems.add(file, f"{path}.{key}", what)
-                model = self._found[part].get(named)
-            else:
+            if key not in raw:
                 continue
-            if model is None:
+            listed = isinstance(raw[key], list)
+            found = [
+                self._part(kind, part, named, file, f"{path}.{key}", problems)
+                for named in (raw[key] if listed else [raw[key]])
+            ]
+            if UNSOUND in found:
                 return None
-            raw = {**raw, key: model.model_dump()}
+            raw = {**raw, key: found if listed else found[0]}
         return problems.validate(kinds()[kind], raw, file, "" if kind == "studies" else path)
+
+    def _part(
+        self, kind: str, part: str, named: Any, file: str, path: str, problems: Problems
+    ) -> Any:
+        """What stands in the place of a part's name; ``UNSOUND`` if that part is not sound."""
+        if isinstance(named, dict) and part == kind:  # spelt out in place, of parts in turn
+            model = self._resolve(part, named, file, path, problems)
+        elif isinstance(named, str):
+            if not self.known(part, named):
+                hint = nearest(named, self._found[part])
+                above = " above" if part == kind else ""
+                problems.add(file, path, f"no recipe `{named}`{above} in {part}.yaml{hint}")
+            model = self._found[part].get(named)
+        else:
+            return named
+        return UNSOUND if model is None else model.model_dump()
 
     def names(self, kind: str) -> list[str]:
         """The names of the sound recipes of a kind."""

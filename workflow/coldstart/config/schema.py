@@ -31,7 +31,11 @@ def _loosen(recipe: dict[str, Any], kind: str) -> None:
     """Allow what a file may say beyond the model: a part by its name, and what scales change."""
     properties = recipe["properties"]
     for key in PARTS.get(kind, {}).keys() & properties.keys():
-        properties[key] = {"anyOf": [{"type": "string"}, properties[key]]}
+        part = properties[key]
+        if part.get("type") == "array":
+            part["items"] = {"anyOf": [{"type": "string"}, part["items"]]}
+        else:
+            properties[key] = {"anyOf": [{"type": "string"}, part]}
     properties["scales"] = {
         "type": "object",
         "description": "What other scales than `paper` change; mappings merge, else replaced.",

@@ -1,7 +1,8 @@
 """Recipes of embeddings and of the scores that a self-supervised model gives each image."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
+from coldstart.config.augmentations import Augmentation
 from coldstart.config.model import Count, Model
 
 
@@ -21,10 +22,17 @@ class Score(Model):
     """``loss``: per-sample loss; ``grad-norm``: L2 norm of its gradient over all parameters."""
     passes: Count = 5
     """Independent draws of the two views (M in Ganesh & Vento, Algorithms 3 and 4)."""
+    views: list[Augmentation] = []
+    """Named views: each pass is then made once for each of them, of the image as it is beside a
+    view of it. Where there are none, a pass draws the views that the model was trained on."""
+    negatives: Count = 4096
+    """Images that make the bank of a contrastive loss; others have none."""
     batch_size: Count = 256
 
-    needs: ClassVar[frozenset[str]] = frozenset({"byol"})
-    """The methods whose models have such a score."""
+    @property
+    def rounds(self) -> int:
+        """Values that each image gets."""
+        return self.passes * max(1, len(self.views))
 
     @property
     def column(self) -> str:

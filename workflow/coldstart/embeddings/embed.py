@@ -28,9 +28,11 @@ def make(job: Job) -> None:
     model = None
     for split in SPLITS:
         chosen = read_ids(job.inputs["index"], split)
+        if not len(chosen):  # a pool that nothing is judged by has no test images
+            continue
         images = read_images(job.inputs["images"], chosen)
         if model is None:
-            model, _ = read_model(job.inputs["checkpoint"], images.shape[-1], device)
+            model, _ = read_model(job.inputs["checkpoint"], images.shape[1:], device)
         parts.append(embed(model.encoder, images, recipe, device))
         ids.append(chosen)
         splits += [split] * len(chosen)

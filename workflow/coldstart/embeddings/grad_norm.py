@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from coldstart.errors import ColdstartError
 from coldstart.ssl.backbones import Shortcut
+from coldstart.ssl.heads import UnitLinear
 
 # Bytes of temporaries that a layer works on at a time. On a CPU, temporaries that leave the cache,
 # or that the allocator has to fetch from the system each time, cost more than the arithmetic.
@@ -29,8 +30,8 @@ _CHUNK_BYTES_OTHERWISE = 2**30
 def gradient_norms(network: nn.Module, losses: Callable[[], Tensor], samples: int) -> Tensor:
     """L2 norm of each sample's gradient over all parameters of ``network`` that require one.
 
-    Covers Linear, Conv2d without groups, and BatchNorm1d/2d. The parameters' gradients are neither
-    computed nor touched. All sums are float32, under autocast too.
+    Covers Linear, UnitLinear, Conv2d without groups, and BatchNorm1d/2d. The gradients of the
+    parameters are neither computed nor touched. All sums are float32, under autocast too.
 
     Args:
         network: In eval mode: BatchNorm has to use its running statistics, since only then do the
@@ -320,6 +321,29 @@ class _LinearLayer(_ProductLayer):
         return x
 
 
+class _UnitLinearLayer(_LinearLayer):
+    """A row w enters as u = w / |w|; with M the gradient of u, that of w is (M - (M u) u) / |w|.
+
+    So a row's share is (|M|^2 - (M u)^2) / |w|^2. Of G^T A, M u is the sum of the rows' output
+    gradients times their outputs.
+    """
+
+    def _weight(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
+        rows = self.module.weight.float()
+        lengths = rows.norm(dim=1)
+        positions = sum(x[..., 0].numel() for x, _ in calls) // self.samples
+        chunk = _chunk(rows.device, positions * (rows.shape[1] + 3 * len(rows)))
+        parts = []
+        for start in range(0, self.samples, chunk):
+            these = slice(start, start + chunk)
+            A = _joined([self._by_sample(x)[these] for x, _ in calls], rows.shape[1])
+            G = _joined([self._by_sample(g)[these] for _, g in calls], len(rows)) / lengths
+            whole = torch.bmm(A, A.mT).mul_(torch.bmm(G, G.mT)).sum((1, 2))
+            along = (A @ (rows.T / lengths)).mul_(G).sum(1).square().sum(1)
+            parts.append((whole - along).clamp_min_(0))  # rounding may leave a tiny negative
+        return torch.cat(parts)
+
+
 class _Conv2dLayer(_ProductLayer):
     """A convolution is a product with the patches under its kernel."""
 
@@ -347,6 +371,7 @@ class _Conv2dLayer(_ProductLayer):
 
 _KINDS: dict[type[nn.Module], type[_Layer]] = {
     nn.Linear: _LinearLayer,
+    UnitLinear: _UnitLinearLayer,
     nn.Conv2d: _Conv2dLayer,
     Shortcut: _Conv2dLayer,  # computed another way, the same convolution
     nn.BatchNorm1d: _BatchNormLayer,

@@ -1,18 +1,25 @@
 """A pretrained model, from the artefact that holds it."""
 
+from collections.abc import Sequence
+
 import torch
 from pydantic import TypeAdapter
 
 from coldstart.config.encoders import Encoder
-from coldstart.ssl.method import SelfSupervised
-from coldstart.ssl.pca import PcaModel
+from coldstart.ssl.method import EncoderModel
 from coldstart.ssl.pretrain import load_model
 from coldstart.store import Artefact
 
 
 def read_model(
-    checkpoint: Artefact, channels: int, device: torch.device
-) -> tuple[SelfSupervised | PcaModel, Encoder]:
-    """The model in evaluation mode on ``device``, and the recipe it was trained by."""
+    checkpoint: Artefact, shape: Sequence[int], device: torch.device
+) -> tuple[EncoderModel, Encoder]:
+    """The model in evaluation mode on ``device``, and the recipe it was made by.
+
+    Args:
+        checkpoint: what pretraining made.
+        shape: of the images: height, width, channels.
+        device: where to put it.
+    """
     recipe = TypeAdapter(Encoder).validate_python(checkpoint.manifest["recipe"]["encoder"])
-    return load_model(checkpoint.folder, recipe, channels, device), recipe
+    return load_model(checkpoint.folder, recipe, shape, device), recipe

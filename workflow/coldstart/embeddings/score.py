@@ -1,11 +1,14 @@
 """Scores of a pool's candidates under the objective that the model was trained by."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coldstart.config.encoders import Augmentation, Pca
+from coldstart.config.augmentations import Augmentation
+from coldstart.config.encoders import Trained
 from coldstart.config.scores import Score
 from coldstart.data.read import read_split
 from coldstart.embeddings.grad_norm import gradient_norms
@@ -15,9 +18,13 @@ from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
 from coldstart.progress import Progress
 from coldstart.ssl.augment import augment
+from coldstart.ssl.backbones import unit_images
 from coldstart.ssl.device import resolve_device
-from coldstart.ssl.method import SelfSupervised
-from coldstart.ssl.pca import PcaModel
+from coldstart.ssl.method import Bank, SelfSupervised
+
+AS_IT_IS = Augmentation(transforms=[])
+
+BANK_BATCH = 512
 
 
 def make(job: Job) -> None:
@@ -25,46 +32,86 @@ def make(job: Job) -> None:
     recipe = Score.model_validate({k: v for k, v in job.recipe.items() if k != "seed"})
     images, ids = read_split(job.inputs["images"], job.inputs["index"], "candidates")
     device = resolve_device(job.settings.device)
-    model, encoder = read_model(job.inputs["checkpoint"], images.shape[-1], device)
-    if isinstance(model, PcaModel) or isinstance(encoder, Pca):
+    model, encoder = read_model(job.inputs["checkpoint"], images.shape[1:], device)
+    if not (isinstance(model, SelfSupervised) and isinstance(encoder, Trained)):
         raise ColdstartError(f"an encoder of method `{encoder.method}` has no scores")
-    values = score(model, images, encoder.augmentation, recipe, job.recipe["seed"], device)
+    values = score(model, images, ids, encoder.views, recipe, job.recipe["seed"], device)
     write_scores(job.out / "scores.parquet", ids, values, recipe.column)
 
 
 def score(
     model: SelfSupervised,
     images: NDArray[np.uint8],
-    augmentation: Augmentation,
+    ids: NDArray[np.int64],
+    views: Sequence[Augmentation],
     recipe: Score,
     seed: int,
     device: torch.device,
 ) -> NDArray[np.float32]:
     """The score of each image in each pass: float32 [passes, n].
 
-    A pass draws two views of every image by the augmentation that the model was trained with. The
-    model stays in evaluation mode, so that an image's score does not depend on its neighbours.
+    The model stays in evaluation mode, and the negatives of a contrastive one are a fixed bank, so
+    that an image's score does not depend on its neighbours in the batch. With named views, passes
+    are in their order: all passes of the first view come first.
+
+    Args:
+        model: in evaluation mode, on ``device``.
+        images: uint8 [n, H, W, C].
+        ids: of the images, int64 [n].
+        views: how the model's views were drawn in training.
+        recipe: which score, over how many passes, and of which views.
+        seed: of the views and of the bank.
+        device: where to compute.
 
     Raises:
         ColdstartError: if a score is not finite.
     """
     generator = torch.Generator(device).manual_seed(seed)
-    progress = Progress(recipe.score, recipe.passes * len(images))
-    values = np.empty((recipe.passes, len(images)), dtype=np.float32)
-    for number in range(recipe.passes):
-        for start in range(0, len(images), recipe.batch_size):
-            rows = slice(start, start + recipe.batch_size)
-            batch = torch.from_numpy(images[rows]).to(device).permute(0, 3, 1, 2).float() / 255
-            views = [augment(batch, augmentation, generator) for _ in range(2)]
-            values[number, rows] = _scores(model, views[0], views[1], recipe).cpu().numpy()
+    if model.contrastive:
+        model.bank = _bank(model, images, ids, recipe.negatives, seed, device)
+    rounds = [[AS_IT_IS, view] for view in recipe.views] or [list(views)]
+    progress = Progress(recipe.score, recipe.rounds * len(images))
+    values = np.empty((recipe.rounds, len(images)), dtype=np.float32)
+    for number in range(recipe.rounds):
+        drawn = rounds[number // recipe.passes]
+        for rows, batch in _batches(images, recipe.batch_size, device):
+            seen = [augment(batch, view, generator) for view in drawn]
+            named = torch.from_numpy(ids[rows]).to(device)
+            values[number, rows] = _scores(model, seen, named, recipe).cpu().numpy()
             progress.advance(len(batch))
     if not np.isfinite(values).all():
         raise ColdstartError(f"{recipe.score}: the model gives non-finite scores; it has diverged")
     return values
 
 
-def _scores(model: SelfSupervised, first: Tensor, second: Tensor, recipe: Score) -> Tensor:
+@torch.no_grad()
+def _bank(
+    model: SelfSupervised,
+    images: NDArray[np.uint8],
+    ids: NDArray[np.int64],
+    count: int,
+    seed: int,
+    device: torch.device,
+) -> Bank:
+    """The keys of ``count`` images drawn once (of all, where there are fewer), as they are."""
+    drawn = np.random.default_rng(seed).permutation(len(images))[:count]
+    keys = [model.keys(batch) for _, batch in _batches(images[drawn], BANK_BATCH, device)]
+    return Bank(torch.cat(keys), torch.from_numpy(ids[drawn]).to(device))
+
+
+def _batches(
+    images: NDArray[np.uint8], size: int, device: torch.device
+) -> Iterator[tuple[slice, Tensor]]:
+    """Rows, and their images float [n, C, H, W] in [0, 1]."""
+    for start in range(0, len(images), size):
+        rows = slice(start, start + size)
+        yield rows, unit_images(torch.from_numpy(images[rows]).to(device))
+
+
+def _scores(
+    model: SelfSupervised, views: Sequence[Tensor], ids: Tensor, recipe: Score
+) -> Tensor:
     if recipe.score == "loss":
         with torch.inference_mode():
-            return model.losses(first, second)
-    return gradient_norms(model.online, lambda: model.losses(first, second), len(first))
+            return model.losses(views, ids)
+    return gradient_norms(model.online, lambda: model.losses(views, ids), len(ids))

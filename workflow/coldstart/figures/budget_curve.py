@@ -13,6 +13,7 @@ from coldstart.config.targets import BudgetCurve
 from coldstart.figures.data import Shown, summarise
 from coldstart.figures.style import (
     GREY,
+    LINES,
     Look,
     add_note,
     budget_axis,
@@ -22,8 +23,6 @@ from coldstart.figures.style import (
     run_titles,
 )
 
-LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-"""Line styles, by run."""
 FILLS = ("full", "bottom", "left", "top")
 """How markers are filled, by run; hollow ones are the paper's."""
 DODGE = 0.045

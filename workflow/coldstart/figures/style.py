@@ -3,7 +3,7 @@
 import hashlib
 import os
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +103,24 @@ _SPARE = (
     ("#AA4499", "d"),
     ("#117733", "H"),
 )
-_WORDS = {"byol": "BYOL", "pca": "PCA", "resnet": "ResNet", "resnet18": "ResNet-18"}
+LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+"""Line styles that can be told apart."""
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
+_WORDS = {
+    "barlow": "Barlow",
+    "byol": "BYOL",
+    "cifar": "CIFAR",
+    "dino": "DINO",
+    "moby": "MoBY",
+    "mobyv2al": "MoBYv2AL",
+    "moco": "MoCo",
+    "pca": "PCA",
+    "resnet": "ResNet",
+    "resnet18": "ResNet-18",
+    "simclr": "SimCLR",
+    "twins": "Twins",
+    "vae": "VAE",
+}
 
 
 def looks(samplers: Iterable[str]) -> dict[str, Look]:
@@ -124,6 +141,18 @@ def looks(samplers: Iterable[str]) -> dict[str, Look]:
         taken.append(at)
         found[sampler] = Look(sampler, *_SPARE[at])
     return found
+
+
+def line_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour and line style of each line, as keywords of ``plot``."""
+    return {
+        name: {
+            "color": _COLOURS[at % len(_COLOURS)],
+            "linestyle": LINES[at // len(_COLOURS) % len(LINES)],
+            "linewidth": 1.0,
+        }
+        for at, name in enumerate(names)
+    }
 
 
 def run_titles(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -27,7 +27,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise ColdstartError(
             f"{path}: cannot be read as a safetensors checkpoint ({error}). "
-            "Delete it and pretrain again."
+            "In a store, `coldstart store verify --heal` removes what is damaged, and the next run "
+            "makes it again; a file from elsewhere has to be fetched again."
         ) from None
 
 

@@ -1,5 +1,6 @@
 """Where the numbers are computed, and in which precision."""
 
+import os
 from typing import TypeVar
 
 import torch
@@ -60,3 +61,13 @@ def place(model: Module, device: torch.device) -> Module:
     model.to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
+
+
+def make_deterministic() -> None:
+    """Compute on a GPU, too, what the same process would compute again, bit for bit.
+
+    To be called before CUDA is started. Slower; an operation that has no such way is an error.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False

@@ -1,35 +1,108 @@
-"""What a self-supervised method offers to the trainer.
+"""What a method of self-supervised learning offers to the trainer and to the scores.
 
-A method is one module of this package, named as in its recipe, with
-``build(recipe, channels, mean, std)``, which returns a model of this class.
+A method is one module of ``coldstart.ssl.methods``, named as in its recipe. One that is trained
+step by step (its recipe is a ``Trained``) has ``build(recipe, inputs)``, which returns a
+``SelfSupervised``; one that is made in a single go has ``fit(images, recipe, inputs, seed)``, which
+returns an ``EncoderModel`` and a table of its history, and ``restore(tensors, recipe, inputs)``,
+which builds an empty model for a checkpoint's tensors.
+
+To add a method: write its recipe in ``coldstart.config.encoders`` and its module in
+``coldstart.ssl.methods`` with a ``build`` as above (``simclr.py`` is the shortest to read), name a
+recipe in ``workflow/recipes/encoders.yaml``, and put a small recipe of it into ``tests/ssl/cases.py``,
+which takes it through the tests that all methods share.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 
-class SelfSupervised(nn.Module, ABC):
-    """A model that learns from two views of each image.
+@dataclass(frozen=True)
+class Inputs:
+    """What a model is told of its images before it sees any.
 
     Attributes:
-        online: the network that is trained, all of it: what a gradient norm is taken over.
+        height: in pixels.
+        width: in pixels.
+        channels: 1 or 3.
+        mean: each channel's mean over all pixels, in [0, 1], float [C].
+        std: its standard deviation, float [C].
     """
 
-    online: nn.Module
+    height: int
+    width: int
+    channels: int
+    mean: Tensor
+    std: Tensor
+
+
+class EncoderModel(nn.Module, ABC):
+    """A model that embeds images, and may have more to it."""
 
     @property
     @abstractmethod
     def encoder(self) -> nn.Module:
         """What gives the embeddings: uint8 images [N, H, W, C] to float32 [N, D]."""
 
+
+@dataclass(frozen=True)
+class Bank:
+    """Negatives that stay the same while a whole pool is scored.
+
+    Attributes:
+        keys: unit vectors, float [K, D].
+        ids: which images they are of, int64 [K]: no image is its own negative.
+    """
+
+    keys: Tensor
+    ids: Tensor
+
+
+class SelfSupervised(EncoderModel):
+    """A model that is trained on views of unlabeled images.
+
+    Attributes:
+        online: the network that is trained, all of it: what a gradient norm is taken over.
+        bank: negatives for ``losses``; only methods with ``contrastive`` read it.
+    """
+
+    contrastive: ClassVar[bool] = False
+    """Whether an image's loss is against other images, and needs a bank when it is scored alone."""
+
+    online: nn.Module
+    bank: Bank | None = None
+
     @abstractmethod
-    def losses(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """Return each image's own loss [N], by which it is scored, of two views [N, C, H, W]."""
+    def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
+        """Return each image's own loss [N], by which it is scored.
 
-    def training_loss(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """Return the loss to descend, a scalar: the mean of the images' losses."""
-        return self.losses(view1, view2).mean()
+        In evaluation mode it depends on that image (and the bank) alone, never on its neighbours
+        in the batch.
 
-    def after_step(self) -> None:
-        """Do what follows each step of the optimiser, such as moving a target network."""
+        Args:
+            views: of the same N images, each float [N, C, H, W] in [0, 1].
+            ids: of the images, int64 [N]; for methods with a bank.
+        """
+
+    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+        """Return the loss to descend, a scalar: by default the mean of the images' losses.
+
+        Args:
+            views: as for ``losses``.
+            done: share of the training that lies behind, in [0, 1).
+        """
+        return self.losses(views).mean()
+
+    def keys(self, view: Tensor) -> Tensor:
+        """Return what a bank holds of images [N, C, H, W]: unit vectors [N, D]."""
+        raise NotImplementedError(f"{type(self).__name__} has no bank")
+
+    def after_step(self, done: float) -> None:
+        """Do what follows each step of the optimiser, such as moving a target network.
+
+        Args:
+            done: share of the training that lies behind, this step included, in (0, 1].
+        """

@@ -1,58 +1,63 @@
-"""The stage: unlabeled images in, an encoder out."""
+"""From unlabeled images to an encoder on the disk, and back into memory."""
 
 import importlib
+import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from coldstart.config.encoders import Byol, Pca
+from coldstart.config.encoders import Encoder, Trained, method_module
 from coldstart.errors import ColdstartError
-from coldstart.ssl import pca
 from coldstart.ssl.checkpoint import load_tensors, read_tensors, save_tensors
 from coldstart.ssl.device import place
-from coldstart.ssl.method import SelfSupervised
-from coldstart.ssl.trainer import Trainer, channel_statistics
+from coldstart.ssl.distributed import joined, rank
+from coldstart.ssl.images import Images, channel_statistics
+from coldstart.ssl.launch import launch
+from coldstart.ssl.method import EncoderModel, Inputs, SelfSupervised
+from coldstart.ssl.resume import Keeper, fingerprint
+from coldstart.ssl.trainer import ON_GPU, Trainer, snapshot_epochs, snapshot_name
 
 MODEL = "model.safetensors"
 HISTORY = "history.parquet"
 
 
-def build_model(
-    recipe: Byol, channels: int, mean: Tensor, std: Tensor, seed: int
-) -> SelfSupervised:
+def build_model(recipe: Trained, inputs: Inputs, seed: int) -> SelfSupervised:
     """Build an untrained model on the CPU, its weights drawn from the seed alone.
 
     Args:
-        recipe: its method names the module of this package that builds it.
-        channels: channels of the images.
-        mean: each channel's mean, in [0, 1], float [C].
-        std: its standard deviation, float [C].
+        recipe: its method names the module that builds it.
+        inputs: what is known of the images.
         seed: of the weights; torch's global generator is left as it was.
     """
-    method = importlib.import_module(f"coldstart.ssl.{recipe.method}")
+    method = importlib.import_module(method_module(recipe))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model: SelfSupervised = method.build(recipe, channels, mean, std)
+        model: SelfSupervised = method.build(recipe, inputs)
     return model
 
 
 def pretrain(
-    images: NDArray[np.uint8],
-    recipe: Byol | Pca,
+    images: NDArray[np.uint8] | Images,
+    recipe: Encoder,
     seed: int,
     device: torch.device,
     resume: Path | None,
     out: Path,
+    processes: int = 1,
+    on_gpu: float = ON_GPU,
 ) -> None:
     """Make an encoder from unlabeled images.
 
-    Writes ``model.safetensors``, and ``history.parquet``: a row per epoch (``epoch``, ``loss``,
-    ``lr``, ``images_per_second``), or for PCA one per component (``component``,
+    Writes ``model.safetensors``, ``history.parquet`` and the snapshots that the recipe asks for,
+    ``epoch-0010.safetensors`` and so on, which hold the encoder alone. The history has a row per
+    epoch, as ``Trainer.run`` describes it, or for PCA one per component (``component``,
     ``explained_variance_ratio``).
+
+    Processes that torchrun has started are joined if all of them call this; the first one writes.
 
     Args:
         images: uint8 [N, H, W, C].
@@ -61,51 +66,89 @@ def pretrain(
         device: where to train.
         resume: folder that keeps the state of an unfinished training; deleted at the end.
         out: folder to write to; made if it is not there.
+        processes: how many to start that train together, each with a GPU of its own unless the
+            device is the CPU.
+        on_gpu: the share of a GPU's memory that the images may take; more are streamed.
 
     Raises:
-        ColdstartError: fewer than two images, or a training that diverges.
+        ColdstartError: fewer than two images, or a training that diverges or collapses.
     """
+    images = Images.of(images)
     if len(images) < 2:
         raise ColdstartError(
             f"pretraining needs two images or more, and the pool has {len(images)}"
         )
     out.mkdir(parents=True, exist_ok=True)
-    model: SelfSupervised | pca.PcaModel
-    if isinstance(recipe, Pca):
-        model, history = pca.fit(images, recipe, seed)
+    _, height, width, channels = images.shape
+    inputs = Inputs(height, width, channels, *channel_statistics(images))
+    if not isinstance(recipe, Trained):
+        method = importlib.import_module(method_module(recipe))
+        model, history = method.fit(images[:], recipe, inputs, seed)
+        save_tensors(model, out / MODEL)
+        history.to_parquet(out / HISTORY, index=False)
+        return
+    keeper = Keeper(resume, fingerprint(recipe, seed, images)) if resume else None
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        with joined(device) as own:
+            train(images, recipe, inputs, seed, own, keeper, out, on_gpu)
+    elif processes > 1:
+        launch(processes, images, recipe, inputs, seed, device, keeper, out, on_gpu)
     else:
-        statistics = channel_statistics(images)
-        model = untrained = build_model(recipe, images.shape[-1], *statistics, seed)
-        history = Trainer(untrained, images, recipe, seed, device, resume).run()
+        train(images, recipe, inputs, seed, device, keeper, out, on_gpu)
+
+
+def train(
+    images: Images,
+    recipe: Trained,
+    inputs: Inputs,
+    seed: int,
+    device: torch.device,
+    keeper: Keeper | None,
+    out: Path,
+    on_gpu: float,
+) -> None:
+    """Train an encoder in this process and those that it has joined; the first one writes.
+
+    Arguments are those of ``pretrain``, and ``inputs``: what is known of the images; ``keeper``:
+    keeps the state, and is emptied at the end; ``device``: this process's own.
+    """
+    model = build_model(recipe, inputs, seed)
+    # Kept where they outlive a kill.
+    snapshots = keeper.folder if keeper else out
+    history = Trainer(model, images, recipe, seed, device, keeper, snapshots, on_gpu).run()
+    if rank() != 0:
+        return
     save_tensors(model, out / MODEL)
     history.to_parquet(out / HISTORY, index=False)
-    if resume:
-        shutil.rmtree(resume, ignore_errors=True)
+    if keeper:
+        for name in map(snapshot_name, snapshot_epochs(recipe)):
+            shutil.copyfile(snapshots / name, out / name)
+        shutil.rmtree(keeper.folder, ignore_errors=True)
 
 
 def load_model(
-    folder: Path, recipe: Byol | Pca, channels: int, device: torch.device
-) -> SelfSupervised | pca.PcaModel:
+    folder: Path, recipe: Encoder, shape: Sequence[int], device: torch.device
+) -> EncoderModel:
     """Load a pretrained model, in evaluation mode and channels last.
 
     Args:
         folder: where ``pretrain`` wrote.
         recipe: the one it was made from.
-        channels: channels of the images.
+        shape: height, width and channels of the images.
         device: where to put it.
-
-    Returns:
-        A model whose ``encoder`` maps uint8 [N, H, W, C] to float32 [N, D].
 
     Raises:
         ColdstartError: names the file, and the tensor that does not fit the recipe.
     """
     path = folder / MODEL
     tensors = read_tensors(path)
-    model: SelfSupervised | pca.PcaModel
-    if isinstance(recipe, Pca):
-        model = pca.build(tensors, recipe)
+    height, width, channels = shape
+    # The mean and deviation are among the tensors.
+    inputs = Inputs(height, width, channels, torch.zeros(channels), torch.ones(channels))
+    model: EncoderModel
+    if isinstance(recipe, Trained):
+        model = build_model(recipe, inputs, seed=0)
     else:
-        model = build_model(recipe, channels, torch.zeros(channels), torch.ones(channels), seed=0)
+        model = importlib.import_module(method_module(recipe)).restore(tensors, recipe, inputs)
     load_tensors(model, tensors, path)
     return place(model, device).eval()

@@ -5,24 +5,60 @@ import logging
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel
+
+from coldstart.ssl.images import Images
 
 log = logging.getLogger("coldstart")
 
+SHARE = 0.05
+"""How much of a training's time may go into saving its state."""
 
-def fingerprint(recipe: BaseModel, seed: int, images: NDArray[np.uint8]) -> str:
+
+def fingerprint(recipe: BaseModel, seed: int, images: Images) -> str:
     """Name a training by all that decides its outcome: recipe, seed and images."""
     digest = hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=16)
     digest.update(f" {seed} {images.shape} ".encode())
-    digest.update(np.ascontiguousarray(images).data)
+    for chunk in images.chunks():
+        digest.update(chunk.data)
     return digest.hexdigest()
+
+
+class Keeper:
+    """Keeps the state of an unfinished training in a folder.
+
+    Args:
+        folder: where; made when there is something to keep.
+        training: the ``fingerprint`` of the training; a state of another one is never given back.
+    """
+
+    def __init__(self, folder: Path, training: str) -> None:
+        self.folder, self.training = folder, training
+        self.path = folder / "state.pt"
+        self._saved = time.monotonic()
+        self._cost = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether so much was done since the last save that another costs little beside it."""
+        return time.monotonic() - self._saved >= self._cost / SHARE
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the state, so that a kill at any time leaves the old one or the new."""
+        started = time.monotonic()
+        save_state(self.path, {**state, "training": self.training})
+        self._saved = time.monotonic()
+        self._cost = self._saved - started
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """Read the state, its tensors onto a device; ``None`` where there is none to go on from."""
+        return load_state(self.path, self.training, device)
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

@@ -1,22 +1,29 @@
 """Pretraining: one encoder from the unlabeled images of a pool."""
 
+import torch
 from pydantic import TypeAdapter
 
 from coldstart.config.encoders import Encoder
-from coldstart.data.read import read_split
+from coldstart.data.read import read_ids
 from coldstart.jobs import Job
-from coldstart.ssl.device import resolve_device
+from coldstart.ssl.device import make_deterministic, resolve_device
+from coldstart.ssl.images import Images
 from coldstart.ssl.pretrain import pretrain
 
 
 def make(job: Job) -> None:
-    """``model.safetensors`` and ``history.parquet``, as ``pretrain`` writes them."""
-    images, _ = read_split(job.inputs["images"], job.inputs["index"], "unlabeled")
+    """``model.safetensors``, ``history.parquet`` and snapshots, as ``pretrain`` writes them."""
+    if job.settings.deterministic:
+        make_deterministic()
+    device = resolve_device(job.settings.device)
+    ids = read_ids(job.inputs["index"], "unlabeled")
     pretrain(
-        images,
+        Images.open(job.inputs["images"].path("images.npy"), ids),
         TypeAdapter(Encoder).validate_python(job.recipe["encoder"]),
         job.recipe["seed"],
-        resolve_device(job.settings.device),
+        device,
         job.resume,
         job.out,
+        min(job.gpus, torch.cuda.device_count()) if device.type == "cuda" else 1,
+        job.settings.images_on_gpu,
     )

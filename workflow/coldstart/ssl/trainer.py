@@ -1,37 +1,48 @@
-"""The training loop that every method of two views shares.
+"""The training loop that every method shares.
 
 No generator's state is ever saved: each epoch's order and each step's views are drawn from a
 generator seeded by (seed, epoch) or (seed, step). A training that was killed and resumed is
-therefore the uninterrupted one, bit for bit on a CPU.
+therefore the uninterrupted one, bit for bit on a CPU. Several processes draw what one would, and
+each takes its rows of it.
 """
 
 import logging
 import math
 import time
 import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from coldstart.config.encoders import Byol
+from coldstart.config.encoders import Trained
 from coldstart.errors import ColdstartError
+from coldstart.jobs import TERMINATED
 from coldstart.progress import Progress
 from coldstart.ssl.augment import augment
-from coldstart.ssl.backbones import unit_images
+from coldstart.ssl.backbones import Encoder, unit_images
+from coldstart.ssl.checkpoint import save_tensors
 from coldstart.ssl.device import place, use_bf16
+from coldstart.ssl.distributed import anywhere, rank, synchronise, total, world
+from coldstart.ssl.images import Images, on_device
 from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.optim import build_optimizer, learning_rate
-from coldstart.ssl.resume import Termination, fingerprint, load_state, save_state
+from coldstart.ssl.resume import Keeper, Termination
+from coldstart.ssl.watch import PATIENCE, SETTLED, Spread, look, sample
 
 log = logging.getLogger("coldstart")
 
 ORDER, VIEWS = 0, 1  # what a generator is for, so that epoch 1 and step 1 draw differently
-PLACE = ("epoch", "step", "loss_sum", "seconds", "history")  # where a training stands
+PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
+ON_GPU = 0.4
+"""The share of a GPU's memory that images take at most, unless a setting says otherwise."""
 
 
 def _seed_of(seed: int, purpose: int, index: int) -> int:
@@ -44,65 +55,97 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(count, generator=generator)
 
 
-def channel_statistics(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """Return each channel's mean and standard deviation over all pixels, in [0, 1].
+def snapshot_epochs(recipe: Trained) -> list[int]:
+    """Epochs after which an encoder on the way is kept, evenly spaced before the last."""
+    count = recipe.snapshots + 1
+    epochs = {round(at * recipe.epochs / count) for at in range(1, count)}
+    return sorted(epochs - {0, recipe.epochs})
 
-    Sums are of integers, hence exact. A constant channel has the deviation one.
 
-    Args:
-        images: uint8 [N, H, W, C].
+def snapshot_name(epoch: int) -> str:
+    """The file that holds the encoder after an epoch, counted from one."""
+    return f"epoch-{epoch:04d}.safetensors"
 
-    Returns:
-        Two float64 tensors [C].
+
+@dataclass(frozen=True)
+class Steps:
+    """How the images of an epoch fall into steps.
+
+    Attributes:
+        batch: images of which a loss is computed at once.
+        parts: batches whose gradients make up one step of the optimiser.
+        count: steps in an epoch.
     """
-    channels = images.shape[-1]
-    total, squares = torch.zeros(2, channels, dtype=torch.int64)
-    for start in range(0, len(images), 1024):
-        pixels = _share(images[start : start + 1024]).reshape(-1, channels).int()
-        total += pixels.sum(0)
-        squares += pixels.square().sum(0)
-    count = images.size // channels
-    mean = total.double() / count
-    std = (squares.double() / count - mean.square()).clamp(min=0).sqrt() / 255
-    return mean / 255, torch.where(std > 0, std, 1.0)
+
+    batch: int
+    parts: int
+    count: int
+
+    @classmethod
+    def of(cls, recipe: Trained, images: int) -> "Steps":
+        """Cut the recipe's numbers to what the images allow.
+
+        Raises:
+            ColdstartError: the batch does not divide among the processes.
+        """
+        batch = min(recipe.batch_size, images)
+        if batch < recipe.batch_size:
+            log.info("batch_size %d is cut to the %d images", recipe.batch_size, batch)
+        if batch % world():
+            raise ColdstartError(
+                f"batches of {batch} images do not divide among {world()} processes (one for each "
+                f"GPU): ask for as many GPUs as divide {batch}, or change batch_size."
+            )
+        parts = min(recipe.accumulate, images // batch)
+        return cls(batch, parts, images // (batch * parts))
 
 
-def _share(images: NDArray[np.uint8]) -> Tensor:
-    """Wrap an array without copying it; nobody writes to it, so it may be read-only."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(np.ascontiguousarray(images))
+class Objective(nn.Module):
+    """A model as the function of its views that is descended, as processes that share it need."""
+
+    def __init__(self, model: SelfSupervised) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, views: Sequence[Tensor], done: float) -> Tensor:
+        """Return the loss, a scalar."""
+        return self.model.training_loss(views, done)
 
 
 class Trainer:
-    """Train a model on unlabeled images.
+    """Train a model on unlabeled images, alone or together with other processes.
 
     Args:
         model: on any device; it is moved, and trained in place.
-        images: uint8 [N, H, W, C] with N of two or more; they are kept on the device.
+        images: two or more; each process is given all of them.
         recipe: the method's recipe.
         seed: decides the order of the images and all views.
         device: where to train.
-        resume: folder of the state to go on from after a kill; ``None`` keeps none.
+        keeper: keeps the state to go on from after a kill; ``None`` keeps none.
+        snapshots: folder for the encoders on the way that the recipe asks for.
+        on_gpu: the share of a GPU's memory that the images may take; more are streamed.
     """
 
     def __init__(
         self,
         model: SelfSupervised,
-        images: NDArray[np.uint8],
-        recipe: Byol,
+        images: Images,
+        recipe: Trained,
         seed: int,
         device: torch.device,
-        resume: Path | None,
+        keeper: Keeper | None = None,
+        snapshots: Path | None = None,
+        on_gpu: float = ON_GPU,
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, device
+        self.keeper, self.snapshots = keeper, snapshots
         self.model = place(model, device).train()
-        self.images = _share(images).to(device)
-        self.batch = min(recipe.batch_size, len(images))
-        if self.batch < recipe.batch_size:
-            log.info("batch_size %d is cut to the %d images", recipe.batch_size, self.batch)
-        self.steps = len(images) // self.batch
+        self.images = on_device(images, device, on_gpu)
+        self.count, self.sample = len(images), sample(images)
+        self.plan = Steps.of(recipe, len(images))
+        self.steps = self.plan.count
         self.bf16 = use_bf16(recipe.precision, device)
+        self.objective = self._objective()
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = build_optimizer(trained, recipe.optimizer)
         self.generator = torch.Generator(device)
@@ -110,42 +153,61 @@ class Trainer:
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)  # of this epoch
         self.seconds = 0.0  # of this epoch
         self.history: list[dict[str, Any]] = []
-        self.state = resume / "state.pt" if resume else None
-        if self.state:
-            self.training = fingerprint(recipe, seed, images)
-            self._restore(self.state)
+        self.flat = 0  # epochs in a row whose embeddings told no images apart
+        self._restore()
+
+    def _objective(self) -> nn.Module:
+        if world() > 1:
+            synchronise(self.model, self.device)
+        if self.recipe.compile:
+            for module in self.model.modules():
+                if isinstance(module, Encoder):
+                    module.compile()  # in place, so that the tensors keep their names
+        objective = Objective(self.model)
+        if world() == 1:
+            return objective
+        with warnings.catch_warnings():
+            # The keyword's new name is not known to every version of torch that will do.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            # What a method keeps in buffers it keeps alike everywhere; and it may let a layer rest.
+            return DistributedDataParallel(
+                objective, broadcast_buffers=False, find_unused_parameters=True
+            )
 
     def run(self) -> pd.DataFrame:
         """Train to the last epoch.
 
-        On SIGTERM the step is finished, the state saved where there is a folder for it, and the
-        process ends with exit code 143.
+        On SIGTERM the step is finished, the state saved where it is kept, and the process ends
+        with exit code 143. Of several processes it is enough that one gets the signal.
 
         Returns:
             One row per epoch: ``epoch`` (from one), ``loss`` (mean over its steps), ``lr`` (of its
-            last step), ``images_per_second`` (an image is both its views).
+            last step), ``images_per_second`` (an image is all its views), ``embedding_std``,
+            ``effective_rank`` and ``projection_std`` (see ``coldstart.ssl.watch``; only in the
+            first process's).
 
         Raises:
-            ColdstartError: the loss or a weight is no longer finite.
+            ColdstartError: the loss, a weight or an embedding is no longer finite, or all
+                embeddings have stayed as good as one.
         """
         precision = "bf16" if self.bf16 else "fp32"
-        log.info("training on %s in %s: %d images", self.device, precision, len(self.images))
-        progress = Progress("training step", self.recipe.epochs * self.steps, self._done)
+        log.info("training on %s in %s: %d images", self.device, precision, self.count)
+        progress = Progress("training step", self._steps_in_all, self._done)
         # Reading the loss makes the host wait for a GPU, so there it is read now and then.
         every = 1 if self.device.type == "cpu" else 50
         with Termination() as termination:
             while self.epoch < self.recipe.epochs:
                 self._clock = time.perf_counter()
-                order = epoch_order(len(self.images), self.seed, self.epoch).to(self.device)
-                while self.step < self.steps:
-                    self._train_step(order)
-                    stop = termination.requested
-                    if stop or self.step % every == 0 or self.step == self.steps:
-                        self._report(progress)
-                    if stop:
-                        self._save()
-                        log.warning("stopped by SIGTERM after %s", self._place)
-                        raise SystemExit(143)
+                with closing(self._batches()) as batches:
+                    while self.step < self.steps:
+                        self._train_step(batches)
+                        stop = anywhere(termination.requested)
+                        if stop or self.step % every == 0 or self.step == self.steps:
+                            self._report(progress)
+                        if stop:
+                            self._save()
+                            log.warning("stopped by SIGTERM after %s", self._place)
+                            raise SystemExit(TERMINATED)
                 self._end_epoch()
         if not all(tensor.isfinite().all() for tensor in self.model.state_dict().values()):
             raise self._not_finite("weights")
@@ -156,36 +218,66 @@ class Trainer:
         return self.epoch * self.steps + self.step
 
     @property
+    def _steps_in_all(self) -> int:
+        return self.recipe.epochs * self.steps
+
+    @property
     def _place(self) -> str:
         return f"epoch {self.epoch + 1}, step {self.step} of {self.steps}"
 
     def _lr(self, step: int) -> float:
         return learning_rate(self.recipe.optimizer, step, self.steps, self.recipe.epochs)
 
-    def _train_step(self, order: Tensor) -> None:
-        step = self._done
+    @property
+    def _rows(self) -> slice:
+        """This process's rows of a batch."""
+        share = self.plan.batch // world()
+        return slice(rank() * share, (rank() + 1) * share)
+
+    def _batches(self) -> Generator[Tensor]:
+        """This process's images of the epoch's steps to come: uint8 [n, H, W, C] each."""
+        batch, left = self.plan.batch, (self.steps - self.step) * self.plan.parts
+        order = epoch_order(self.count, self.seed, self.epoch)
+        end = self.steps * self.plan.parts * batch
+        own = order[end - left * batch : end].view(left, batch)[:, self._rows]
+        return self.images.batches(own.reshape(-1), own.shape[1])
+
+    def _train_step(self, batches: Iterator[Tensor]) -> None:
+        step, parts = self._done, self.plan.parts
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr(step)
-        start = self.step * self.batch
-        images = unit_images(self.images[order[start : start + self.batch]])
         self.generator.manual_seed(_seed_of(self.seed, VIEWS, step))
-        view1, view2 = (
-            augment(images, self.recipe.augmentation, self.generator).contiguous(
+        self.optimizer.zero_grad()
+        for part in range(parts):
+            views = self._views(next(batches))
+            with self._unshared() if part < parts - 1 else nullcontext():
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                    loss: Tensor = self.objective(views, step / self._steps_in_all) / parts
+                loss.backward()  # type: ignore[no-untyped-call]
+            self.loss_sum += loss.detach()
+        self.optimizer.step()
+        self.step += 1
+        self.model.after_step(self._done / self._steps_in_all)
+
+    def _views(self, batch: Tensor) -> list[Tensor]:
+        images = unit_images(batch)
+        first, whole = self._rows.start, self.plan.batch
+        return [
+            augment(images, augmentation, self.generator, first, whole).contiguous(
                 memory_format=torch.channels_last
             )
-            for _ in range(2)
-        )
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            loss = self.model.training_loss(view1, view2)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.model.after_step()
-        self.loss_sum += loss.detach()
-        self.step += 1
+            for augmentation in self.recipe.views
+        ]
+
+    def _unshared(self) -> Any:
+        """Within it, gradients are added up without a word to the other processes."""
+        shared = isinstance(self.objective, DistributedDataParallel)
+        return self.objective.no_sync() if shared else nullcontext()  # type: ignore[operator]
 
     def _report(self, progress: Progress) -> None:
-        loss = float(self.loss_sum) / self.step
+        # From here on every process goes on from the mean over all.
+        self.loss_sum = total(self.loss_sum) / world()
+        loss = self._loss
         now = time.perf_counter()
         self.seconds += now - self._clock
         self._clock = now
@@ -196,8 +288,13 @@ class Trainer:
         progress.advance(self._done - progress.done, note)
 
     @property
+    def _loss(self) -> float:
+        """Mean over the epoch's steps so far; over all processes once that was reported."""
+        return float(self.loss_sum) / self.step
+
+    @property
     def _rate(self) -> float:
-        return self.step * self.batch / self.seconds
+        return self.step * self.plan.parts * self.plan.batch / self.seconds
 
     def _not_finite(self, what: str) -> ColdstartError:
         last = self._done - 1
@@ -209,33 +306,65 @@ class Trainer:
         )
 
     def _end_epoch(self) -> None:
-        self.history.append(
-            {
-                "epoch": self.epoch + 1,
-                "loss": float(self.loss_sum) / self.steps,
-                "lr": self._lr(self._done - 1),
-                "images_per_second": self._rate,
-            }
-        )
+        row = {
+            "epoch": self.epoch + 1,
+            "loss": self._loss,
+            "lr": self._lr(self._done - 1),
+            "images_per_second": self._rate,
+        }
+        if rank() == 0:
+            row |= self._watched()
+        self.history.append(row)
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
         self.loss_sum.zero_()
-        self._save()
+        if rank() == 0 and self.snapshots and self.epoch in snapshot_epochs(self.recipe):
+            self.snapshots.mkdir(parents=True, exist_ok=True)
+            save_tensors(self.model.encoder, self.snapshots / snapshot_name(self.epoch))
+        if self.keeper and self.keeper.is_due:
+            self._save()
+
+    def _watched(self) -> dict[str, float]:
+        """Look at the embeddings, and end a training that has lost what tells images apart."""
+        embeddings, projections = look(self.model, self.sample, self.device)
+        spreads = {"embedding": embeddings} | ({"projection": projections} if projections else {})
+        if not all(spread.is_finite for spread in spreads.values()):
+            raise self._not_finite("embeddings")
+        flat = [name for name, spread in spreads.items() if spread.is_flat]
+        self.flat = self.flat + 1 if flat and self._done >= SETTLED else 0
+        if self.flat == PATIENCE:
+            raise self._collapsed(flat[0], spreads[flat[0]])
+        return {
+            "embedding_std": embeddings.std,
+            "effective_rank": embeddings.rank,
+            "projection_std": projections.std if projections else math.nan,
+        }
+
+    def _collapsed(self, what: str, spread: Spread) -> ColdstartError:
+        return ColdstartError(
+            f"{self.recipe.method}: for {PATIENCE} epochs, up to epoch {self.epoch + 1}, all "
+            f"images have had almost the same {what} (standard deviation {spread.std:.2g} at unit "
+            f"length, where {spread.dim} dimensions allow {spread.dim**-0.5:.2g}; effective rank "
+            f"{spread.rank:.2f}; loss {self._loss:.4g}): the training has collapsed. The likely "
+            "causes are steps that are too large, or a target or teacher network that follows too "
+            "fast. Lower optimizer.lr, add optimizer.warmup_epochs, or let the target keep more of "
+            "itself at each step."
+        )
 
     def _save(self) -> None:
-        if self.state is None:
+        if self.keeper is None or rank() != 0:
             return
         state = {name: getattr(self, name) for name in PLACE}
-        state["training"] = self.training
         state["model"] = self.model.state_dict()
         state["optimizer"] = self.optimizer.state_dict()
-        save_state(self.state, state)
+        self.keeper.save(state)
 
-    def _restore(self, path: Path) -> None:
-        state = load_state(path, self.training, self.device)
+    def _restore(self) -> None:
+        state = self.keeper.load(self.device) if self.keeper else None
         if state is None:
             return
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name in PLACE:
             setattr(self, name, state[name])
-        log.info("%s: going on after %s", path, self._place)
+        assert self.keeper is not None
+        log.info("%s: going on after %s", self.keeper.path, self._place)

@@ -1,25 +1,17 @@
 """Bootstrap your own latent: Grill et al. 2020, https://arxiv.org/abs/2006.07733."""
 
-import copy
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.encoders import Byol, Head
+from coldstart.config.encoders import Byol
 from coldstart.ssl.backbones import Encoder
-from coldstart.ssl.method import SelfSupervised
-
-
-def _head(inputs: int, recipe: Head) -> nn.Sequential:
-    """Linear, BatchNorm, ReLU, Linear (section 3.3)."""
-    return nn.Sequential(
-        nn.Linear(inputs, recipe.hidden),
-        nn.BatchNorm1d(recipe.hidden),
-        nn.ReLU(inplace=True),
-        nn.Linear(recipe.hidden, recipe.out),
-    )
+from coldstart.ssl.heads import build_head
+from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.ssl.momentum import follow, target_decay, target_of
 
 
 class ByolModel(SelfSupervised):
@@ -29,26 +21,26 @@ class ByolModel(SelfSupervised):
     exponential moving average.
 
     Args:
-        recipe: sizes, and the share of the target that each step keeps.
+        recipe: sizes, and how the target follows.
         encoder: images to embeddings; its copy becomes the target's.
     """
 
     def __init__(self, recipe: Byol, encoder: Encoder) -> None:
         super().__init__()
-        projector = _head(encoder.dim, recipe.projector)
-        predictor = _head(recipe.projector.out, recipe.predictor)
-        self.target_decay = recipe.target_decay
+        projector = build_head(encoder.dim, recipe.projector)
+        predictor = build_head(recipe.projector.widths[-1], recipe.predictor)
+        self.recipe = recipe
         self.online = nn.Sequential(
             OrderedDict(encoder=encoder, projector=projector, predictor=predictor)
         )
-        self.target = copy.deepcopy(self.online[:2]).requires_grad_(False)
+        self.target = target_of(self.online[:2])
 
     @property
     def encoder(self) -> nn.Module:
         """The online encoder: what gives the embeddings."""
         return self.online.get_submodule("encoder")
 
-    def losses(self, view1: Tensor, view2: Tensor) -> Tensor:
+    def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
         """Return each image's loss [N], in [0, 8]: equation 2, both ways round, summed.
 
         Each way is the squared distance of unit vectors, 2 - 2 cos(prediction, projection). Both
@@ -57,43 +49,22 @@ class ByolModel(SelfSupervised):
         depends on that image alone.
 
         Args:
-            view1: float [N, C, H, W] in [0, 1].
-            view2: as ``view1``: the same images under another draw of the augmentation.
+            views: two, each float [N, C, H, W] in [0, 1].
+            ids: not read.
         """
-        views = torch.cat([view1, view2])
-        predictions = self.online(views).float()
+        both = torch.cat(list(views))
+        predictions = self.online(both).float()
         with torch.no_grad():
-            projections = self.target(views).float()
-        other_way_round = projections.roll(len(view1), dims=0)
+            projections = self.target(both).float()
+        other_way_round = projections.roll(len(views[0]), dims=0)
         cosines = functional.cosine_similarity(predictions, other_way_round)
         return 4 - 2 * cosines.view(2, -1).sum(dim=0)
 
-    def after_step(self) -> None:
-        """Let the target follow by the recipe's decay."""
-        self.update_target(self.target_decay)
-
-    @torch.no_grad()
-    def update_target(self, decay: float) -> None:
-        """Move the target: ``target = decay * target + (1 - decay) * online`` (equation 1).
-
-        Args:
-            decay: share of the old target that is kept, in [0, 1] (the paper's tau).
-        """
-        # Parameters only, as published. BatchNorm's running statistics are the target's own: in
-        # training it runs in training mode, so they describe its activations and not the online
-        # network's, and its losses in evaluation mode make sense.
-        online = dict(self.online.named_parameters())
-        target = dict(self.target.named_parameters())
-        torch._foreach_lerp_(list(target.values()), [online[name] for name in target], 1 - decay)
+    def after_step(self, done: float) -> None:
+        """Let the target follow (equation 1)."""
+        follow(self.target, self.online, target_decay(self.recipe, done))
 
 
-def build(recipe: Byol, channels: int, mean: Tensor, std: Tensor) -> ByolModel:
-    """Build an untrained model.
-
-    Args:
-        recipe: sizes of the networks.
-        channels: channels of the images.
-        mean: each channel's mean over the images, in [0, 1], float [C].
-        std: its standard deviation, float [C].
-    """
-    return ByolModel(recipe, Encoder(recipe.backbone, channels, mean, std))
+def build(recipe: Byol, inputs: Inputs) -> ByolModel:
+    """Build an untrained model for such images."""
+    return ByolModel(recipe, Encoder(recipe.backbone, inputs))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from coldstart.config.encoders import Pca
+from coldstart.ssl.method import EncoderModel, Inputs
 
 
 class PcaEncoder(nn.Module):
@@ -31,20 +32,28 @@ class PcaEncoder(nn.Module):
         return (images.flatten(1).float() / 255 - self.mean) @ self.components.T
 
 
-class PcaModel(nn.Module):
+class PcaModel(EncoderModel):
     """The fitted projection, in the place where a trained model has its encoder."""
 
     def __init__(self, mean: Tensor, components: Tensor) -> None:
         super().__init__()
-        self.encoder = PcaEncoder(mean, components)
+        self.projection = PcaEncoder(mean, components)
+
+    @property
+    def encoder(self) -> PcaEncoder:
+        """The projection itself."""
+        return self.projection
 
 
-def fit(images: NDArray[np.uint8], recipe: Pca, seed: int) -> tuple[PcaModel, pd.DataFrame]:
+def fit(
+    images: NDArray[np.uint8], recipe: Pca, inputs: Inputs, seed: int
+) -> tuple[PcaModel, pd.DataFrame]:
     """Fit the components.
 
     Args:
         images: uint8 [N, H, W, C].
         recipe: how many components; no more than images or pixels are taken.
+        inputs: not read.
         seed: for scikit-learn's randomised solver, which large inputs use.
 
     Returns:
@@ -64,13 +73,14 @@ def fit(images: NDArray[np.uint8], recipe: Pca, seed: int) -> tuple[PcaModel, pd
     return model, pd.DataFrame({"component": range(count), "explained_variance_ratio": ratio})
 
 
-def build(tensors: dict[str, Tensor], recipe: Pca) -> PcaModel:
+def restore(tensors: dict[str, Tensor], recipe: Pca, inputs: Inputs) -> PcaModel:
     """Build an empty model of the size that a checkpoint has, as far as the recipe allows it.
 
     Args:
         tensors: of the checkpoint.
         recipe: the largest number of components.
+        inputs: not read.
     """
-    stored = tensors.get("encoder.components", torch.zeros(0, 0))
+    stored = tensors.get("projection.components", torch.zeros(0, 0))
     components = stored.new_zeros(min(len(stored), recipe.components), *stored.shape[1:])
     return PcaModel(torch.zeros(stored.shape[1:]), components)

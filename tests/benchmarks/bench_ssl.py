@@ -1,0 +1,254 @@
+"""Pretraining, whole steps: images/s and peak memory of our trainer and of lightly's.
+
+Both train the same backbone on the same images, in batches of the same size and in the same
+precision, on two views that are drawn alike: crop of 8 to 100 %, flip, jitter 0.4, 0.4, 0.4, 0.1 in
+four of five, grey in one of five. Theirs are its transforms on PIL images, a loader with a worker
+for each core, its heads and its loss. Each side runs in a process of its own, in turn; the fastest
+round counts.
+
+    python tests/benchmarks/bench_ssl.py [methods ...] [--batch 128] [--steps 60] [--device auto]
+"""
+
+import argparse
+import copy
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from coldstart import vision  # noqa: F401  # torchvision, for lightly, beside a CPU build of torch
+from coldstart.config.augmentations import Augmentation, Crop, Flip, Grey, Jitter
+from coldstart.config.backbones import ResNet
+from coldstart.config.encoders import BarlowTwins, Byol, Head, MocoV2, SimClr
+from coldstart.config.optimizers import Optimizer
+from coldstart.ssl.backbones import build_backbone
+from coldstart.ssl.device import place, resolve_device, use_bf16
+from coldstart.ssl.images import Images, channel_statistics
+from coldstart.ssl.method import Inputs
+from coldstart.ssl.pretrain import build_model
+from coldstart.ssl.trainer import Trainer
+
+SIZE = 32
+ROUNDS = 2
+WARM = 10  # steps that are not timed
+SMALL = ResNet(family="resnet", stem="half", widths=[24, 48, 96, 192], blocks=[1, 1, 1, 1])
+LARGE = ResNet(family="resnet", stem="cifar", widths=[64, 128, 256, 512], blocks=[2, 2, 2, 2])
+VIEW = Augmentation(
+    transforms=[
+        Crop(op="crop", scale=[0.08, 1.0]),
+        Flip(op="flip"),
+        Jitter(op="jitter", probability=0.8, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
+        Grey(op="grey", probability=0.2),
+    ]
+)
+HIDDEN, OUT, QUEUE = 512, 128, 4096
+OURS = {
+    "byol": partial(
+        Byol,
+        projector=Head(widths=[HIDDEN, OUT]),
+        predictor=Head(widths=[HIDDEN, OUT]),
+        target_decay=0.99,
+    ),
+    "simclr": partial(SimClr, projector=Head(widths=[HIDDEN, OUT]), temperature=0.5),
+    "moco-v2": partial(
+        MocoV2,
+        projector=Head(widths=[HIDDEN, OUT], batchnorm=False),
+        temperature=0.1,
+        queue=QUEUE,
+        target_decay=0.99,
+    ),
+    "barlow-twins": partial(
+        BarlowTwins, projector=Head(widths=[HIDDEN, HIDDEN, HIDDEN]), off_diagonal=0.005
+    ),
+}
+
+
+def recipe(method, batch, device):
+    """Our recipe of a method; the epochs are cut where the steps have been timed."""
+    return OURS[method](
+        method=method,
+        backbone=backbone(device),
+        views=[VIEW, VIEW],
+        optimizer=Optimizer(name="sgd", lr=0.06 * batch / 128, weight_decay=5e-4),
+        epochs=1,
+        batch_size=batch,
+    )
+
+
+def backbone(device):
+    return LARGE if device.type == "cuda" else SMALL
+
+
+def pictures(count):
+    """Noise with structure of several sizes: JPEG-free, so that only the steps are timed."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(256, size=(count, 8, 8, 3)).repeat(4, 1).repeat(4, 2)
+    fine = rng.integers(-20, 20, size=(count, SIZE, SIZE, 3))
+    return (coarse + fine).clip(0, 255).astype(np.uint8)
+
+
+def ours(method, batch, steps, device):
+    """Images/s of our trainer, as the pretraining job runs it."""
+    images = pictures(batch * (WARM + steps))
+    how = recipe(method, batch, device)
+    model = build_model(how, Inputs(SIZE, SIZE, 3, *channel_statistics(images)), seed=0)
+    # An epoch of the trainer with a clock around the steps that count: its loop, not a copy of it.
+    clock = Clock(WARM, steps, device)
+    after = model.after_step
+    model.after_step = lambda done: (after(done), clock.tick())
+    Trainer(model, Images.of(images), how, 0, device).run()
+    return batch * steps / clock.seconds
+
+
+def theirs(method, batch, steps, device):
+    """Images/s of the loop that lightly's documentation shows."""
+    from lightly.loss import BarlowTwinsLoss, NegativeCosineSimilarity, NTXentLoss
+    from lightly.models.modules import heads
+    from lightly.models.utils import deactivate_requires_grad, update_momentum
+    from lightly.transforms import SimCLRTransform
+    from PIL import Image
+
+    transform = SimCLRTransform(input_size=SIZE, cj_strength=0.5, gaussian_blur=0.0)
+
+    class Pictures(torch.utils.data.Dataset):
+        def __init__(self, images):
+            self.images = images
+
+        def __len__(self):
+            return len(self.images)
+
+        def __getitem__(self, index):
+            return transform(Image.fromarray(self.images[index]))
+
+    loader = torch.utils.data.DataLoader(
+        Pictures(pictures(batch * (WARM + steps))),
+        batch_size=batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=os.cpu_count(),
+        pin_memory=device.type == "cuda",
+        persistent_workers=True,
+    )
+    net = build_backbone(backbone(device), SIZE, SIZE, 3)
+    dim = backbone(device).dim
+    if method == "byol":
+        head = nn.Sequential(heads.BYOLProjectionHead(dim, HIDDEN, OUT))
+        predictor = heads.BYOLPredictionHead(OUT, HIDDEN, OUT).to(device)
+        criterion = NegativeCosineSimilarity()
+    elif method == "simclr":
+        head, criterion = heads.SimCLRProjectionHead(dim, HIDDEN, OUT), NTXentLoss(0.5)
+    elif method == "moco-v2":
+        head = heads.MoCoProjectionHead(dim, HIDDEN, OUT)
+        criterion = NTXentLoss(0.1, memory_bank_size=(QUEUE, OUT))
+    else:
+        head = heads.BarlowTwinsProjectionHead(dim, HIDDEN, HIDDEN)
+        criterion = BarlowTwinsLoss()
+    model = place(nn.Sequential(net, head), device).train()
+    criterion = criterion.to(device)
+    parameters = list(model.parameters())
+    if method in ("byol", "moco-v2"):
+        target = copy.deepcopy(model)
+        deactivate_requires_grad(target)
+    if method == "byol":
+        parameters += predictor.parameters()
+    optimizer = torch.optim.SGD(parameters, lr=0.06 * batch / 128, momentum=0.9, weight_decay=5e-4)
+    bf16 = use_bf16("auto", device)
+    clock = Clock(WARM, steps, device)
+    for views in loader:
+        x0, x1 = (view.to(device, non_blocking=True) for view in views)
+        x0, x1 = (x.contiguous(memory_format=torch.channels_last) for x in (x0, x1))
+        if method in ("byol", "moco-v2"):
+            update_momentum(model, target, m=0.99)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            if method == "byol":
+                p0, p1 = predictor(model(x0)), predictor(model(x1))
+                with torch.no_grad():
+                    z0, z1 = target(x0), target(x1)
+                loss = (criterion(p0, z1) + criterion(p1, z0)) / 2
+            elif method == "moco-v2":
+                with torch.no_grad():
+                    key = target(x1)
+                loss = criterion(model(x0), key)
+            else:
+                loss = criterion(model(x0), model(x1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        clock.tick()
+    return batch * steps / clock.seconds
+
+
+class Clock:
+    """Seconds of ``steps`` steps after ``warm`` that do not count."""
+
+    def __init__(self, warm, steps, device):
+        self.warm, self.steps, self.device = warm, steps, device
+        self.seen, self.seconds = 0, float("nan")
+
+    def tick(self):
+        self.seen += 1
+        if self.seen == self.warm:
+            self._wait()
+            self._start = time.perf_counter()
+        if self.seen == self.warm + self.steps:
+            self._wait()
+            self.seconds = time.perf_counter() - self._start
+
+    def _wait(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def child(side, method, batch, steps, device):
+    rate = {"ours": ours, "theirs": theirs}[side](method, batch, steps, resolve_device(device))
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * os.cpu_count()
+    gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0
+    megabytes = (own + (workers if side == "theirs" else 0)) / 1024
+    print(json.dumps({"rate": rate, "megabytes": megabytes, "gpu": gpu}))
+
+
+def run(side, method, arguments):
+    options = ["--batch", str(arguments.batch), "--steps", str(arguments.steps)]
+    command = [sys.executable, __file__, method, *options, "--device", arguments.device]
+    done = subprocess.run([*command, "--side", side], stdout=subprocess.PIPE, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("methods", nargs="*", default=list(OURS))
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--side", choices=["ours", "theirs"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        child(
+            arguments.side, arguments.methods[0], arguments.batch, arguments.steps, arguments.device
+        )
+        return
+    print("method        side    images/s  peak MB  GPU MB   ratio")
+    for method in arguments.methods:
+        rounds = [
+            {side: run(side, method, arguments) for side in ("ours", "theirs")}
+            for _ in range(ROUNDS)
+        ]
+        best = {side: max((r[side] for r in rounds), key=lambda r: r["rate"]) for side in rounds[0]}
+        for side, found in best.items():
+            ratio = f"{best['ours']['rate'] / best['theirs']['rate']:.1f}" if side == "ours" else ""
+            print(
+                f"{method:13s} {side:7s} {found['rate']:8.0f} {found['megabytes']:8.0f} "
+                f"{found['gpu']:7.0f} {ratio:>7s}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+import copy
+import signal
+
+import numpy as np
+import pytest
+import torch
+from cases import CASES, inputs
+from torch import distributed, nn
+from trainings import CPU, changed, ended, forked, interrupt, result, send
+
+from coldstart.config.augmentations import Augmentation, Blur, Crop, Flip, Grey, Jitter
+from coldstart.config.optimizers import Optimizer
+from coldstart.errors import ColdstartError
+from coldstart.ssl import distributed as module
+from coldstart.ssl import pretrain
+from coldstart.ssl.augment import augment
+from coldstart.ssl.distributed import anywhere, gather, rank, synchronise, total, world
+from coldstart.ssl.images import Images
+from coldstart.ssl.pretrain import build_model
+from coldstart.ssl.resume import Keeper
+from coldstart.ssl.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+WORLD = 2
+
+
+def together(function, folder):
+    """Call a function in two processes that are joined; what it returned in each."""
+
+    def child(number):
+        distributed.init_process_group(
+            "gloo", init_method=f"file://{folder}/store", rank=number, world_size=WORLD
+        )
+        torch.save(function(), folder / f"{number}.pt")
+        distributed.barrier()
+        distributed.destroy_process_group()
+
+    children = [forked(lambda number=number: child(number)) for number in range(WORLD)]
+    assert [ended(one) for one in children] == [0] * WORLD
+    return [torch.load(folder / f"{number}.pt") for number in range(WORLD)]
+
+
+def part(tensor):
+    """This process's rows."""
+    return tensor.chunk(world())[rank()]
+
+
+# --- Operations ---
+
+DATA = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+SHIFT = torch.linspace(1, 2, 18, dtype=torch.float64).view(6, 3)
+
+
+def of_own_rows(weight):
+    """A loss of this process's rows against all rows, whose mean over processes is that of one."""
+    own = part(DATA) * weight
+    keys = gather(own.tanh())
+    return (own @ keys.T * part(SHIFT)[:, :1]).square().mean()
+
+
+def of_all_rows(weight):
+    """A loss of a statistic of the whole batch, the same in every process."""
+    own = part(DATA) * weight
+    mean = total(own.exp().sum(0)) / len(DATA)
+    return (mean * SHIFT[0]).square().sum() + gather(own * part(SHIFT)).prod(1).sum()
+
+
+def gradients():
+    found = {}
+    for function in (of_own_rows, of_all_rows):
+        weight = torch.ones(3, dtype=torch.float64, requires_grad=True)
+        loss = function(weight)
+        loss.backward()
+        # As DistributedDataParallel does.
+        found[function.__name__] = (
+            total(loss.detach()) / world(),
+            total(weight.grad) / world(),
+        )
+    return found
+
+
+def operations():
+    values = gradients()
+    values["gathered"] = gather(torch.full((2, 3), rank()))
+    values["total"] = total(torch.tensor([1.0, rank()]))
+    values["anywhere"] = [anywhere(rank() == 1), anywhere(False)]
+    return values
+
+
+def test_operations_and_their_gradients_are_those_of_one_process(tmp_path):
+    alone, both = gradients(), together(operations, tmp_path)
+    for found in both:
+        for name, (loss, gradient) in alone.items():
+            torch.testing.assert_close(found[name][0], loss)
+            torch.testing.assert_close(found[name][1], gradient)
+            assert gradient.abs().min() > 1e-3
+        assert found["gathered"][:, 0].tolist() == [0, 0, 1, 1]
+        assert found["total"].tolist() == [2.0, 1.0]
+        assert found["anywhere"] == [True, False]
+
+
+def test_alone_nothing_is_changed():
+    tensor = torch.ones(2, requires_grad=True)
+    assert gather(tensor) is tensor
+    assert total(tensor) is tensor
+    assert (rank(), world(), anywhere(True), anywhere(False)) == (0, 1, True, False)
+
+
+# --- BatchNorm ---
+
+NORMS = {
+    "vectors": (nn.BatchNorm1d(3), (8, 3)),
+    "images": (nn.BatchNorm2d(4), (6, 4, 3, 5)),
+    "plain": (nn.BatchNorm2d(2, affine=False), (4, 2, 2, 2)),
+    "cumulative": (nn.BatchNorm1d(3, momentum=None), (4, 3)),
+    "untracked": (nn.BatchNorm1d(3, track_running_stats=False), (4, 3)),
+}
+
+
+def normalised():
+    """Outputs, gradients and running statistics after two batches of the parts of this process."""
+    found = {}
+    for name, (norm, shape) in NORMS.items():
+        model = nn.Sequential(copy.deepcopy(norm)).double().train()
+        if world() > 1:
+            synchronise(model, CPU)
+            assert isinstance(model[0], module.SynchronisedBatchNorm)
+        generator = torch.Generator().manual_seed(1)
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, generator=generator)
+        for _ in range(2):
+            whole = 3 + 2 * torch.randn(shape, generator=generator, dtype=torch.float64)
+            weights = torch.randn(shape, generator=generator, dtype=torch.float64)
+            seen = part(whole).requires_grad_()
+            model.zero_grad()
+            outputs = model(seen)
+            (outputs.square() * part(weights)).sum().backward()
+        found[name] = {
+            "outputs": gather(outputs.detach()),
+            "gradient": gather(seen.grad),
+            **{f"d {key}": total(p.grad) for key, p in model.named_parameters()},
+            **model.state_dict(),
+            "evaluated": model.eval()(whole).detach(),
+        }
+    return found
+
+
+def test_synchronised_batchnorm_is_that_of_the_whole_batch(tmp_path):
+    alone, both = normalised(), together(normalised, tmp_path)
+    for found in both:
+        for name, values in alone.items():
+            assert found[name].keys() == values.keys()
+            for key, value in values.items():
+                torch.testing.assert_close(found[name][key], value, msg=f"{name} {key}")
+
+
+@pytest.mark.parametrize(
+    ("device", "kind"), [("cpu", module.SynchronisedBatchNorm), ("cuda", nn.SyncBatchNorm)]
+)
+def test_synchronise_keeps_tensors_names_and_modes(device, kind):
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.BatchNorm1d(3)), nn.BatchNorm1d(3))
+    model[2].eval()
+    before = dict(model.state_dict(keep_vars=True))
+    synchronise(model, torch.device(device))
+    assert type(model[1][0]) is type(model[2]) is kind
+    after = model.state_dict(keep_vars=True)
+    assert list(after) == list(before)
+    assert all(after[name] is before[name] for name in before)
+    assert model[1][0].training
+    assert not model[2].training
+    if device == "cpu":
+        torch.testing.assert_close(model.train()(torch.ones(4, 2)), torch.zeros(4, 3))
+
+
+# --- Augmentation ---
+
+TRANSFORMS = [
+    Crop(op="crop", scale=[0.2, 1.0]),
+    Flip(op="flip"),
+    Jitter(op="jitter", brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, probability=0.8),
+    Grey(op="grey", probability=0.3),
+    Blur(op="blur", probability=0.5, sigma=[0.1, 2.0]),
+]
+
+
+@pytest.mark.parametrize("scope", ["image", "batch"])
+def test_a_parts_views_are_those_that_it_has_in_the_whole(scope):
+    recipe = Augmentation(transforms=TRANSFORMS, scope=scope)
+    images = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    whole = augment(images, recipe, torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    own = augment(images[4:9], recipe, generator, first=4, batch=12)
+    torch.testing.assert_close(own, whole[4:9], rtol=0, atol=1e-5)
+    assert not torch.allclose(own, images[4:9], atol=1e-2)
+    rest = torch.Generator().manual_seed(3)
+    augment(images, recipe, rest)
+    assert torch.equal(generator.get_state(), rest.get_state())
+
+
+# --- Training ---
+
+NAMES = list(CASES)
+
+
+def train(digits, name):
+    # SGD: where a gradient is all but nought, Adam makes a step of the noise.
+    optimizer = Optimizer(name="sgd", lr=0.03, schedule="cosine")
+    recipe = changed(CASES[name], epochs=2, optimizer=optimizer, accumulate=1 + (name == "byol"))
+    model = build_model(recipe, inputs(), seed=1)
+    history = Trainer(model, Images.of(digits[:100]), recipe, 1, CPU).run()
+    return model.state_dict(), history.drop(columns="images_per_second").to_dict("list")
+
+
+@pytest.fixture(scope="module")
+def trained_together(digits, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together")
+    torch.set_num_threads(1)
+    return together(lambda: {name: train(digits, name) for name in NAMES}, folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_processes_train_what_one_does(name, digits, trained_together):
+    state, history = train(digits, name)
+    untrained = build_model(CASES[name], inputs(), seed=1).state_dict()
+    for found_state, found_history in (found[name] for found in trained_together):
+        assert found_state.keys() == state.keys()
+        for key, value in state.items():
+            torch.testing.assert_close(found_state[key], value, rtol=2e-3, atol=2e-4, msg=key)
+        for column in ("epoch", "loss", "lr"):
+            np.testing.assert_allclose(found_history[column], history[column], rtol=1e-4)
+    first = trained_together[0][name][1]
+    for column in ("embedding_std", "effective_rank"):
+        np.testing.assert_allclose(first[column], history[column], rtol=1e-2)
+    moved = [(state[key] - untrained[key]).abs().max() for key in state if state[key].ndim > 1]
+    assert max(moved) > 0.005  # far more than what the two may differ by
+
+
+def test_a_batch_that_does_not_divide_is_an_error(digits, monkeypatch):
+    monkeypatch.setattr("coldstart.ssl.trainer.world", lambda: 3)
+    with pytest.raises(ColdstartError, match=r"batches of 32 images do not divide among 3 proc"):
+        Trainer(build_model(CASES["byol"], inputs(), 1), Images.of(digits), CASES["byol"], 1, CPU)
+
+
+def stopped_and_resumed(digits, folder):
+    """Weights and history of a training of which one process got SIGTERM in the ninth step."""
+    images = Images.of(digits)
+    recipe = changed(CASES["byol"], optimizer=Optimizer(name="sgd", lr=0.01))
+    arguments = (images, recipe, inputs(), 5, CPU)
+    with pytest.MonkeyPatch.context() as patch:
+        if rank() == 1:
+            interrupt(patch, 9, send(signal.SIGTERM))
+        with pytest.raises(SystemExit) as stopped:
+            pretrain.train(*arguments, Keeper(folder / "resume", "same"), folder / "out", 0.4)
+    assert stopped.value.code == 143
+    distributed.barrier()
+    state = Keeper(folder / "resume", "same").load(CPU)
+    assert (state["epoch"], state["step"]) == (1, 3)
+    (folder / "out").mkdir(exist_ok=True)
+    pretrain.train(*arguments, Keeper(folder / "resume", "same"), folder / "out", 0.4)
+    return True
+
+
+def test_all_stop_in_the_same_step_and_go_on(digits, tmp_path):
+    together(lambda: stopped_and_resumed(digits, tmp_path), tmp_path)
+    recipe = changed(CASES["byol"], optimizer=Optimizer(name="sgd", lr=0.01))
+    (tmp_path / "alone").mkdir()
+    pretrain.train(Images.of(digits), recipe, inputs(), 5, CPU, None, tmp_path / "alone", 0.4)
+    (alone, history), (both, found) = (result(tmp_path / name) for name in ("alone", "out"))
+    for name, tensor in alone.items():
+        torch.testing.assert_close(both[name], tensor, rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(found["loss"], history["loss"], rtol=1e-4)

@@ -1,0 +1,85 @@
+import os
+import subprocess
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+from trainings import CPU, changed, ended, forked, result
+
+from coldstart.config.optimizers import Optimizer
+from coldstart.errors import ColdstartError
+from coldstart.ssl import launch, worker
+from coldstart.ssl.pretrain import pretrain
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_new_processes_train_what_one_does(digits, tmp_path):
+    """From the arguments of ``pretrain`` to its files."""
+    recipe = changed(optimizer=Optimizer(name="sgd", lr=0.01), epochs=2, snapshots=1)
+    for name, processes in (("alone", 1), ("both", 2)):
+        pretrain(digits, recipe, 5, CPU, tmp_path / "resume", tmp_path / name, processes)
+    (alone, history), (both, other_history) = (result(tmp_path / p) for p in ("alone", "both"))
+    for name, tensor in alone.items():
+        torch.testing.assert_close(both[name], tensor, rtol=1e-3, atol=1e-4)
+    assert other_history["loss"].tolist() == pytest.approx(history["loss"].tolist(), rel=1e-4)
+    assert (tmp_path / "both" / "epoch-0001.safetensors").exists()
+    assert not (tmp_path / "resume").exists()
+
+
+def wait_for(commands, folder, requested=False):
+    """What waiting for such processes comes to; none is left behind."""
+    workers = [subprocess.Popen(["sh", "-c", command]) for command in commands]
+    try:
+        launch._wait(workers, SimpleNamespace(requested=requested), folder)
+    finally:
+        left = [worker.poll() is None for worker in workers]
+        for one in workers:
+            one.kill()
+            one.wait()
+    return left
+
+
+def test_processes_that_end_well_are_waited_for(tmp_path):
+    assert wait_for(["true", "sleep 0.3"], tmp_path) == [False, False]
+
+
+def test_a_mistake_in_one_process_is_that_of_all(tmp_path):
+    command = f"printf 'the recipe is at fault' > {tmp_path}/mistake.txt; exit 1"
+    with pytest.raises(ColdstartError, match=r"^the recipe is at fault$"):
+        wait_for(["sleep 60", command], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("kill -KILL $$", r"process 1 of 2 .* exit code -9: it was killed, most likely for memory"),
+        ("exit 7", r"process 1 of 2 .* exit code 7: its last lines are above"),
+    ],
+)
+def test_a_process_that_fails_ends_the_others(tmp_path, command, message):
+    with pytest.raises(ColdstartError, match=message):
+        wait_for(["sleep 60", command], tmp_path)
+
+
+def test_sigterm_is_handed_on(tmp_path):
+    with pytest.raises(SystemExit) as stopped:
+        wait_for(["trap 'exit 143' TERM; sleep 60 & wait", "sleep 60"], tmp_path, requested=True)
+    assert stopped.value.code == 143
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    reading, writing = os.pipe()
+
+    def child():
+        os.close(writing)
+        os.dup2(reading, 0)
+        threading.Thread(target=worker._end_with_parent, daemon=True).start()
+        time.sleep(60)
+
+    process = forked(child)
+    os.close(reading)
+    os.close(writing)
+    assert ended(process) == 1

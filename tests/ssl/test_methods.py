@@ -1,0 +1,101 @@
+"""What holds of every method's model, whatever its loss."""
+
+import copy
+
+import pytest
+import torch
+from cases import CASES, settled, views
+
+from coldstart.ssl.checkpoint import save_tensors
+from coldstart.ssl.method import Bank
+from coldstart.ssl.pretrain import MODEL, load_model
+
+pytestmark = pytest.mark.parametrize("name", CASES)
+
+
+def scored(model, seen, ids=None):
+    """The losses in evaluation mode, against a bank where the method has one."""
+    model.eval()
+    if model.contrastive:
+        with torch.no_grad():
+            model.bank = Bank(model.keys(views(10, seed=50)[0]), torch.arange(100, 110))
+    ids = torch.arange(len(seen[0])) if ids is None else ids
+    with torch.no_grad():
+        return model.losses(seen, ids)
+
+
+def seen_by(recipe, count, seed=0):
+    return views(count, number=len(recipe.views), seed=seed)
+
+
+def test_in_evaluation_a_loss_depends_on_its_image_alone(name):
+    recipe = CASES[name]
+    model, seen = settled(recipe), seen_by(recipe, 6)
+    together = scored(model, seen)
+    alone = [scored(model, [v[i : i + 1] for v in seen], torch.tensor([i])) for i in range(6)]
+    assert together.shape == (6,)
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+    assert together.std() > 1e-3 * together.abs().mean() > 0
+
+
+def test_evaluation_changes_no_tensor(name):
+    recipe = CASES[name]
+    model = settled(recipe)
+    before = copy.deepcopy(model.state_dict())
+    scored(model, seen_by(recipe, 6))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+def test_the_order_of_a_batch_does_not_matter(name):
+    if name == "vae":
+        pytest.skip("the noise of its codes is drawn by the place in the batch")
+    recipe = CASES[name]
+    model, seen = settled(recipe), seen_by(recipe, 8)
+    order = torch.tensor([3, 0, 7, 5, 1, 2, 6, 4])
+    other = copy.deepcopy(model)
+    torch.manual_seed(0)
+    one = model.training_loss(seen, 0.5)
+    torch.manual_seed(0)
+    shuffled = other.training_loss([view[order] for view in seen], 0.5)
+    torch.testing.assert_close(one, shuffled, rtol=1e-4, atol=1e-5)
+
+
+def test_a_gradient_reaches_the_whole_online_network_and_nothing_else(name):
+    recipe = CASES[name]
+    model = settled(recipe)
+    model.zero_grad()
+    model.training_loss(seen_by(recipe, 8), 0.5).backward()
+    online = {id(parameter) for parameter in model.online.parameters()}
+    for parameter in model.parameters():
+        reached = parameter.grad is not None
+        assert reached == parameter.requires_grad == (id(parameter) in online)
+    assert not any(buffer.requires_grad for buffer in model.buffers())
+
+
+def test_a_model_that_is_saved_and_loaded_is_the_same(name, tmp_path):
+    recipe = CASES[name]
+    model, seen = settled(recipe), seen_by(recipe, 5)
+    save_tensors(model, tmp_path / MODEL)
+    loaded = load_model(tmp_path, recipe, (8, 8, 1), torch.device("cpu"))
+    assert not loaded.training
+    states = model.state_dict(), loaded.state_dict()
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    torch.testing.assert_close(scored(loaded, seen), scored(model, seen), rtol=1e-4, atol=1e-5)
+
+
+def test_all_that_a_training_goes_on_from_is_in_its_state(name):
+    recipe = CASES[name]
+    model, other = settled(recipe), settled(recipe, steps=1)
+    other.load_state_dict(model.state_dict())
+    for step in range(2):
+        seen = seen_by(recipe, 8, seed=step)
+        losses = []
+        for one in (model, other):
+            torch.manual_seed(step)
+            losses.append(one.training_loss(seen, 0.5))
+            one.after_step(0.5)
+        assert torch.equal(*losses)
+    assert all(
+        torch.equal(tensor, other.state_dict()[key]) for key, tensor in model.state_dict().items()
+    )

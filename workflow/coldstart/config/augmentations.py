@@ -1,0 +1,114 @@
+"""Recipes of augmentations: how a view of an image is drawn."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
+
+
+def _ascending(ends: list[float]) -> list[float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"a range goes from its lower to its upper end, but is {ends}")
+    return ends
+
+
+Range = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
+"""Lower and upper end of a uniform draw; above nought."""
+
+
+def _odd(width: int) -> int:
+    if width % 2 == 0:
+        raise ValueError(f"a kernel has a middle, so its width is odd, but is {width}")
+    return width
+
+
+Pixels = Annotated[int, Field(ge=1), AfterValidator(_odd)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Crop(Model):
+    """A random patch, resized (bilinear, antialiased)."""
+
+    op: Literal["crop"]
+    scale: Range = [0.08, 1.0]
+    """Share of the image's area that the patch covers."""
+    ratio: Range = [3 / 4, 4 / 3]
+    """Width over height of the patch; drawn log-uniformly."""
+    size: Count | None = None
+    """Height and width of what comes out, in pixels; by default the input's."""
+
+
+class Shift(Model):
+    """A translation by whole pixels, each way as likely; what moves in is black."""
+
+    op: Literal["shift"]
+    pixels: Count
+    """The farthest in each direction: ``4`` is the usual crop out of a CIFAR image padded by 4."""
+
+
+class Flip(Model):
+    """A horizontal flip."""
+
+    op: Literal["flip"]
+    probability: Probability = 0.5
+
+
+class Jitter(Model):
+    """Brightness, contrast, saturation and hue, in a random order."""
+
+    op: Literal["jitter"]
+    probability: Probability
+    brightness: NonNegative = 0.0
+    contrast: NonNegative = 0.0
+    saturation: NonNegative = 0.0
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+
+class Grey(Model):
+    """All colour removed; the number of channels stays."""
+
+    op: Literal["grey"]
+    probability: Probability
+
+
+class Blur(Model):
+    """A Gaussian blur."""
+
+    op: Literal["blur"]
+    probability: Probability
+    kernel: Pixels | Share = 3
+    """Width of the kernel in pixels, odd; or, below one, as a share of the image's shorter side."""
+    sigma: Range = [0.1, 2.0]
+
+
+class Solarize(Model):
+    """Every value at or above a threshold is inverted."""
+
+    op: Literal["solarize"]
+    probability: Probability
+    threshold: Probability = 0.5
+
+
+class Cutout(Model):
+    """A square is covered (DeVries & Taylor 2017); its centre is any pixel of the image."""
+
+    op: Literal["cutout"]
+    probability: Probability = 1.0
+    size: Count
+    """Side of the square in pixels; the image's border cuts it."""
+    fill: Probability = 0.5
+    """What covers it: the paper's is each channel's mean, which mid-grey is close to."""
+
+
+Transform = Annotated[
+    Crop | Shift | Flip | Jitter | Grey | Blur | Solarize | Cutout, Field(discriminator="op")
+]
+
+
+class Augmentation(Model):
+    """How a view of an image is drawn. The transforms are applied in the order of the list."""
+
+    transforms: list[Transform]
+    scope: Literal["image", "batch"] = "image"
+    """Whether each image has its own draw, or all of a batch share one."""

@@ -1,0 +1,37 @@
+"""Clusters of embeddings, for people to find their way among images."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+MOST = 10
+"""As many as can be told apart by colour."""
+SIZE = 5
+"""Images that a cluster has on average, at least: fewer images have fewer clusters."""
+
+
+def cluster(embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The k-means cluster of each image, int64 [n]: numbered from 1, the largest first.
+
+    The same embeddings give the same clusters, whatever the number of threads.
+
+    Args:
+        embeddings: float32 [n, dim].
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    clusters = min(MOST, -(-len(embeddings) // SIZE))
+    # Sums over threads depend on how many there are, and with them on which side of a border
+    # an image comes to lie.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Of images that are all alike there are fewer clusters than were asked for.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(clusters, n_init=3, random_state=0).fit_predict(embeddings)
+    sizes = np.bincount(found, minlength=clusters)
+    number = np.empty(clusters, dtype=np.int64)
+    number[np.argsort(-sizes, kind="stable")] = np.arange(1, clusters + 1)
+    numbers: NDArray[np.int64] = number[found]
+    return numbers

@@ -1,0 +1,127 @@
+"""Offline quality of an encoder: classifiers on its frozen embeddings, with every label there is.
+
+What is measured on the way of a training is measured on its snapshots, after it has ended; and on
+the encoder before its first step, which is what random features give.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from coldstart.config.encoders import Trained
+from coldstart.config.probes import Probe
+from coldstart.config.scores import Embedding
+from coldstart.data.read import OUTLIER, read_ids, read_images, read_labels
+from coldstart.embeddings.embed import embed
+from coldstart.embeddings.model import read_model
+from coldstart.evaluation.knn import knn_accuracy
+from coldstart.evaluation.logistic import fit_probes
+from coldstart.evaluation.metrics import evaluate_probes
+from coldstart.jobs import Job
+from coldstart.progress import log
+from coldstart.ssl.checkpoint import load_tensors, read_tensors
+from coldstart.ssl.device import place, resolve_device
+from coldstart.ssl.images import channel_statistics
+from coldstart.ssl.method import Inputs
+from coldstart.ssl.pretrain import build_model
+from coldstart.ssl.trainer import snapshot_epochs, snapshot_name
+from coldstart.ssl.watch import spread
+from coldstart.store import Artefact
+
+SAMPLE = 2048
+"""Test images that the effective rank is of."""
+
+
+def make(job: Job) -> None:
+    """``probes.parquet``: epoch, metric, value; one row per value.
+
+    Epoch 0 is the encoder before training; an encoder that was not trained by epochs has none. The
+    metrics are ``knn`` and ``linear`` (share of test images that are classified right),
+    ``embedding-std`` and ``effective-rank`` of the test embeddings.
+    """
+    recipe = Probe.model_validate(job.recipe)
+    device = resolve_device(job.settings.device)
+    ids = {split: read_ids(job.inputs["index"], split) for split in ("candidates", "test")}
+    labels = {split: read_labels(job.inputs["labels"], which) for split, which in ids.items()}
+    inside = {split: labels[split] != OUTLIER for split in ids}
+    images = {
+        split: read_images(job.inputs["images"], which[inside[split]])
+        for split, which in ids.items()
+    }
+    known = {split: labels[split][inside[split]] for split in ids}
+    rows = []
+    for epoch, encoder in _encoders(job, images["candidates"].shape[1:], device):
+        features = {
+            split: embed(encoder, part, Embedding(batch_size=recipe.batch_size), device)
+            for split, part in images.items()
+        }
+        values = probe(
+            features["candidates"], known["candidates"], features["test"], known["test"], recipe
+        )
+        said = ", ".join(f"{metric} {value:.3f}" for metric, value in values.items())
+        log.info("%s: %s", "the encoder" if epoch is None else f"epoch {epoch}", said)
+        rows += [(epoch, metric, value) for metric, value in values.items()]
+    table = pd.DataFrame(rows, columns=["epoch", "metric", "value"]).astype({"epoch": "Int64"})
+    table.to_parquet(job.out / "probes.parquet", index=False)
+
+
+def probe(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    test_features: NDArray[np.float32],
+    test_labels: NDArray[np.int64],
+    recipe: Probe,
+) -> dict[str, float]:
+    """Measure embeddings: the metrics of ``make``.
+
+    The linear classifier sees embeddings of mean 0 and variance 1 over the labelled images.
+
+    Args:
+        features: embeddings of labelled images, [n, dim].
+        labels: their classes, from 0, [n].
+        test_features: [m, dim].
+        test_labels: [m].
+        recipe: settings of the classifiers.
+    """
+    mean, std = features.mean(axis=0), features.std(axis=0)
+    scale = np.where(std > 0, 1 / np.maximum(std, 1e-12), 0).astype(np.float32)
+    classes = int(max(labels.max(), test_labels.max())) + 1
+    coef, intercept = fit_probes(
+        (features - mean) * scale, labels, [np.arange(len(labels))], classes, recipe.c
+    )
+    top_1, _ = evaluate_probes((test_features - mean) * scale, test_labels, coef, intercept, (1,))
+    every = np.linspace(0, len(test_features) - 1, min(SAMPLE, len(test_features))).astype(int)
+    spread_out = spread(torch.from_numpy(test_features[every]).double())
+    return {
+        "knn": knn_accuracy(
+            features, labels, test_features, test_labels, recipe.k, recipe.temperature
+        ),
+        "linear": float(top_1[0, 0]),
+        "embedding-std": spread_out.std,
+        "effective-rank": spread_out.rank,
+    }
+
+
+def _encoders(
+    job: Job, shape: tuple[int, ...], device: torch.device
+) -> Iterator[tuple[int | None, nn.Module]]:
+    """The encoder at each epoch at which there is one; without an epoch where it has none."""
+    checkpoint: Artefact = job.inputs["checkpoint"]
+    model, recipe = read_model(checkpoint, shape, device)
+    if not isinstance(recipe, Trained):
+        yield None, model.encoder
+        return
+    unlabeled = read_images(job.inputs["images"], read_ids(job.inputs["index"], "unlabeled"))
+    height, width, channels = shape
+    inputs = Inputs(height, width, channels, *channel_statistics(unlabeled))
+    untrained = build_model(recipe, inputs, checkpoint.manifest["recipe"]["seed"])
+    yield 0, place(untrained, device).eval().encoder
+    for epoch in snapshot_epochs(recipe):
+        path = checkpoint.path(snapshot_name(epoch))
+        load_tensors(untrained.encoder, read_tensors(path), path)
+        yield epoch, untrained.encoder
+    yield recipe.epochs, model.encoder
