@@ -18,6 +18,7 @@ include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/selection.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/own.smk"
 
 
 rule all:
@@ -25,6 +26,7 @@ rule all:
     input:
         plan.targets("figures", studies),
         plan.targets("tables", studies),
+        own if job.config.images else [],
 
 
 rule figures:
@@ -39,4 +41,4 @@ rule tables:
 
 rule embeddings:
     input:
-        plan.need(plan.all_embeddings(studies)),
+        job.all_embeddings(),

@@ -5,13 +5,13 @@ from select import select
 
 import pytest
 
-from coldstart.gpus import devices, one_gpu
+from coldstart.gpus import devices, hold_gpus
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 JOB = """
 import os, sys
-from coldstart.gpus import one_gpu
-with one_gpu(1):
+from coldstart.gpus import hold_gpus
+with hold_gpus(int(sys.argv[1])):
     print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     sys.stdin.read()
 """
@@ -25,10 +25,12 @@ def start(monkeypatch, tmp_path):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     jobs = []
 
-    def start():
+    def start(wanted=1):
         pipe = subprocess.PIPE
         jobs.append(
-            subprocess.Popen([sys.executable, "-c", JOB], stdin=pipe, stdout=pipe, text=True)
+            subprocess.Popen(
+                [sys.executable, "-c", JOB, str(wanted)], stdin=pipe, stdout=pipe, text=True
+            )
         )
         return jobs[-1]
 
@@ -48,6 +50,23 @@ def test_jobs_at_once_have_a_gpu_each_and_a_third_gets_that_of_one_that_was_kill
     assert select([third.stdout], [], [], 0)[0] == []  # it waits
     first.kill()
     assert third.stdout.readline().strip() == names[0]
+
+
+def test_a_job_holds_as_many_as_it_asked_for_or_waits_with_none(start):
+    single = start()
+    held = single.stdout.readline().strip()
+    double = start(2)
+    with pytest.raises(subprocess.TimeoutExpired):
+        double.wait(1)
+    other = start()  # the waiting job holds none that it does not use
+    assert {held, other.stdout.readline().strip()} == {"3", "GPU-ab"}
+    single.kill()
+    other.kill()
+    assert double.stdout.readline().strip() == "3,GPU-ab"
+
+
+def test_a_job_that_asks_for_more_than_there_are_has_all(start):
+    assert start(5).stdout.readline().strip() == "3,GPU-ab"
 
 
 def test_devices_are_those_that_the_environment_names(monkeypatch):
@@ -74,5 +93,5 @@ def test_nothing_is_chosen_for_a_job_without_gpu_or_under_slurm(monkeypatch, wan
         monkeypatch.setenv("SLURM_JOB_ID", slurm)
     else:
         monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    with one_gpu(wanted):
+    with hold_gpus(wanted):
         assert devices() == ["0", "1"]

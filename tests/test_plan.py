@@ -1,8 +1,13 @@
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from PIL import Image
 
 from coldstart.config.load import load
+from coldstart.data.sources.scan import PLACES
+from coldstart.errors import ColdstartError
 from coldstart.plan import Plan
 from coldstart.store import Store
 
@@ -71,3 +76,79 @@ def test_torch_is_not_imported_to_plan():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           env={"PYTHONPATH": str(ROOT / "workflow")})  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def with_folder(tmp_path, monkeypatch, pool="", study="", count=6, labels="a b a b c c"):
+    """The plan of a project with a set of a user's own: a CSV of labels, a pool, a study."""
+    root = tmp_path / "workflow"
+    for folder in ("recipes", "studies"):
+        shutil.copytree(ROOT / "workflow" / folder, root / folder)
+    for index in range(count):
+        Image.new("L", (8, 8), index).save(tmp_path / f"{index}.png")
+    rows = [f"{index}.png,{label}\n" for index, label in enumerate(labels.split())]
+    (tmp_path / "labels.csv").write_text("path,label\n" + "".join(rows))
+    mine = {"source": "folder", "path": str(tmp_path), "size": [8, 8], "labels": "labels.csv"}
+    for file, added in (
+        ("datasets", {"mine": mine}),
+        ("pools", {"mine": yaml.safe_load(pool)}),
+    ):
+        with (root / f"recipes/{file}.yaml").open("a") as recipes:
+            recipes.write("\n" + yaml.safe_dump(added))
+    (root / "studies/mine.yaml").write_text(study)
+    monkeypatch.setenv(PLACES, "{}")
+    monkeypatch.chdir(tmp_path)
+    return Plan(load({"scale": "smoke"}, [], root), Store(tmp_path / "store"))
+
+
+WHOLE = "{part: all, per: part}"
+NO_TEST = f"{{operator: split, dataset: mine, splits: {{unlabeled: {WHOLE}, candidates: {WHOLE}}}}}"
+HALVES = """
+operator: split
+dataset: mine
+splits:
+  unlabeled: {part: all, per: part, last: 0.5}
+  candidates: {part: all, per: part, last: 0.5}
+  test: {part: all, per: part, first: 0.5}
+"""
+STUDY = """
+title: Mine
+runs: {main: {pool: mine, encoder: pca-512, samplers: [k-centre], budgets: [2, BUDGET]}}
+figures: {map: {kind: embedding-map, title: Map, budget: 2}}
+"""
+
+
+def test_a_pool_without_a_test_can_be_embedded_picked_of_and_shown(tmp_path, monkeypatch):
+    plan = with_folder(tmp_path, monkeypatch, NO_TEST, STUDY.replace("BUDGET", "3"))
+    shown = plan.shown("mine", "figures", "map")
+    assert {"selections/main/0/k-centre", "embeddings/main/0", "labels/main"} <= shown.keys()
+    assert "images/mine" in plan.shown("pools", "figures", "mine")
+    assert not plan.judged("mine")
+    with pytest.raises(ColdstartError, match=r"study `mine`, run `main`: metrics need test images"):
+        plan.evaluation("mine", "main", 0)
+
+
+def test_a_test_of_one_class_is_none(tmp_path, monkeypatch):
+    plan = with_folder(
+        tmp_path, monkeypatch, HALVES, STUDY.replace("BUDGET", "3"), labels="a a a a a a"
+    )
+    with pytest.raises(ColdstartError, match="two classes"):
+        plan.evaluation("mine", "main", 0)
+
+
+def test_a_budget_above_a_folder_s_images_is_refused_before_any_job(tmp_path, monkeypatch):
+    plan = with_folder(tmp_path, monkeypatch, NO_TEST, STUDY.replace("BUDGET", "7"))
+    with pytest.raises(ColdstartError, match=r"mine\.runs\.main\.budgets: 7 labels.* 6 candidates"):
+        plan.selection("mine", "main", 0, "k-centre")
+
+
+def test_labels_of_other_images_are_refused(tmp_path, monkeypatch):
+    study = STUDY.replace("BUDGET", "3").replace("samplers:", "labelled: digits, samplers:")
+    plan = with_folder(tmp_path, monkeypatch, NO_TEST, study)
+    with pytest.raises(ColdstartError, match="`digits` has other images than pool `mine`"):
+        plan.selection("mine", "main", 0, "k-centre")
+
+
+def test_metrics_without_a_test_name_run_and_pool(tmp_path, monkeypatch):
+    study = STUDY.replace("BUDGET", "3") + "tables: {all: {kind: metrics, title: All}}\n"
+    with pytest.raises(ColdstartError, match=r"mine\.yaml: runs\.main\.pool: `mine` has no split"):
+        with_folder(tmp_path, monkeypatch, NO_TEST, study)

@@ -4,13 +4,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.resources import Resource
+from snakemake.settings.types import ResourceSettings
 from torch import nn
 
-from coldstart.config.encoders import Backbone
+from coldstart.config.backbones import ResNet
 from coldstart.config.load import load
 from coldstart.plan import Plan
 from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
-from coldstart.rules import Rules
+from coldstart.rules import Rules, _training_gpus
 from coldstart.ssl.backbones import build_backbone
 from coldstart.store import Store
 
@@ -38,7 +40,7 @@ def counted(backbone, shape):
         kernel = layer.kernel_size[0] * layer.kernel_size[1]
         seen.append((output.numel() * layer.in_channels * kernel, output.numel()))
 
-    network = build_backbone(backbone, channels).eval()
+    network = build_backbone(backbone, height, width, channels).eval()
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(hook)
@@ -50,13 +52,15 @@ def counted(backbone, shape):
 @pytest.mark.parametrize("stem", ["imagenet", "cifar", "half"])
 @pytest.mark.parametrize("shape", [(32, 32, 3), (8, 8, 1), (45, 70, 3)])
 def test_a_backbone_knows_its_multiply_adds(stem, shape):
-    backbone = Backbone(stem=stem, widths=[8, 12, 24], blocks=[1, 2, 1])
+    backbone = ResNet(family="resnet", stem=stem, widths=[8, 12, 24], blocks=[1, 2, 1])
     assert (backbone.macs(*shape), backbone.activations(*shape)) == counted(backbone, shape)
 
 
 def test_resnet18_has_the_published_number_of_multiply_adds():
     # He et al. 2016, table 1: 1.8e9, the fully connected layer (0.5e6) among them.
-    backbone = Backbone(stem="imagenet", widths=[64, 128, 256, 512], blocks=[2, 2, 2, 2])
+    backbone = ResNet(
+        family="resnet", stem="imagenet", widths=[64, 128, 256, 512], blocks=[2, 2, 2, 2]
+    )
     assert backbone.macs(224, 224, 3) == pytest.approx(1.8e9, rel=0.01)
 
 
@@ -132,7 +136,12 @@ def test_the_store_of_a_team_tells_what_its_jobs_needed(tmp_path, monkeypatch):
         monkeypatch.delenv(f"COLDSTART_{name}")
     config = {"scale": "cpu", "device": "cpu", "store": str(tmp_path)}
     settings = SimpleNamespace(config=config)
-    workflow = SimpleNamespace(basedir=WORKFLOW.parent, configfiles=[], config_settings=settings)
+    workflow = SimpleNamespace(
+        basedir=WORKFLOW.parent,
+        configfiles=[],
+        config_settings=settings,
+        resource_settings=SimpleNamespace(overwrite_resources={}),
+    )
     wildcards = {"pool": "digits", "encoder": "byol-digits", "seed": "3"}
 
     def asked(attempt):
@@ -147,3 +156,40 @@ def test_the_store_of_a_team_tells_what_its_jobs_needed(tmp_path, monkeypatch):
     with Store(tmp_path).publishing(sibling, record(seconds=6000.0, peak_mb=9000)) as folder:
         (folder / "model.safetensors").write_bytes(b"weights")
     assert asked(1) == (12500, 205)
+
+
+def test_more_gpus_ask_for_more_memory_and_less_time(tmp_path):
+    asked = checkpoint(tmp_path, "paper")
+    one, four = (estimate(*asked, "gpu", 4, gpus) for gpus in (1, 4))
+    assert four.minutes < one.minutes
+    assert four.megabytes >= one.megabytes + 3 * 5000
+
+
+def test_a_record_of_another_number_of_gpus_says_nothing():
+    of_four = record(gpu="NVIDIA A100", gpus=4)
+    assert from_records([of_four], "gpu") is None
+    assert from_records([of_four], "gpu", 4) == Needs(3500, 25)
+    assert from_records([record(gpu="NVIDIA A100")], "gpu", 4) is None
+    assert from_records([record(gpus=0)], "cpu") == from_records([record()], "cpu")
+
+
+@pytest.mark.parametrize(
+    ("given", "profile", "expected"),
+    [
+        ({}, None, 1),
+        ({}, "2", 2),
+        ({"pretrain": {"gpu": 4}}, "2", 4),
+        ({"embed": {"gpu": 4}}, None, 1),
+    ],
+)
+def test_gpus_of_a_training_are_as_set_for_its_rule(monkeypatch, given, profile, expected):
+    monkeypatch.delenv("COLDSTART_GPUS", raising=False)
+    if profile:
+        monkeypatch.setenv("COLDSTART_GPUS", profile)
+    settings = ResourceSettings(
+        overwrite_resources={
+            rule: {name: Resource(name, value) for name, value in resources.items()}
+            for rule, resources in given.items()
+        }
+    )
+    assert _training_gpus(SimpleNamespace(resource_settings=settings)) == expected

@@ -95,6 +95,26 @@ MISTAKES = {
         (STUDY, "runs", "pca", "samplers", ["loss-mean"]),
         ["runs.pca.samplers", "`loss-mean`", "method `pca`"],
     ),
+    "encoder of a pool that is not there": (
+        (ENCODERS, "other", {"method": "transferred", "pool": "digit", "encoder": "byol-digits"}),
+        ["encoders.other.pool", "no `digit`", "`digits`"],
+    ),
+    "encoder that stands for none": (
+        (ENCODERS, "other", {"method": "transferred", "pool": "digits", "encoder": "byol-digit"}),
+        ["encoders.other.encoder", "no `byol-digit`", "`byol-digits`"],
+    ),
+    "encoder that stands for one that stands for one": (
+        (ENCODERS, "other", {"method": "transferred", "pool": "digits", "encoder": "other"}),
+        ["encoders.other.encoder", "`other` is itself transferred"],
+    ),
+    "depth of no wide resnet": (
+        ("recipes/backbones.yaml", "wrn-28-2", "depth", 27),
+        ["backbones.wrn-28-2", "depth is 27, and must be 6 n + 4"],
+    ),
+    "vae without convolutions": (
+        (ENCODERS, "vae-digits", "backbone", "resnet-digits"),
+        ["encoders.vae-digits.backbone", "`resnet` is not known", "convs"],
+    ),
     "slice beyond the class": (
         (POOLS, "biased-cifar10", "pool", "splits", "test", "last", 1000),
         ["pools.biased-cifar10.pool.splits.test", "positions 0 to 1000", "1000 images"],

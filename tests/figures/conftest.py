@@ -71,8 +71,8 @@ class Studio:
     def shown(self):
         return Shown.gather(self.keys, self.runs, self.tables, self.store)
 
-    def _publish(self, name, write):
-        identity = Identity("test", {"name": name}, {}, "c" * 64)
+    def _publish(self, name, write, recipe=None):
+        identity = Identity("test", {"name": name, **(recipe or {})}, {}, "c" * 64)
         with self.store.publishing(identity) as out:
             write(out)
         self.keys[name] = identity.key

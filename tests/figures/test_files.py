@@ -12,9 +12,11 @@ from coldstart.config.targets import (
     BudgetCurve,
     ContactSheet,
     EmbeddingMap,
+    ImageGrid,
     Metrics,
     PickedClasses,
     Published,
+    TrainingCurves,
 )
 from coldstart.figures.stage import draw_figure, write_table
 from coldstart.figures.style import looks, new_figure, run_titles, save, styled
@@ -32,8 +34,10 @@ FIGURES = [
     ),
     PickedClasses(kind="picked-classes", title="A question", budget=40),
     ContactSheet(kind="contact-sheet", title="A question", count=20),
+    ImageGrid(kind="image-grid", title="A question", count=20),
     EmbeddingMap(kind="embedding-map", title="A question", budget=40),
     AverageRank(kind="average-rank", title="A question"),
+    TrainingCurves(kind="training-curves", title="A question"),
 ]
 TABLES = [
     AverageRank(kind="average-rank", title="A question", metric="average-precision"),
@@ -45,8 +49,10 @@ SAID = {
     ("figure", "budget-curve"): "one standard deviation",
     ("figure", "picked-classes"): "How many candidates of each class",
     ("figure", "contact-sheet"): "in order from left to right",
+    ("figure", "image-grid"): "each with its rank",
     ("figure", "embedding-map"): "t-SNE (perplexity 30.0",
     ("figure", "average-rank"): "95 % intervals of the mean",
+    ("figure", "training-curves"): "a line per run and encoder seed",
     ("table", "average-rank"): "Ranks of the samplers by mean average precision",
     ("table", "published"): "ours less the paper's",
     ("table", "metrics"): "one row per value",

@@ -1,9 +1,15 @@
-import numpy as np
-import pytest
+import json
 
-from coldstart.config.targets import ContactSheet, EmbeddingMap
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from coldstart.config.targets import ContactSheet, EmbeddingMap, ImageGrid
+from coldstart.data.sources.scan import PLACES
+from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
-from coldstart.figures import contact_sheet, embedding_map
+from coldstart.figures import contact_sheet, embedding_map, image_grid
 
 MAP = EmbeddingMap(kind="embedding-map", title="Map", budget=4)
 
@@ -112,3 +118,78 @@ def test_of_many_candidates_an_even_spread_and_all_picks_are_laid_out():
     assert np.all(np.diff(kept) > 0)
     assert np.diff(kept).max() <= 11
     assert embedding_map.spread(ids, picked, 1000).tolist() == list(range(1000))
+
+
+def test_a_map_without_classes_has_the_colours_of_clusters(studio):
+    studio = with_map(studio)
+    studio.runs["main"]["classes"] = []
+    del studio.keys["labels/main"]
+    figure, numbers = embedding_map.draw(studio.shown(), MAP)
+    _, embeddings = studio.shown().embeddings("main", 3)
+    expected = [f"cluster {number}" for number in cluster(embeddings)]
+    assert numbers[numbers["sampler"] == "random"]["class"].tolist() == expected
+    assert len(set(expected)) > 1
+    legend = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
+    assert legend == sorted(set(expected))
+
+
+def test_a_map_marks_what_had_a_label(studio):
+    studio = with_map(studio)
+    studio.labels("main", np.arange(124) % 2)
+
+    def write(out):
+        pd.DataFrame({"id": [108, 111, 5], "label": 0}).to_parquet(out / "labels.parquet")
+
+    studio._publish("labelled/main", write)
+    figure, numbers = embedding_map.draw(studio.shown(), MAP)
+    assert set(numbers[numbers["labelled"]]["id"]) == {108, 111}
+    *_, crosses = figure.axes[0].collections
+    assert len(crosses.get_offsets()) == 2
+
+
+def with_files(studio, folder, count=30):
+    """Images of 8 x 8 pixels in the store, and their files with four times as many."""
+    images = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 8, 8, 3), np.uint8)
+    paths = [f"sub/a rather long name {index} $a^b^c$ ü.png" for index in range(count)]
+    (folder / "sub").mkdir(parents=True)
+    for index, path in enumerate(paths):
+        Image.fromarray(np.full((16, 16, 3), 100 + index, np.uint8)).save(folder / path)
+    recipe = {"digest": "sha256:x", "shape": [8, 8, 3], "resize": "crop"}
+
+    def write(out):
+        np.save(out / "images.npy", images)
+        items = pd.DataFrame({"id": np.arange(count), "part": "all", "path": paths})
+        items.to_parquet(out / "items.parquet")
+
+    studio.run("main", ["k-centre"], classes=[])
+    studio._publish("images/main", write, recipe)
+    studio.selection("main", 0, "k-centre", np.arange(count)[::-1], [20])
+    return paths
+
+
+def levels(figure):
+    images = [axes.get_images() for axes in figure.axes]
+    return [int(np.median(shown[0].get_array())) for shown in images if shown]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_grid_shows_files_where_they_are_at_hand(studio, tmp_path, monkeypatch, there):
+    paths = with_files(studio, tmp_path / "files")
+    places = {"sha256:x": [str(tmp_path / "files")]}
+    monkeypatch.setenv(PLACES, json.dumps(places) if there else "{}")
+    target = ImageGrid(kind="image-grid", title="Grid", count=11)
+    figure, numbers = image_grid.draw(studio.shown(), target)
+    assert numbers["id"].tolist() == list(range(29, 18, -1))
+    assert numbers["path"].tolist() == paths[29:18:-1]
+    assert levels(figure) == [index + 100 * there for index in range(29, 18, -1)]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:11]] == [*map(str, range(1, 12))]
+    names = [axes.texts[0] for axes in figure.axes[:11]]
+    assert all(paths[29 - at].endswith(name.get_text()[1:]) for at, name in enumerate(names))
+    figure.savefig(tmp_path / "grid.png")  # a name between dollar signs is no formula
+
+
+def test_a_grid_of_files_that_have_gone_shows_the_store(studio, tmp_path, monkeypatch):
+    with_files(studio, tmp_path / "files")
+    monkeypatch.setenv(PLACES, json.dumps({"sha256:x": [str(tmp_path / "moved")]}))
+    target = ImageGrid(kind="image-grid", title="Grid", count=3)
+    assert levels(image_grid.draw(studio.shown(), target)[0]) == [29, 28, 27]

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from coldstart.errors import ColdstartError
 from coldstart.selection.base import Tables
 from coldstart.selection.registry import sampler_class, sampler_classes
+from coldstart.selection.stage import fitting, select
 
 CASES = {
     "random": {"sampler": "random"},
@@ -202,3 +203,41 @@ def test_k_centre_goes_from_corner_to_corner():
         ids = query(sampler, Tables(np.arange(5), corners), 3, seed).ids.tolist()
         if ids[0] != 4:
             assert ids[1] == 3 - ids[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_k_centre_goes_on_from_what_is_labelled(seed):
+    """Picked in two cycles, the first one's picks labelled, or all at once: the same images."""
+    tables = make_tables(count=200, dim=8, seed=seed)
+    sampler = build(CASES["k-centre"])
+    whole = query(sampler, tables, 40, seed)
+    later = make_tables(count=200, dim=8, seed=seed, labelled=whole.ids[:15])
+    picks = query(sampler, later, 25, seed=99)
+    np.testing.assert_array_equal(picks.ids, whole.ids[15:])
+    np.testing.assert_allclose(picks.scores, whole.scores[15:], rtol=1e-4)
+
+
+def test_kmeans_clusters_do_not_move_when_images_are_labelled():
+    tables = make_tables(count=80)
+    sampler = build(CASES["kmeans"])
+    before = dict(zip(*clusters(sampler, tables), strict=True))
+    labelled = tables.ids[::3]
+    ids, after = clusters(sampler, make_tables(count=80, labelled=labelled))
+    for number, cluster in zip(ids, after, strict=True):
+        assert cluster == before[number]
+
+
+def clusters(sampler, tables):
+    """Ids without a label and the cluster of each, as the sampler sees them."""
+    order = np.argsort(tables.ids)
+    left = tables.left[order]
+    parts = tables.rows(order[left]), tables.rows(order[~left])
+    return parts[0].ids.tolist(), sampler._assigned(*parts, np.random.default_rng(0)).tolist()
+
+
+def test_a_budget_is_cut_to_what_is_left_only_where_that_is_wanted():
+    tables = make_tables(count=10, labelled=make_tables(count=10).ids[:4])
+    assert fitting([3, 6, 8], tables, "cut") == {3: 3, 6: 6, 8: 6}
+    assert fitting([3, 8], tables, "refuse") == {3: 3, 8: 8}
+    picked = select(build(CASES["random"]), tables, {3: 3, 8: 6}, [(0, 0)])
+    assert picked.groupby("budget")["rank"].agg(list).to_dict() == {3: [0, 1, 2], 8: [*range(6)]}

@@ -84,3 +84,9 @@ def copy_of(tmp_path):
 def fresh(tmp_path):
     """A clone in which nothing was built."""
     return Clone(tmp_path / "fresh")
+
+
+@pytest.fixture(scope="session")
+def clone_at():
+    """Makes a clone, in which nothing was built, in a folder."""
+    return Clone

@@ -94,7 +94,7 @@ def test_an_edit_reruns_exactly_what_depends_on_it(built, copy_of, module, old, 
 
 def test_an_edited_loss_trains_again_and_leaves_the_baseline_alone(built, copy_of):
     clone = copy_of(built)
-    path = clone.folder / "workflow/coldstart/ssl/byol.py"
+    path = clone.folder / "workflow/coldstart/ssl/methods/byol.py"
     path.write_text(path.read_text() + "\n\nEDITED = True\n")
     planned = clone.planned()
     assert planned["pretrain"] == 1

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from coldstart.config.data import Dataset
+from coldstart.config.encoders import Existing, Transferred, method_module
+from coldstart.config.fits import misfit, misfit_elsewhere
 from coldstart.config.folders import Folder
 from coldstart.config.load import Loaded
 from coldstart.config.pools import mixture as mixture_of
-from coldstart.config.pools import part_size
+from coldstart.config.pools import part_size, splits_of
 from coldstart.config.studies import Run
 from coldstart.data.source import module_name
 from coldstart.data.sources.arrays import scan_arrays
@@ -21,6 +23,7 @@ from coldstart.data.sources.scan import Scan, export_places, scan_folder
 from coldstart.errors import ColdstartError
 from coldstart.fingerprint import fingerprint
 from coldstart.planned import Facts, Planned, once
+from coldstart.ssl.weights import digest_weights
 from coldstart.store import Identity, Reference, Store
 
 log = logging.getLogger("coldstart")
@@ -97,6 +100,10 @@ class Artefacts:
         recipe = self.recipes.get("pools", pool)
         for path, message in recipe.problems(self.dataset(recipe.dataset)).items():
             raise ColdstartError(f"pools.{pool}.{path}: {message}")
+        if self.facts(pool).sizes["unlabeled"] < 2:
+            raise ColdstartError(
+                f"pool `{pool}` has 1 image; an encoder is trained on two or more."
+            )
         inputs = {"images": self.images(pool)}
         if self.dataset(recipe.dataset).classes:
             inputs["labels"] = self.labels(pool)
@@ -110,43 +117,50 @@ class Artefacts:
 
     @once
     def checkpoint(self, pool: str, encoder: str, seed: int) -> Planned:
-        """An encoder trained on the unlabeled images of a pool."""
+        """An encoder trained on the unlabeled images of a pool, or of the one its recipe names."""
         recipe = self.recipes.get("encoders", encoder)
+        shape = self.facts(pool).shape
+        if isinstance(recipe, Transferred):
+            source, trained = self.recipes.get("encoders", recipe.encoder), self.facts(recipe.pool)
+            _require_fit(pool, encoder, misfit_elsewhere(source, trained.shape, shape))
+            return self.checkpoint(recipe.pool, recipe.encoder, seed)
+        _require_fit(pool, encoder, misfit(recipe, shape))
+        described = recipe.model_dump()
+        if isinstance(recipe, Existing):
+            described["weights"] = digest_weights(recipe, Path(self.config.data_dir), DIGESTS)
         return self._plan(
             f"results/ssl/{pool}/{encoder}/seed{seed}.json",
             "pretrain",
-            {"encoder": recipe.model_dump(), "seed": seed},
+            {"encoder": described, "seed": seed},
             self._images_of(pool),
             "coldstart.ssl.stage",
-            f"coldstart.ssl.{recipe.method}",
+            method_module(recipe),
         )
 
     @once
     def embeddings(self, pool: str, encoder: str, seed: int, embedding: str) -> Planned:
         """The embeddings of a pool's candidates and test images."""
         recipe = self.recipes.get("embeddings", embedding)
-        method = self.recipes.get("encoders", encoder).method
         return self._plan(
             f"results/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.json",
             "embed",
             recipe.model_dump(),
             self._images_of(pool) | {"checkpoint": self.checkpoint(pool, encoder, seed)},
             "coldstart.embeddings.embed",
-            f"coldstart.ssl.{method}",
+            self._method(encoder),
         )
 
     @once
     def scores(self, pool: str, encoder: str, seed: int, score: str) -> Planned:
         """A model's scores of a pool's candidates."""
         recipe = self.recipes.get("scores", score)
-        method = self.recipes.get("encoders", encoder).method
         return self._plan(
             f"results/embeddings/{pool}/{encoder}/seed{seed}/scores/{score}.json",
             "score",
             {**recipe.model_dump(), "seed": seed},
             self._images_of(pool) | {"checkpoint": self.checkpoint(pool, encoder, seed)},
             "coldstart.embeddings.score",
-            f"coldstart.ssl.{method}",
+            self._method(encoder),
         )
 
     @once
@@ -155,6 +169,9 @@ class Artefacts:
         setup = self.run(study, run)
         recipe = self.recipes.get("samplers", sampler)
         inputs = {"index": self.index(setup.pool)}
+        self._check_budgets(study, run)
+        if setup.labelled is not None:
+            inputs["labelled"] = self._labelled(study, run, setup.labelled)
         where = (setup.pool, setup.encoder, seed)
         if "embeddings" in recipe.reads:
             inputs["embeddings"] = self.embeddings(*where, setup.embedding)
@@ -166,6 +183,7 @@ class Artefacts:
             {
                 "sampler": recipe.model_dump(),
                 "budgets": setup.budgets,
+                "excess": setup.excess,
                 "seeds": setup.sampler_seeds if recipe.stochastic else 1,
                 "encoder_seed": seed,
             },
@@ -178,6 +196,11 @@ class Artefacts:
     def evaluation(self, study: str, run: str, seed: int) -> Planned:
         """The metrics of every sampler, budget and sampler seed of a run."""
         setup = self.run(study, run)
+        if not self.judged(setup.pool):
+            raise ColdstartError(
+                f"study `{study}`, run `{run}`: metrics need test images and labels of two classes "
+                f"or more; pool `{setup.pool}` lacks them."
+            )
         inputs = {
             "index": self.index(setup.pool),
             "labels": self.labels(setup.pool),
@@ -192,6 +215,31 @@ class Artefacts:
             recipe.model_dump(),
             inputs,
             "coldstart.evaluation.stage",
+        )
+
+    def judged(self, pool: str) -> bool:
+        """Whether a pool has what metrics are measured on."""
+        recipe = self.recipes.get("pools", pool)
+        return "test" in splits_of(recipe) and len(self.dataset(recipe.dataset).classes) > 1
+
+    @once
+    def probed(self, pool: str, encoder: str, seed: int, probe: str) -> Planned:
+        """How good an encoder is on a pool, measured with all its labels."""
+        if not self.judged(pool):
+            raise ColdstartError(
+                f"probe `{probe}`: pool `{pool}` lacks test images, or labels of two classes"
+            )
+        return self._plan(
+            f"results/evaluation/probes/{pool}/{encoder}/seed{seed}/{probe}.json",
+            "probe",
+            self.recipes.get("probes", probe).model_dump(),
+            self._images_of(pool)
+            | {
+                "labels": self.labels(pool),
+                "checkpoint": self.checkpoint(pool, encoder, seed),
+            },
+            "coldstart.evaluation.probe",
+            self._method(encoder),
         )
 
     def facts(self, pool: str) -> Facts:
@@ -235,6 +283,33 @@ class Artefacts:
         if mixture_of(recipe) is None:
             return self.ingested(what, recipe.dataset)
         return self.mixed(what, pool)
+
+    def _check_budgets(self, study: str, run: str) -> None:
+        """A user's own files are counted only now; of published sets this was checked before."""
+        setup = self.run(study, run)
+        candidates = self.facts(setup.pool).sizes["candidates"]
+        if max(setup.budgets) > candidates and setup.excess == "refuse":
+            raise ColdstartError(
+                f"studies.{study}.runs.{run}.budgets: {max(setup.budgets)} labels are more than "
+                f"the {candidates} candidates of pool `{setup.pool}`"
+            )
+
+    def _labelled(self, study: str, run: str, dataset: str) -> Planned:
+        """Which of a run's images have a label already."""
+        pool = self.run(study, run).pool
+        if self.ingested("images", dataset).key != self.images(pool).key:
+            raise ColdstartError(
+                f"studies.{study}.runs.{run}.labelled: `{dataset}` has other images than pool "
+                f"`{pool}`"
+            )
+        return self.ingested("labels", dataset)
+
+    def _method(self, encoder: str) -> str:
+        """The module of an encoder's method, or of that which it stands for."""
+        recipe = self.recipes.get("encoders", encoder)
+        if isinstance(recipe, Transferred):
+            return self._method(recipe.encoder)
+        return method_module(recipe)
 
     def _images_of(self, pool: str) -> dict[str, Planned]:
         return {"images": self.images(pool), "index": self.index(pool)}
@@ -285,3 +360,8 @@ def _pointed(pointer: Path) -> str | None:
         return str(json.loads(pointer.read_text(encoding="utf-8"))["key"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _require_fit(pool: str, encoder: str, problem: str | None) -> None:
+    if problem:
+        raise ColdstartError(f"encoder `{encoder}` does not fit pool `{pool}`: {problem}.")

@@ -45,11 +45,8 @@ class Plan(Artefacts):
         """What a figure or table reads, by ``<what>/<run>/<encoder seed>[/<sampler>]``."""
         target = self.target(study, folder, name)
         if isinstance(target, DataSheet):
-            return {
-                f"images/{name}": self.images(name),
-                f"labels/{name}": self.labels(name),
-                f"index/{name}": self.index(name),
-            }
+            sheet = {f"images/{name}": self.images(name), f"index/{name}": self.index(name)}
+            return sheet | ({f"labels/{name}": self.labels(name)} if self._classes(name) else {})
         runs: dict[str, Run] = self.recipes.get("studies", study).runs
         found: dict[str, Planned] = {}
         for run_name in target.runs or runs:
@@ -62,14 +59,21 @@ class Plan(Artefacts):
                     for sampler in run.samplers:
                         chosen = self.selection(study, run_name, seed, sampler)
                         found[f"selections/{where}/{sampler}"] = chosen
+                if "probes" in target.reads:
+                    found[f"probes/{where}"] = self.probed(run.pool, run.encoder, seed, run.probe)
+                if "histories" in target.reads:
+                    checkpoint = self.checkpoint(run.pool, run.encoder, seed)
+                    found[f"histories/{where}"] = checkpoint
                 if "embeddings" in target.reads:
                     found[f"embeddings/{where}"] = self.embeddings(
                         run.pool, run.encoder, seed, run.embedding
                     )
             if "images" in target.reads:
                 found[f"images/{run_name}"] = self.images(run.pool)
-            if "labels" in target.reads:
+            if "labels" in target.reads and self._classes(run.pool):
                 found[f"labels/{run_name}"] = self.labels(run.pool)
+            if "labelled" in target.reads and run.labelled is not None:
+                found[f"labelled/{run_name}"] = self.ingested("labels", run.labelled)
         return found
 
     def target_params(self, study: str, folder: str, name: str) -> dict[str, Any]:
@@ -124,6 +128,10 @@ class Plan(Artefacts):
             for seed in run.encoder_seeds
         ]
 
+    def _classes(self, pool: str) -> list[str]:
+        """The names of the classes of a pool's data set; none where it has no labels."""
+        return self.dataset(self.recipes.get("pools", pool).dataset).classes
+
     def _published(self, target: Target) -> list[str]:
         """The paper's table that a figure or table shows, as a file of this clone."""
         published = getattr(target, "published", None)
@@ -134,12 +142,11 @@ class Plan(Artefacts):
         described = {}
         for name in target.runs or self.recipes.get("studies", study).runs:
             run = self.run(study, name)
-            dataset = self.dataset(self.recipes.get("pools", run.pool).dataset)
             described[name] = {
                 "pool": run.pool,
                 "encoder": run.encoder,
                 "samplers": run.samplers,
-                "classes": dataset.classes,
+                "classes": self._classes(run.pool),
             }
         return described
 

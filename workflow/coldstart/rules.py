@@ -1,15 +1,18 @@
 """The seam between Snakemake and the plan: what the rule files call."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import coldstart
+from coldstart.config.folders import Folder
 from coldstart.config.load import load
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
+from coldstart.own import plan as own
 from coldstart.plan import Plan
 from coldstart.planned import Facts, Planned
 from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
@@ -52,9 +55,12 @@ class Rules:
             download=self.config.download,
             mirror=self.config.mirror,
             device=self.config.device,
+            images_on_gpu=self.config.images_on_gpu,
+            deterministic=self.config.deterministic,
         )
         self.settings.export()
         export_commit(root)
+        self.training_gpus = _training_gpus(workflow)
         self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
 
     def inputs(self, method: Callable[..., Planned]) -> Function:
@@ -77,6 +83,15 @@ class Rules:
 
         return _readable(count)
 
+    def reading_threads(self, most: int) -> Function:
+        """Threads of a job that reads a data set: ``most`` where it decodes a folder of files."""
+
+        def count(named: dict[str, Any]) -> int:
+            recipe = self.plan.recipes.get("datasets", named["dataset"])
+            return most if isinstance(recipe, Folder) and named["what"] == "images" else 1
+
+        return _readable(count)
+
     def mem_mb(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
         """Megabytes that a job asks for; more with each attempt."""
         needs = _readable(lambda named: self._needs(method, named))
@@ -89,7 +104,12 @@ class Rules:
 
     def gpu(self, method: Callable[..., Planned]) -> Function:
         """How many GPUs a job asks for."""
-        return _readable(lambda named: int(self._on_gpu(method(**named))))
+        return _readable(lambda named: self._gpus(method(**named)))
+
+    def _gpus(self, planned: Planned) -> int:
+        if not self._on_gpu(planned):
+            return 0
+        return self.training_gpus if planned.identity.stage == "pretrain" else 1
 
     def _on_gpu(self, planned: Planned) -> bool:
         return self.config.device != "cpu" and gains_from_gpu(planned)
@@ -102,7 +122,10 @@ class Rules:
             asked.append(method(**{**named, "seed": 0}))
         device = "gpu" if self._on_gpu(planned) else "cpu"
         records = [record for one in asked for record in self._records(one.identity.recipe_key)]
-        return from_records(records, device) or estimate(planned, self._facts(named), device, CORES)
+        gpus = max(1, self._gpus(planned))
+        return from_records(records, device, gpus) or estimate(
+            planned, self._facts(named), device, CORES, gpus
+        )
 
     def _facts(self, named: dict[str, Any]) -> Facts:
         """What is known of the images that a job is about."""
@@ -139,6 +162,18 @@ class Rules:
         """What the job that draws a figure or table is told."""
         return _readable(lambda named: self.plan.target_params(folder=folder, **named))
 
+    def all_embeddings(self) -> Function:
+        """The pointers of the embeddings that the studies read."""
+        return _readable(lambda _: self.plan.need(self.plan.all_embeddings(self.config.studies)))
+
+    def own_inputs(self) -> Function:
+        """What the ranking of the own images waits for."""
+        return _readable(lambda _: own.inputs(self.plan))
+
+    def own_params(self) -> Function:
+        """What the job that writes the ranking is told."""
+        return _readable(lambda _: own.params(self.plan))
+
 
 def setup(config: dict[str, Any], workflow: Any) -> Rules:
     """Read and check everything that a run is made of; a mistake ends the run before any job."""
@@ -146,6 +181,13 @@ def setup(config: dict[str, Any], workflow: Any) -> Rules:
         return Rules(config, workflow)
     except ColdstartError as error:
         sys.exit(f"Error: {error}")
+
+
+def _training_gpus(workflow: Any) -> int:
+    """GPUs of a training: what ``--set-resources pretrain:gpu=`` says, or else the profile."""
+    given = workflow.resource_settings.overwrite_resources.get("pretrain", {})
+    asked = str(given["gpu"].raw) if "gpu" in given else os.environ.get("COLDSTART_GPUS", "1")
+    return int(asked) if asked.isdecimal() else 1
 
 
 def _same_clone(root: Path) -> None:

@@ -23,6 +23,9 @@ class Settings:
     mirror: str = ""
     """A base address that published files are fetched from instead; empty for their own."""
     device: str = "auto"
+    images_on_gpu: float = 0.4
+    """The share of a GPU's memory that the images of a training may take; more are streamed."""
+    deterministic: bool = False
 
     def export(self) -> None:
         """Hand the settings on to every process that this one starts."""
@@ -31,6 +34,8 @@ class Settings:
         os.environ["COLDSTART_DOWNLOAD"] = "1" if self.download else "0"
         os.environ["COLDSTART_MIRROR"] = self.mirror
         os.environ["COLDSTART_DEVICE"] = self.device
+        os.environ["COLDSTART_IMAGES_ON_GPU"] = str(self.images_on_gpu)
+        os.environ["COLDSTART_DETERMINISTIC"] = "1" if self.deterministic else "0"
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -41,6 +46,8 @@ class Settings:
             download=os.environ.get("COLDSTART_DOWNLOAD") == "1",
             mirror=os.environ.get("COLDSTART_MIRROR", cls.mirror),
             device=os.environ.get("COLDSTART_DEVICE", cls.device),
+            images_on_gpu=float(os.environ.get("COLDSTART_IMAGES_ON_GPU", cls.images_on_gpu)),
+            deterministic=os.environ.get("COLDSTART_DETERMINISTIC") == "1",
         )
 
 

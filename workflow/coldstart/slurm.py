@@ -40,6 +40,7 @@ class Site:
         partition: where jobs run; empty is the cluster's default partition.
         gpu_partition: where jobs with a GPU run; empty is as ``partition``.
         gpu_model: the type of GPU to ask for; empty takes any.
+        gpus: how many a training asks for; everything else takes one.
         minutes: the shortest of the partitions' time limits; 0 where there is none.
     """
 
@@ -47,6 +48,7 @@ class Site:
     partition: str = ""
     gpu_partition: str = ""
     gpu_model: str = ""
+    gpus: int = 1
     minutes: int = 0
 
     def write_partitions(self, file: Path = Path(".snakemake/slurm-partitions.yaml")) -> str:
@@ -57,7 +59,7 @@ class Site:
         """
         limits: dict[str, dict[str, int]] = {self.partition: {}} if self.partition else {}
         file.parent.mkdir(exist_ok=True)
-        limits[self.gpu_partition] = {"max_gpu": 1}
+        limits[self.gpu_partition] = {"max_gpu": self.gpus}
         file.write_text(yaml.safe_dump({"partitions": limits}), encoding="utf-8")
         return str(file)
 
@@ -84,12 +86,21 @@ def _read_site(file: Path) -> Site:
     for name in names:
         value = os.environ.get(f"COLDSTART_SLURM_{name.upper()}") or given.get(name)
         values[name] = "" if value is None else str(value).strip()
+    values["gpus"] = _count(values["gpus"] or "1", file)
     known, default = _partitions()
     if known:
         values["partition"] = values["partition"] or default
         used = [values["partition"], values["gpu_partition"] or values["partition"]]
         return Site(**values, minutes=_shortest(used, known, file))
     return Site(**values)
+
+
+def _count(text: str, file: Path) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ColdstartError(
+            f"COLDSTART_SLURM_GPUS, or `gpus:` in {file}, is {text!r}: give a number from 1 on."
+        )
+    return int(text)
 
 
 def _read_file(file: Path) -> dict[str, object]:

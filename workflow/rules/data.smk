@@ -10,7 +10,7 @@ rule ingest:
         "results/logs/data/{dataset}/{what}.log",
     conda:
         "../../envs/coldstart.yaml"
-    threads: 1
+    threads: job.reading_threads(8)
     resources:
         mem_mb=job.mem_mb(plan.ingested),
         runtime=job.runtime(plan.ingested),

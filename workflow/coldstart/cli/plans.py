@@ -52,12 +52,13 @@ def reach(studies: Iterable[str] = ()) -> set[str]:
 
 
 def planned_for(plan: Plan, study: str) -> list[Planned]:
-    """What a study makes last: each run's metrics, and all that figures and tables read."""
+    """What a study makes last: each run's metrics, if any, and what figures and tables read."""
     recipe = plan.recipes.get("studies", study)
     return [
         *(
             plan.evaluation(study, name, s)
             for name, r in recipe.runs.items()
+            if plan.judged(r.pool)
             for s in r.encoder_seeds
         ),
         *shown_in(plan, study),

@@ -1,15 +1,16 @@
 """What no recipe can know alone: that names exist, budgets fit, and figures have their inputs."""
 
 from coldstart.config.data import Dataset
-from coldstart.config.pools import mixture
+from coldstart.config.encoders import Transferred
+from coldstart.config.pools import mixture, splits_of
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
-from coldstart.config.scores import Score
 from coldstart.config.studies import Run, Study
 from coldstart.config.targets import (
     BudgetCurve,
     ContactSheet,
     EmbeddingMap,
+    ImageGrid,
     PickedClasses,
     Target,
 )
@@ -19,6 +20,8 @@ def check(recipes: Recipes, problems: Problems) -> None:
     """Note every mistake that shows only when recipes and studies are held together."""
     for name in recipes.names("pools"):
         _check_pool(name, recipes, problems)
+    for name in recipes.names("encoders"):
+        _check_encoder(name, recipes, problems)
     for name in recipes.names("samplers"):
         score = getattr(recipes.get("samplers", name), "score", None)
         if score is not None:
@@ -64,6 +67,17 @@ def _check_pool(name: str, recipes: Recipes, problems: Problems) -> None:
                 problems.add(file, f"pools.{name}.{path}", message)
 
 
+def _check_encoder(name: str, recipes: Recipes, problems: Problems) -> None:
+    recipe, file = recipes.get("encoders", name), recipes.files["encoders", name]
+    if isinstance(recipe, Transferred):
+        _named(recipes, problems, "pools", recipe.pool, file, f"encoders.{name}.pool")
+        path = f"encoders.{name}.encoder"
+        if _named(recipes, problems, "encoders", recipe.encoder, file, path) and isinstance(
+            recipes.get("encoders", recipe.encoder), Transferred
+        ):
+            problems.add(file, path, f"`{recipe.encoder}` is itself transferred: name its encoder")
+
+
 def _check_study(study: Study, file: str, recipes: Recipes, problems: Problems) -> None:
     for name, run in study.runs.items():
         _check_run(run, file, f"runs.{name}", recipes, problems)
@@ -83,6 +97,8 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
         _named(recipes, problems, kind, getattr(run, key), file, f"{path}.{key}")
         for key, kind in named.items()
     ]
+    if run.labelled is not None:
+        _named(recipes, problems, "datasets", run.labelled, file, f"{path}.labelled")
     for sampler in run.samplers:
         known = _named(recipes, problems, "samplers", sampler, file, f"{path}.samplers")
         if known and sound[1]:
@@ -98,18 +114,23 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
 def _check_scores(
     run: Run, sampler: str, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
-    method = recipes.get("encoders", run.encoder).method
-    if "scores" in recipes.get("samplers", sampler).reads and method not in Score.needs:
+    encoder = recipes.get("encoders", run.encoder)
+    if isinstance(encoder, Transferred):
+        if encoder.encoder not in recipes.names("encoders"):
+            return
+        encoder = recipes.get("encoders", encoder.encoder)
+    if "scores" in recipes.get("samplers", sampler).reads and not getattr(encoder, "scored", False):
         problems.add(
             file,
             f"{path}.samplers",
-            f"`{sampler}` reads a model's scores, but an encoder of method `{method}` gives none",
+            f"`{sampler}` reads a model's scores, but an encoder of method `{encoder.method}` "
+            "gives none",
         )
 
 
 def _check_budgets(run: Run, candidates: int, file: str, path: str, problems: Problems) -> None:
     above = [budget for budget in run.budgets if budget > candidates]
-    if above:
+    if above and run.excess == "refuse":
         problems.add(
             file,
             f"{path}.budgets",
@@ -131,8 +152,17 @@ def _check_target(
             problems.add(
                 file, path, f"shows {budget} labels, which is not among the budgets of its runs"
             )
-    if isinstance(target, ContactSheet) and any(max(r.budgets) < target.count for r in shown):
+    if isinstance(target, ContactSheet | ImageGrid) and any(
+        max(r.budgets) < target.count for r in shown
+    ):
         problems.add(file, f"{path}.count", f"{target.count} picks are more than a run makes")
+    if isinstance(target, ImageGrid) and sum(len(run.samplers) for run in shown) != 1:
+        problems.add(file, f"{path}.runs", "shows one sampler of one run: name a run that has one")
+    if "metrics" in target.reads:
+        for name in target.runs or study.runs:
+            if name in study.runs:
+                where = f"runs.{name}"
+                _check_judged(study.runs[name], f"`{path}`", file, where, recipes, problems)
     if isinstance(target, BudgetCurve):
         if (target.metric == "average-precision") != (target.label is not None):
             problems.add(
@@ -141,6 +171,20 @@ def _check_target(
         elif target.label is not None:
             for run in shown:
                 _check_label(target.label, run, file, path, recipes, problems)
+
+
+def _check_judged(
+    run: Run, target: str, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    """Whether the metrics that a figure or table shows can be measured."""
+    if run.pool not in recipes.names("pools"):
+        return
+    if "test" not in splits_of(recipes.get("pools", run.pool)):
+        what = f"`{run.pool}` has no split `test`, on which the metrics of {target} are measured"
+        problems.add(file, f"{path}.pool", what)
+    elif run.labelled is not None:
+        what = f"the metrics of {target} do not count images that have a label before"
+        problems.add(file, f"{path}.labelled", what)
 
 
 def _check_label(

@@ -37,3 +37,5 @@ class Arrays(Model):
     source: Literal["arrays"]
     path: Annotated[str, Field(pattern=r"\.npz$")]
     """The file; a relative path is one below ``data_dir``. It is no part of any key."""
+    labels: Literal["array", "none"] = "array"
+    """Whether the array ``labels``, where the file has one, counts."""

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from coldstart.config.checks import check
 from coldstart.config.main import Config, Scale
+from coldstart.config.own import OWN, add_own
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes, load_recipes
 from coldstart.config.yaml import read_yaml
@@ -46,6 +47,10 @@ def load(settings: Mapping[str, Any], files: Sequence[Path], workflow: Path) -> 
     config = problems.validate(TypeAdapter(Config), dict(settings), shown, "")
     scale: Scale = config.scale if config is not None else "cpu"
     recipes = load_recipes(workflow, scale, problems)
+    if config is not None and config.images:
+        add_own(config, recipes, shown, problems)
+        if recipes.known("studies", OWN):
+            config = config.model_copy(update={"studies": [OWN]})
     check(recipes, problems)
     for name in config.studies if config is not None else []:
         if not recipes.known("studies", name):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from coldstart.config.model import Model
+from coldstart.config.model import Count, Model
 
 Scale = Literal["paper", "cpu", "smoke"]
 
@@ -22,7 +22,10 @@ Switch = Annotated[bool, BeforeValidator(_said)]
 
 
 class Config(Model):
-    """The settings of a run. Only ``studies`` and ``scale`` can change a result."""
+    """The settings of a run.
+
+    Only ``studies``, ``scale`` and those of the own images can change a result.
+    """
 
     studies: Annotated[
         list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])
@@ -46,5 +49,23 @@ class Config(Model):
     are searched after it. The environment variable COLDSTART_STORE wins over a file's ``store``."""
     device: str = "auto"
     """``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``."""
+    images_on_gpu: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """The share of a GPU's memory that a training's images may take. A larger pool is streamed from
+    the store, with the same result; nought streams every pool."""
+    deterministic: Switch = False
+    """Whether a GPU computes the same bits each time, at some cost of speed. A CPU always does."""
     accept_other_code: Switch = False
     """Whether artefacts made from the same recipe by other code are used, with a warning."""
+
+    images: str = ""
+    """The user's own images: a folder, or an ``.npz`` file. Set, they are what is built."""
+    labelled: Annotated[str, Field(pattern=r"^(.+\.csv)?$")] = ""
+    """A CSV file with the columns ``path`` and ``label``: own images that have a label already."""
+    budget: Count = 100
+    """How many of the own images the sampler picks; all others are ranked after these."""
+    sampler: str = "k-centre"
+    """The recipe of the sampler of the own images, in ``workflow/recipes/samplers.yaml``."""
+    encoder: str = "byol-own"
+    """The recipe of their encoder, in ``workflow/recipes/encoders.yaml``."""
+    image_size: Count | None = None
+    """Height and width that the own images are brought to: by the scale where absent."""

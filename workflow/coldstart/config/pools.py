@@ -16,8 +16,8 @@ Split = Literal["unlabeled", "candidates", "validation", "test"]
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-NEEDED: tuple[Split, ...] = ("unlabeled", "candidates", "test")
-"""Without these there is nothing to pretrain on, to choose from, or to judge by."""
+NEEDED: tuple[Split, ...] = ("unlabeled", "candidates")
+"""Without these there is nothing to pretrain on or to choose from; without a test, to judge by."""
 
 Sizes = dict[str, dict[int | None, int]]
 """Images of each class in each split; None stands for images of no class."""
@@ -294,10 +294,13 @@ class Mixed(Changed):
     """The splits that the outliers are put in."""
 
     def problems(self, dataset: Described) -> Problems:
-        """Those of the pool below, and a pool that is mixed twice."""
+        """Those of the pool below, splits that it does not have, and a pool that is mixed twice."""
         found = {f"pool.{path}": message for path, message in self.pool.problems(dataset).items()}
         if mixture(self.pool):
             found["pool"] = "is mixed already; a pool takes outliers from one data set"
+        missing = [split for split in self.splits if split not in splits_of(self.pool)]
+        if missing:
+            found["splits"] = f"the pool below has no split `{missing[0]}`"
         return found
 
     def problems_of_outliers(self, dataset: Described) -> Problems:
@@ -335,6 +338,14 @@ def mixture(pool: "Pool") -> Mixed | None:
             return pool
         pool = pool.pool
     return None
+
+
+def splits_of(pool: "Pool") -> frozenset[Split]:
+    """The splits that a pool has."""
+    if isinstance(pool, SplitPool):
+        return frozenset(pool.splits)
+    below = splits_of(pool.pool)
+    return below | {"validation"} if isinstance(pool, Holdout) else below
 
 
 def part_size(dataset: Described, part: str) -> int:

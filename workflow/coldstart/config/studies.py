@@ -1,6 +1,6 @@
 """Studies: which recipes meet which seeds and budgets, and what is shown of it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
@@ -38,7 +38,6 @@ def _spelt_out(value: Any) -> Any:
 
 Budgets = Annotated[
     list[Count],
-    Field(min_length=1),
     BeforeValidator(_spelt_out, json_schema_input_type=list[Count | BudgetRange]),
 ]
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
@@ -52,12 +51,20 @@ class Run(Model):
     encoder_seeds: Seeds = [0]
     """An encoder is trained anew for each."""
     embedding: str = "frozen"
-    samplers: Annotated[list[str], Field(min_length=1)]
+    samplers: list[str] = []
+    """Without any, a run is of its encoder alone."""
     sampler_seeds: Count = 5
     """Draws of each sampler that is random; the others have one."""
-    budgets: Budgets
+    budgets: Budgets = []
     """Numbers of labels. ``{from, to, step}`` stands for a range, its end included."""
     learner: str = "logistic-regression"
+    probe: str = "knn-linear"
+    """How the encoder is measured where a figure or table asks for it."""
+    labelled: str | None = None
+    """A data set with the images of the pool's, whose labels say which have one already: these are
+    not picked again, and samplers start from them."""
+    excess: Literal["refuse", "cut"] = "refuse"
+    """What is done about a budget that is larger than the images left to pick of."""
 
 
 class Study(Model):

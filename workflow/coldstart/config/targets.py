@@ -21,7 +21,8 @@ class Target(Model):
     """Runs of the study that it shows; all of them where absent."""
 
     reads: ClassVar[frozenset[str]] = frozenset({"metrics"})
-    """Of ``metrics``, ``selections``, ``embeddings``, ``images``, ``labels`` and ``index``."""
+    """Of ``metrics``, ``probes``, ``selections``, ``embeddings``, ``histories``, ``images``,
+    ``labels``, ``labelled`` and ``index``."""
 
 
 class BudgetCurve(Target):
@@ -54,13 +55,24 @@ class ContactSheet(Target):
     reads: ClassVar = frozenset({"selections", "images"})
 
 
+class ImageGrid(Target):
+    """The first images that one sampler picked, each with its rank and the name of its file."""
+
+    kind: Literal["image-grid"]
+    count: Count
+    reads: ClassVar = frozenset({"selections", "images"})
+
+
 class EmbeddingMap(Target):
-    """The candidates' embeddings in two dimensions, with each sampler's picks marked."""
+    """The candidates' embeddings in two dimensions, with each sampler's picks marked.
+
+    Colours are of classes or, where a data set has none, of k-means clusters.
+    """
 
     kind: Literal["embedding-map"]
     budget: Count
     perplexity: Annotated[float, Field(gt=0)] = 30.0
-    reads: ClassVar = frozenset({"selections", "embeddings", "labels"})
+    reads: ClassVar = frozenset({"selections", "embeddings", "labels", "labelled"})
 
 
 class AverageRank(Target):
@@ -86,6 +98,20 @@ class Metrics(Target):
     kind: Literal["metrics"]
 
 
+class TrainingCurves(Target):
+    """How each encoder's training went, epoch by epoch; runs without epochs (PCA) are left out."""
+
+    kind: Literal["training-curves"]
+    reads: ClassVar = frozenset({"histories"})
+
+
+class SslQuality(Target):
+    """How good each encoder is, measured with all labels: on its way, and at its end."""
+
+    kind: Literal["ssl-quality"]
+    reads: ClassVar = frozenset({"probes"})
+
+
 class DataSheet(Target):
     """What a pool consists of; every pool has one, and no study needs to ask for it."""
 
@@ -94,7 +120,15 @@ class DataSheet(Target):
 
 
 Figure = Annotated[
-    BudgetCurve | PickedClasses | ContactSheet | EmbeddingMap | AverageRank | DataSheet,
+    BudgetCurve
+    | PickedClasses
+    | ContactSheet
+    | ImageGrid
+    | EmbeddingMap
+    | AverageRank
+    | TrainingCurves
+    | SslQuality
+    | DataSheet,
     Field(discriminator="kind"),
 ]
-Table = Annotated[AverageRank | Published | Metrics, Field(discriminator="kind")]
+Table = Annotated[AverageRank | Published | Metrics | SslQuality, Field(discriminator="kind")]

@@ -38,6 +38,11 @@ def make(job: Job) -> None:
     else:
         items = items.assign(label=pd.Series(pd.NA, index=items.index, dtype="Int64"))
     index = build_index(items, recipe)
+    unlabeled = int((index["split"] == "unlabeled").sum())
+    if unlabeled < 2:
+        raise ColdstartError(
+            f"{unlabeled} image of the pool can be read; an encoder is trained on two or more."
+        )
     index.to_parquet(job.out / "index.parquet", index=False)
 
 

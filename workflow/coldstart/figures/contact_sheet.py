@@ -39,7 +39,7 @@ def draw(shown: Shown, target: ContactSheet) -> tuple[Figure, pd.DataFrame]:
     Returns:
         The figure and run, encoder_seed, sampler, budget, rank (from 1) and id of each image.
     """
-    numbers = _first_picks(shown.selections, target.count)
+    numbers = first_picks(shown.selections, target.count)
     titles = run_titles(shown.runs)
     rows = {run: numbers.loc[numbers["run"] == run, "sampler"].nunique() for run in shown.runs}
     width = min(WIDE, max(NARROW, LABELS + LARGEST * target.count))
@@ -54,7 +54,7 @@ def draw(shown: Shown, target: ContactSheet) -> tuple[Figure, pd.DataFrame]:
     return figure, numbers
 
 
-def _first_picks(picks: pd.DataFrame, count: int) -> pd.DataFrame:
+def first_picks(picks: pd.DataFrame, count: int) -> pd.DataFrame:
     """The first ``count`` picks of each run and sampler."""
     runs = picks.groupby("run")
     picks = picks[

@@ -21,9 +21,10 @@ class Shown:
     """All that one figure or table may read.
 
     Attributes:
-        artefacts: by ``metrics/<run>/<encoder seed>``,
+        artefacts: by ``metrics/<run>/<encoder seed>``, ``probes/<run>/<encoder seed>``,
             ``selections/<run>/<encoder seed>/<sampler>``, ``embeddings/<run>/<encoder seed>``,
-            ``images/<run>`` and ``labels/<run>``; only those that the kind of figure declares.
+            ``images/<run>``, ``labels/<run>`` and ``labelled/<run>``; only those that the kind of
+            figure declares, and labels only of a data set that has some.
         runs: for each run its ``pool``, ``encoder``, ``samplers`` (in the study's order) and
             ``classes`` (names by number).
         published: the paper's table that the figure shows, where it shows one.
@@ -50,6 +51,16 @@ class Shown:
     def selections(self) -> pd.DataFrame:
         """run, pool, encoder, encoder_seed, sampler, seed, budget, rank, id, score."""
         return self._tables("selections", "selection.parquet")
+
+    @cached_property
+    def histories(self) -> pd.DataFrame:
+        """run, pool, encoder, encoder_seed, and what ``Trainer.run`` returns or a fit recorded."""
+        return self._tables("histories", "history.parquet")
+
+    @cached_property
+    def probes(self) -> pd.DataFrame:
+        """run, pool, encoder, encoder_seed, epoch (missing without epochs), metric, value."""
+        return self._tables("probes", "probes.parquet")
 
     def values(
         self, metric: str, label: int | None = None, budgets: Sequence[int] | None = None
@@ -90,8 +101,22 @@ class Shown:
         """Their labels, int64 [n]."""
         return read_labels(self.artefacts[f"labels/{run}"], ids)
 
+    def labelled(self, run: str) -> NDArray[np.int64]:
+        """The ids of the images that had a label before any was picked, int64 [n]."""
+        if f"labelled/{run}" not in self.artefacts:
+            return np.empty(0, dtype=np.int64)
+        path = self.artefacts[f"labelled/{run}"].path("labels.parquet")
+        return np.asarray(pd.read_parquet(path, columns=["id"])["id"], dtype=np.int64)
+
+    def paths(self, run: str, ids: NDArray[np.int64]) -> list[str] | None:
+        """The images' files, from the set's folder on; None where they are no files."""
+        items = pd.read_parquet(self.artefacts[f"images/{run}"].path("items.parquet"))
+        return items.set_index("id").loc[ids, "path"].tolist() if "path" in items else None
+
     def known_labels(self, pool: str, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The labels of a pool's images, OUTLIER where one has none or was never labelled."""
+        if f"labels/{pool}" not in self.artefacts:
+            return np.full(len(ids), OUTLIER)
         table = pd.read_parquet(self.artefacts[f"labels/{pool}"].path("labels.parquet"))
         labels = table.set_index("id")["label"].astype("Int64").reindex(ids)
         return np.asarray(labels.fillna(OUTLIER), dtype=np.int64)

@@ -12,7 +12,7 @@ from coldstart.data.read import OUTLIER
 from coldstart.figures.contact_sheet import arrange
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure
-from coldstart.ssl.trainer import channel_statistics
+from coldstart.ssl.images import channel_statistics
 
 MOST_CLASSES = 24
 """Of more classes so many are shown, evenly spaced; the CSV has all."""
@@ -21,6 +21,8 @@ EXAMPLES = 8
 ROW = 0.27
 """Inches for a class."""
 NO_CLASS = "no class"
+EVERYTHING = "images"
+"""The one row of a data set without classes."""
 
 
 def draw(shown: Shown, target: DataSheet) -> tuple[Figure, pd.DataFrame]:
@@ -49,7 +51,8 @@ def draw(shown: Shown, target: DataSheet) -> tuple[Figure, pd.DataFrame]:
 
 def _counts(labelled: pd.DataFrame, pool: str, classes: list[str]) -> pd.DataFrame:
     counts = labelled.groupby(["split", "label"]).size().rename("images").reset_index()
-    names = [classes[label] if label != OUTLIER else NO_CLASS for label in counts["label"]]
+    none = NO_CLASS if classes else EVERYTHING
+    names = [classes[label] if label != OUTLIER else none for label in counts["label"]]
     counts.insert(2, "class", names)
     counts.insert(0, "pool", pool)
     return counts
@@ -97,7 +100,7 @@ def _examples(
         vmax=255,
         interpolation="none",
         extent=(0, EXAMPLES, len(rows), 0),
-        aspect="auto",
+        aspect="auto" if len(rows) > 1 else "equal",
     )
     axes.set_title("candidates, evenly spaced\n", loc="left", color=GREY)
     axes.set(xticks=[], yticks=[])

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from coldstart.config.targets import EmbeddingMap
+from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
 from coldstart.figures.data import Shown
-from coldstart.figures.style import WIDE, add_note, looks, new_figure, run_titles
+from coldstart.figures.style import NOTE_SIZE, WIDE, add_note, looks, new_figure, run_titles
 
 MOST_POINTS = 5000
 """Of more candidates than these, an even spread is laid out, beside all that were picked."""
@@ -25,6 +26,12 @@ PANELS = 4
 NO_CLASS = "outlier"
 MOST_NAMED = 20
 """Above so many classes there is no legend of them."""
+NUMBERED = 10
+"""Picks whose ranks stand beside them, where there is one panel and so room for it."""
+ALONE = 4.2
+"""Inches of the side of a panel that is alone."""
+LEGEND = 1.3
+"""Inches of the legend beside it."""
 STRONG = (
     *("#4E79A7", "#F28E2B", "#59A14F", "#B6992D", "#499894"),
     *("#E15759", "#79706E", "#D37295", "#B07AA1", "#9D7660"),
@@ -39,9 +46,12 @@ LIGHT = (
 def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     """A panel per run and sampler, all of a run with one layout: the first encoder seed's.
 
+    Images of a data set without classes have the colours of k-means clusters of all candidates.
+
     Returns:
         The figure and run, encoder_seed, sampler, id, label, class, x, y and rank (from 1, among
-        the picks of sampler seed 0; missing where the candidate was not picked).
+        the picks of sampler seed 0; missing where the candidate was not picked); where images had a
+        label before, also labelled.
 
     Raises:
         ColdstartError: no run has picks at this budget.
@@ -65,23 +75,29 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     ]
     columns = min(PANELS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    side = WIDE / PANELS
-    figure = new_figure(target.title, side * rows + 0.7, max(4.0, side * columns))
+    alone = len(panels) == 1
+    side = ALONE if alone else WIDE / PANELS
+    width = ALONE + LEGEND if alone else max(4.0, side * columns)
+    figure = new_figure(target.title, side * rows + 0.7, width)
     grid = figure.subplots(rows, columns, squeeze=False).reshape(-1)
-    classes = list(dict.fromkeys(name for run in shown.runs for name in shown.class_names(run)))
-    if (numbers["class"] == NO_CLASS).any():
-        classes.append(NO_CLASS)
+    named = dict.fromkeys(name for run in shown.runs for name in shown.class_names(run))
+    found = numbers.drop_duplicates("class").sort_values("label")["class"]
+    classes = list(named | dict.fromkeys(found))  # clusters, and those of no class, come last
     for axes, (title, table) in zip(grid, panels, strict=False):
-        _panel(axes, table, classes)
+        _panel(axes, table, classes, NUMBERED if alone else 0)
         axes.set_title(title)
     for axes in grid[len(panels) :]:
         axes.axis("off")
     if len(classes) <= MOST_NAMED:
-        _add_legend(list(grid[columns - 1 :]), len(panels) - columns + 1, classes)
+        free = list(grid[columns - 1 :])
+        marks = "labelled" in numbers
+        _add_legend(free, len(panels) - columns + 1, classes, bool(named), marks)
+    shown_picks = int(numbers.groupby(["run", "sampler"])["rank"].count().max())
     add_note(
         figure,
-        f"t-SNE of the candidates (first encoder seed). Dots: candidates by class; outlined: the "
-        f"{target.budget:,} picked (sampler seed 0).",
+        "t-SNE of the candidates (first encoder seed). Dots: candidates by "
+        f"{'class' if named else 'cluster'}; outlined: the "
+        f"{shown_picks:,} picked (sampler seed 0).",
     )
     return figure, numbers
 
@@ -128,8 +144,13 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
     ids, embeddings = shown.embeddings(run, seed)
     kept = spread(ids, picks["id"].to_numpy(), MOST_POINTS)
     layout = lay_out(embeddings[kept], target.perplexity)
-    labels = shown.labels(run, ids[kept])
-    names = np.array([*shown.class_names(run), NO_CLASS], dtype=object)[labels]
+    classes = shown.class_names(run)
+    if classes:
+        labels = shown.labels(run, ids[kept])
+        names = np.array([*classes, NO_CLASS], dtype=object)[labels]
+    else:
+        labels = cluster(embeddings)[kept]
+        names = np.array([f"cluster {number}" for number in labels], dtype=object)
     points = pd.DataFrame(
         {
             "id": ids[kept],
@@ -139,6 +160,9 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
             "y": layout[:, 1],
         }
     )
+    labelled = shown.labelled(run)
+    if len(labelled):
+        points["labelled"] = np.isin(points["id"], labelled)
     frames = []
     for sampler in picks["sampler"].unique():
         ranks = picks.loc[picks["sampler"] == sampler].set_index("id")["rank"] + 1
@@ -151,7 +175,7 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
     return pd.concat(frames)
 
 
-def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str]) -> None:
+def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str], numbered: int) -> None:
     number = {name: at % len(LIGHT) for at, name in enumerate(classes)}
     light = [LIGHT[number[name]] for name in table["class"]]
     size = min(9.0, 3000 / len(table))
@@ -162,6 +186,14 @@ def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str]) -> None:
     strong = [STRONG[number[name]] for name in picked["class"]]
     size = min(13.0, 1200 / max(1, len(picked)))
     axes.scatter(picked["x"], picked["y"], s=size, c=strong, linewidths=0.6, edgecolors="0.1")
+    if "labelled" in table:
+        known = table[table["labelled"].eq(True)]
+        axes.scatter(known["x"], known["y"], s=12, c="0.1", marker="x", linewidths=0.7)
+    for _, pick in picked[picked["rank"] <= numbered].iterrows():
+        axes.annotate(
+            str(pick["rank"]), (pick["x"], pick["y"]), (3, 3), textcoords="offset points",
+            fontsize=NOTE_SIZE,
+        )  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_box_aspect(1)
@@ -169,15 +201,21 @@ def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str]) -> None:
         spine.set(visible=True, color="0.8")
 
 
-def _add_legend(grid: Sequence[Axes], empty: int, classes: Sequence[str]) -> None:
+def _add_legend(
+    grid: Sequence[Axes], empty: int, classes: Sequence[str], named: bool, marks: bool
+) -> None:
     """In the empty panel, or beside the last of the first row, with which ``grid`` begins."""
     handles = [
         Line2D([], [], linestyle="none", marker="o", color=STRONG[at % len(STRONG)], label=name)
         for at, name in enumerate(classes)
     ]
+    if marks:
+        label = "has a label"
+        handles.append(Line2D([], [], linestyle="none", marker="x", color="0.1", label=label))
     if empty < len(grid):
         legend = grid[empty].legend(handles=handles, loc="upper left", ncols=2)
     else:
         legend = grid[0].legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.02))
-    legend.set_title("class")
+    if named:
+        legend.set_title("class")
     legend.set_alignment("left")

@@ -19,13 +19,21 @@ class Tables:
         ids: int64 [n], the candidates' ids, each once.
         embeddings: float32 [n, dim], where the sampler reads them.
         scores: float64 [n, passes], where the sampler reads them.
-        labelled: int64 [m], ids that have a label already and must not be picked.
+        labelled: int64 [m], ids that have a label already and must not be picked; those that are
+            no candidates do not matter.
     """
 
     ids: NDArray[np.int64]
     embeddings: NDArray[np.float32] | None = None
     scores: NDArray[np.float64] | None = None
     labelled: NDArray[np.int64] | None = None
+
+    @property
+    def left(self) -> NDArray[np.bool_]:
+        """Which candidates have no label yet, [n]."""
+        if self.labelled is None:
+            return np.ones(len(self.ids), dtype=bool)
+        return ~np.isin(self.ids, self.labelled)
 
     def rows(self, rows: NDArray[np.intp]) -> "Tables":
         """The same tables with only these rows, in this order."""
@@ -80,10 +88,9 @@ class Sampler(Model, ABC):
                 budget exceeds the candidates that are left.
         """
         order = np.argsort(tables.ids, kind="stable")
-        if tables.labelled is not None:
-            order = order[~np.isin(tables.ids[order], tables.labelled)]
-        self._check(tables, len(order), budget)
-        return self._query(tables.rows(order), budget, rng)
+        left = tables.left[order]
+        self._check(tables, int(left.sum()), budget)
+        return self._query(tables.rows(order[left]), tables.rows(order[~left]), budget, rng)
 
     def _check(self, tables: Tables, left: int, budget: int) -> None:
         if not 1 <= budget <= left:
@@ -99,5 +106,14 @@ class Sampler(Model, ABC):
                 raise ColdstartError(f"sampler `{self.sampler}`: {name} hold non-finite values")
 
     @abstractmethod
-    def _query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
-        """The sampler proper, on unlabelled candidates in the order of their ids."""
+    def _query(
+        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
+    ) -> Picks:
+        """The sampler proper, on tables in the order of their ids.
+
+        Args:
+            tables: of the candidates without a label, of which it picks.
+            labelled: the same tables of those that have one: no rows in a cold start.
+            budget: how many to pick, at most as many as there are.
+            rng: the only source of randomness.
+        """

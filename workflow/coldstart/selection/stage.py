@@ -1,6 +1,6 @@
 """Selection: one sampler's picks for every budget and seed of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from coldstart.data.read import read_ids
 from coldstart.embeddings.tables import read_embeddings, read_scores
 from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
+from coldstart.progress import log
 from coldstart.selection.base import Picks, Sampler, Tables
 from coldstart.selection.registry import sampler_class
 
@@ -20,7 +21,9 @@ def make(job: Job) -> None:
     described = job.recipe["sampler"]
     sampler: Sampler = TypeAdapter(sampler_class(described["sampler"])).validate_python(described)
     seeds = [(job.recipe["encoder_seed"], seed) for seed in range(job.recipe["seeds"])]
-    picked = select(sampler, read_tables(job), job.recipe["budgets"], seeds)
+    tables = read_tables(job)
+    budgets = fitting(job.recipe["budgets"], tables, job.recipe["excess"])
+    picked = select(sampler, tables, budgets, seeds)
     picked.to_parquet(job.out / "selection.parquet", index=False)
 
 
@@ -33,31 +36,50 @@ def read_tables(job: Job) -> Tables:
         columns["embeddings"] = _aligned(ids, *read_embeddings(path, "candidates"))
     if "scores" in job.inputs:
         columns["scores"] = _aligned(ids, *read_scores(job.inputs["scores"].path("scores.parquet")))
+    if "labelled" in job.inputs:
+        path = job.inputs["labelled"].path("labels.parquet")
+        columns["labelled"] = pd.read_parquet(path, columns=["id"])["id"].to_numpy()
     return Tables(ids, **columns)
 
 
+def fitting(budgets: Sequence[int], tables: Tables, excess: str) -> dict[int, int]:
+    """How many to pick for each budget: as many or, where that is wanted, as many as are left."""
+    left = int(tables.left.sum())
+    if excess == "refuse" or max(budgets) <= left:
+        return {budget: budget for budget in budgets}
+    log.warning("budget %d is cut to the %d images without a label", max(budgets), left)
+    return {budget: min(budget, left) for budget in budgets}
+
+
 def select(
-    sampler: Sampler, tables: Tables, budgets: Sequence[int], seeds: Sequence[Sequence[int]]
+    sampler: Sampler, tables: Tables, budgets: Mapping[int, int], seeds: Sequence[Sequence[int]]
 ) -> pd.DataFrame:
     """The picks for each budget and seed: seed (its number), budget, rank, id, score.
 
     A sampler whose picks nest is asked once per seed, for the largest budget.
+
+    Args:
+        sampler: picks.
+        tables: what it reads.
+        budgets: how many to pick for each.
+        seeds: of the random generators, one after the other.
     """
     frames = []
     for number, seed in enumerate(seeds):
         if sampler.nested:
-            whole = sampler.query(tables, max(budgets), np.random.default_rng(seed))
-            picks = [Picks(whole.ids[:budget], whole.scores[:budget]) for budget in budgets]
+            whole = sampler.query(tables, max(budgets.values()), np.random.default_rng(seed))
+            picks = [Picks(whole.ids[:size], whole.scores[:size]) for size in budgets.values()]
         else:
             picks = [
-                sampler.query(tables, budget, np.random.default_rng(seed)) for budget in budgets
+                sampler.query(tables, size, np.random.default_rng(seed))
+                for size in budgets.values()
             ]
         frames += [
             pd.DataFrame(
                 {
                     "seed": number,
                     "budget": budget,
-                    "rank": np.arange(budget),
+                    "rank": np.arange(len(pick.ids)),
                     "id": pick.ids,
                     "score": pick.scores,
                 }

@@ -47,7 +47,7 @@ def scan_arrays(recipe: Arrays, data_dir: Path, cache: Path | None) -> Scan:
             "  remedy: correct `path` in the recipe; a relative one is below data_dir."
         )
     count, *shape = _images_shape(path)
-    labels = _labels(path, count)
+    labels = _labels(path, count) if recipe.labels == "array" else None
     found = path.stat()
     file = File("", found.st_size, found.st_mtime_ns)
     digest = digest_files(path, [file], cache, _images_digest)[0]

@@ -54,7 +54,13 @@ def labels_by_folder(paths: Sequence[str], root: Path) -> Labels:
             f"{_some(outside)} in {root} lie in no class's folder, although the recipe says "
             "`labels: folders`: move them into one, or give `labels: none` or a CSV file."
         )
-    return _labels("folders", paths, [path.partition("/")[0] for path in paths], root)
+    names = [path.partition("/")[0] for path in paths]
+    if len(set(names)) < 2:
+        raise ColdstartError(
+            f"{root} has 1 class ({names[0]}), and two are the least to tell apart: correct `path` "
+            "or `labels` in the recipe."
+        )
+    return _labels("folders", paths, names)
 
 
 def labels_from_csv(paths: Sequence[str], root: Path, table: Path) -> Labels:
@@ -67,6 +73,7 @@ def labels_from_csv(paths: Sequence[str], root: Path, table: Path) -> Labels:
             or that stand there twice.
     """
     named: dict[str, str] = {}
+    folders = [root.absolute().as_posix(), root.resolve().as_posix()]
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -77,7 +84,7 @@ def labels_from_csv(paths: Sequence[str], root: Path, table: Path) -> Labels:
                     f"{' and '.join(COLUMNS)} among them, with commas between."
                 )
             for row in reader:
-                path = PurePosixPath(row["path"] or "").as_posix()
+                path = _below(row["path"] or "", folders)
                 if path in named:
                     raise ColdstartError(f"{table} has {path} twice, in line {reader.line_num} too")
                 named[path] = row["label"] or ""
@@ -92,18 +99,20 @@ def labels_from_csv(paths: Sequence[str], root: Path, table: Path) -> Labels:
             f"{table} names {_some(unknown)} that are not among the images in {root}. Paths start "
             "from that folder, with / between, and upper and lower case differ."
         )
-    return _labels("csv", paths, [named.get(path, "") for path in paths], table)
+    return _labels("csv", paths, [named.get(path, "") for path in paths])
 
 
-def _labels(
-    kind: Literal["folders", "csv"], paths: Sequence[str], names: Sequence[str], where: Path
-) -> Labels:
+def _below(path: str, folders: Sequence[str]) -> str:
+    """A path as the plan knows it: from the folder on, also where it is given in full."""
+    given = PurePosixPath(path)
+    for folder in folders:
+        if given.is_relative_to(folder):
+            return given.relative_to(folder).as_posix()
+    return given.as_posix()
+
+
+def _labels(kind: Literal["folders", "csv"], paths: Sequence[str], names: Sequence[str]) -> Labels:
     classes = sorted({name for name in names if name})
-    if len(classes) < 2:
-        raise ColdstartError(
-            f"{where} has {len(classes) or 'no'} class{f' ({classes[0]})' if classes else 'es'}, "
-            "and two are the least to tell apart: correct `path` or `labels` in the recipe."
-        )
     number = {name: index for index, name in enumerate(classes)}
     return Labels(
         kind,

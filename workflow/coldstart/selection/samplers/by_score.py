@@ -22,7 +22,9 @@ class ByScore(Sampler):
     stochastic: ClassVar = False
     nested: ClassVar = True
 
-    def _query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
+    def _query(
+        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
+    ) -> Picks:
         assert tables.scores is not None
         reduce = np.mean if self.statistic == "mean" else np.var
         values = reduce(tables.scores, axis=1)

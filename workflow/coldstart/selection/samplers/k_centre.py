@@ -1,9 +1,10 @@
-"""Greedy k-centre: always the candidate farthest from all that were picked."""
+"""Greedy k-centre: always the candidate farthest from all that are labelled or picked."""
 
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from coldstart.embeddings.distances import squared_to_nearest
 from coldstart.selection.base import Picks, Sampler, Tables
 
 
@@ -11,8 +12,9 @@ class KCentre(Sampler):
     """Farthest-first traversal of the embeddings (Sener & Savarese 2018, Algorithm 1).
 
     This is the greedy 2-approximation, not the mixed-integer program that the same paper adds.
-    It starts from one random candidate. The score is the distance to the nearest earlier pick,
-    which never rises; the first pick, which has none, carries infinity.
+    The labelled images are its first centres; where there are none, it starts from one random
+    candidate. The score is the distance to the nearest labelled image or earlier pick, which never
+    rises; a first pick that has none carries infinity.
     """
 
     sampler: Literal["k-centre"]
@@ -21,14 +23,22 @@ class KCentre(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
+    def _query(
+        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
+    ) -> Picks:
         assert tables.embeddings is not None
-        X = tables.embeddings - tables.embeddings.mean(axis=0)  # smaller norms round less
+        assert labelled.embeddings is not None
+        mean = tables.embeddings.mean(axis=0)
+        X = tables.embeddings - mean  # smaller norms round less
         norms = np.einsum("nd,nd->n", X, X)
-        nearest = np.full(len(X), np.inf, dtype=np.float32)
+        if len(labelled.ids):
+            nearest = squared_to_nearest(X, labelled.embeddings - mean)
+            farthest = int(np.argmax(nearest))
+        else:
+            nearest = np.full(len(X), np.inf, dtype=np.float32)
+            farthest = int(rng.integers(len(X)))
         picked = np.empty(budget, dtype=np.intp)
         radii = np.empty(budget)
-        farthest = int(rng.integers(len(X)))
         for turn in range(budget):
             picked[turn], radii[turn] = farthest, nearest[farthest]
             # ||x - c||^2 expanded: one matrix-vector product a pick is all the work there is.

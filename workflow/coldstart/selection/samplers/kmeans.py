@@ -13,7 +13,8 @@ class KMeans(Sampler):
     """Clusters are represented with uniform probability (Ganesh & Vento, Algorithm 2).
 
     A candidate of a cluster of ``n`` gets weight ``1 / (clusters * n)``, and candidates are drawn
-    one after the other without replacement. The score is the candidate's weight.
+    one after the other without replacement. The score is the candidate's weight. Labelled images
+    count among the images that are clustered, and not in ``n``.
     """
 
     sampler: Literal["kmeans"]
@@ -25,9 +26,10 @@ class KMeans(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
-        assert tables.embeddings is not None
-        assigned = self._clusters(tables.embeddings, rng)
+    def _query(
+        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
+    ) -> Picks:
+        assigned = self._assigned(tables, labelled, rng)
         weights = 1.0 / np.bincount(assigned)[assigned]
         weights /= weights.sum()
         # Successive draws without replacement, all at once: order by exponential waiting times with
@@ -35,6 +37,21 @@ class KMeans(Sampler):
         waits = rng.exponential(size=len(weights)) / weights
         picked = np.argsort(waits, kind="stable")[:budget]
         return Picks(tables.ids[picked], weights[picked])
+
+    def _assigned(
+        self, tables: Tables, labelled: Tables, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Cluster of each candidate without a label, int64 [n].
+
+        Clusters are of all images in the order of their ids, so that labelling does not move them.
+        """
+        assert tables.embeddings is not None
+        assert labelled.embeddings is not None
+        order = np.argsort(np.concatenate([tables.ids, labelled.ids]))
+        found = np.empty(len(order), dtype=np.int64)
+        everything = np.concatenate([tables.embeddings, labelled.embeddings])[order]
+        found[order] = self._clusters(everything, rng)
+        return found[: len(tables.ids)]
 
     def _clusters(
         self, embeddings: NDArray[np.float32], rng: np.random.Generator

@@ -16,7 +16,9 @@ class Random(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
+    def _query(
+        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
+    ) -> Picks:
         # The score is the uniform draw that orders the candidates: one draw per candidate,
         # whatever the budget, is what makes smaller budgets prefixes of larger ones.
         draws = rng.random(len(tables.ids))

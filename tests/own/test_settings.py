@@ -1,0 +1,169 @@
+"""From the settings to a plan: what is made for a folder, and what a user is told before."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from coldstart.config.load import load
+from coldstart.data.sources.scan import PLACES
+from coldstart.errors import ColdstartError
+from coldstart.own import plan as own
+from coldstart.plan import Plan
+from coldstart.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def places(monkeypatch, tmp_path):
+    monkeypatch.setenv(PLACES, "{}")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def images(tmp_path):
+    return paint(tmp_path / "images", 6)
+
+
+def paint(folder, count):
+    (folder / "sub").mkdir(parents=True)
+    for index in range(count):
+        Image.new("L", (9, 7), 10 * index).save(folder / "sub" / f"{index}.png")
+    return folder
+
+
+def plan_for(images, **settings):
+    config = {"scale": "smoke", "images": str(images), **settings}
+    return Plan(load(config, [ROOT / "config.yaml"], ROOT / "workflow"), Store(Path("store")))
+
+
+def walk(planned):
+    yield planned
+    for made_from in planned.inputs.values():
+        yield from walk(made_from)
+
+
+def keys(plan):
+    selection = plan.selection("own", "own", 0, plan.config.sampler)
+    return {planned.identity.stage: planned.key for planned in walk(selection)}
+
+
+def test_the_folder_is_what_is_built(images):
+    plan = plan_for(images)
+    assert plan.config.studies == ["own"]
+    assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
+    waited = own.inputs(plan)
+    assert {path.rpartition(".")[2] for path in waited} == {"json", "png", "pdf", "svg"}
+    assert plan.facts("own").sizes == {"unlabeled": 6, "candidates": 6}
+
+
+def test_where_the_folder_lies_is_part_of_no_key(images, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    images.rename(elsewhere)
+    found = keys(plan_for(elsewhere))
+    elsewhere.rename(images)
+    assert found == keys(plan_for(images))
+
+
+def table(folder, text):
+    path = folder / "labelled.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_labels_change_the_picks_and_nothing_before_them(images, tmp_path):
+    plain = keys(plan_for(images))
+    rows = table(tmp_path, "path,label\nsub/1.png,cat\n")
+    first = keys(plan_for(images, labelled=rows))
+    assert first.pop("labels")
+    changed = {stage for stage in plain if first[stage] != plain[stage]}
+    assert changed == {"select"}
+    table(tmp_path, "path,label\nsub/1.png,cat\nsub/2.png,cat\n")
+    assert keys(plan_for(images, labelled=rows))["select"] != first["select"]
+
+
+def test_a_label_may_name_its_file_in_full(images, tmp_path):
+    rows = f"path,label\n{images / 'sub/1.png'},cat\n./sub/3.png,dog\n"
+    scan = plan_for(images, labelled=table(tmp_path, rows)).dataset("own-labelled")
+    assert scan.labels.numbers == [-1, 0, -1, 1, -1, -1]
+
+
+def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
+    arrays = np.zeros((8, 5, 5, 3), np.uint8)
+    np.savez(tmp_path / "set.npz", images=arrays, labels=np.arange(8) % 2)
+    plan = plan_for("set.npz")
+    assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
+    assert plan.dataset("own").classes == []
+    assert not any("label-studio" in file for file in own.files("set.npz"))
+
+
+def test_the_size_is_that_of_the_scale_or_the_one_that_is_set(images):
+    assert plan_for(images).dataset("own").shape == [32, 32, 3]
+    assert plan_for(images, scale="paper").dataset("own").shape == [96, 96, 3]
+    assert plan_for(images, image_size=48).dataset("own").shape == [48, 48, 3]
+
+
+def refusal(images, **settings):
+    with pytest.raises(ColdstartError) as error:
+        own.inputs(plan_for(images, **settings))
+    return str(error.value)
+
+
+def test_without_images_it_says_what_is_needed():
+    with pytest.raises(ColdstartError, match="--config images=/path/to/folder"):
+        own.inputs(plan_for(""))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"sampler": "k-center"}, "sampler: no `k-center`"),
+        (
+            {"encoder": "byol-owm"},
+            "encoder: no `byol-owm` in encoders.yaml; did you mean `byol-own`",
+        ),
+        ({"encoder": "pca-512", "sampler": "loss-mean"}, "`loss-mean` reads a model's scores"),
+        ({"budget": 0}, "budget: should be greater than or equal to 1"),
+        ({"budget": "many"}, "budget"),
+        ({"labelled": "labels.tsv"}, "labelled"),
+        ({"labelled": "labels.csv"}, "labels.csv cannot be read: No such file"),
+    ],
+)
+def test_mistakes_in_the_settings(images, settings, expected):
+    assert expected in refusal(images, **settings)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("path,label\nsub/9.png,cat\n", "names 1 paths (sub/9.png)"),
+        ("file,label\nsub/1.png,cat\n", "has no column `path`"),
+        ("path,class\nsub/1.png,cat\n", "has no column `label`"),
+        ("path,label\nsub/1.png,cat\n./sub/1.png,cat\n", "twice, in line 3"),
+        ("path,label\n" + "".join(f"sub/{n}.png,x\n" for n in range(6)), "every image in"),
+    ],
+)
+def test_mistakes_in_the_labels(images, tmp_path, rows, expected):
+    assert expected in refusal(images, labelled=table(tmp_path, rows))
+
+
+def test_nothing_labelled_yet_is_no_mistake(images, tmp_path):
+    plan = plan_for(images, labelled=table(tmp_path, "path,label\n"))
+    assert own.inputs(plan)
+    assert own.params(plan)["classes"] == []
+
+
+def test_images_that_are_not_there_or_not_images(tmp_path):
+    assert f"images: there is no {tmp_path / 'nothing'}" in refusal("nothing")
+    (tmp_path / "a.jpg").touch()
+    assert "name the folder that it is in" in refusal("a.jpg")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/notes.txt").touch()
+    assert "There are no images in" in refusal("empty")
+    (tmp_path / "set.npz").touch()
+    assert "damaged, or no .npz file" in refusal("set.npz")
+    assert "pool `own` has 1 image" in refusal(paint(tmp_path / "one", 1))
+    np.savez(tmp_path / "set.npz", images=np.zeros((8, 5, 5), np.uint8))
+    assert "leave out what has a label" in refusal("set.npz", labelled="labels.csv")

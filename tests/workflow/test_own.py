@@ -1,0 +1,125 @@
+"""A user's own folder, ranked for real at smoke scale."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+TARGET = "results/own/labels.csv"
+BUDGET = 12
+LABELLED = {"plain/0.jpg": "cat", "with space/ü é/1.jpg": "dog"}
+BROKEN = "plain/broken.jpg"
+
+
+def paint(folder):
+    """40 photographs of noise around a colour in folders below, and one that is cut short."""
+    rng = np.random.default_rng(0)
+    for index in range(40):
+        below = folder / ("plain", "with space/ü é")[index % 2]
+        below.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 60, size=(40, 50, 3)) + rng.integers(0, 190, size=3)
+        Image.fromarray(pixels.astype(np.uint8)).save(below / f"{index}.jpg")
+    whole = (folder / "plain/2.jpg").read_bytes()
+    (folder / BROKEN).write_bytes(whole[: len(whole) // 2])
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def settings(images, **more):
+    given = {"scale": "smoke", "images": images, "budget": BUDGET, **more}
+    return [f"{key}={value}" for key, value in given.items()]
+
+
+@pytest.fixture(scope="module")
+def done(clone_at, tmp_path_factory):
+    """A clone in which a folder was ranked, the settings, the folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("own")
+    images = paint(folder / "my images")
+    table = folder / "labelled.csv"
+    rows = [f"{path},{label}" for path, label in LABELLED.items()]
+    table.write_text("\n".join(["path,label", *rows, ""]), encoding="utf-8")
+    clone, config = clone_at(folder / "clone"), settings(images, labelled=table)
+    said = clone.snakemake(TARGET, config=config).stdout
+    return clone, config, images, said
+
+
+def test_every_readable_image_is_ranked_once(done):
+    clone, _, images, said = done
+    table = pd.read_csv(clone.folder / TARGET)
+    there = {str(path.relative_to(images)) for path in images.rglob("*.jpg")} - {BROKEN}
+    assert sorted(table["path"]) == sorted(there)
+    ranks = table["rank"].dropna()
+    assert ranks.tolist() == list(range(1, 40 - len(LABELLED) + 1))
+    assert table["by"].tolist() == (
+        ["k-centre"] * BUDGET + ["distance"] * (40 - BUDGET - 2) + ["labelled"] * 2
+    )
+    at_end = table.tail(2).set_index("path")["label"].to_dict()
+    assert at_end == LABELLED
+    assert table["cluster"].between(1, 10).all()
+    assert np.isfinite(table["score"][:-2]).all()  # there were labels to start from
+    skipped = pd.read_csv(clone.folder / "results/own/skipped.csv")
+    assert skipped["path"].tolist() == [BROKEN]
+    assert "1 could not be read" in said
+    assert "Traceback" not in said
+
+
+def test_the_tasks_are_those_to_label_in_order(done):
+    clone, _, _, said = done
+    tasks = json.loads((clone.folder / "results/own/label-studio.json").read_text("utf-8"))
+    ranked = pd.read_csv(clone.folder / TARGET).dropna(subset="rank")
+    assert [task["data"]["path"] for task in tasks] == ranked["path"].tolist()
+    assert any("my%20images/with%20space/%C3%BC" in task["data"]["image"] for task in tasks)
+    interface = (clone.folder / "results/own/label-studio.xml").read_text("utf-8")
+    assert '"cat"' in interface
+    assert '"dog"' in interface
+    assert "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=" in said
+
+
+def test_the_pictures_lie_beside(done):
+    clone, *_ = done
+    for name in ("contact-sheet", "embedding-map", "data-sheet"):
+        for suffix in ("png", "pdf", "svg"):
+            assert (clone.folder / f"results/own/{name}.{suffix}").stat().st_size > 3000
+    sheet = pd.read_csv(clone.folder / "results/figures/own/contact-sheet.csv")
+    ranked = pd.read_csv(clone.folder / TARGET)
+    assert sheet["path"].tolist() == ranked["path"].tolist()[:BUDGET]
+    shown = pd.read_csv(clone.folder / "results/figures/own/embedding-map.csv").set_index("id")
+    assert shown["rank"].count() == BUDGET
+    assert shown["labelled"].sum() == 2
+
+
+def test_a_second_run_does_nothing_and_without_a_target_means_the_same(done):
+    clone, config, *_ = done
+    assert clone.planned(config=config) == {}
+
+
+def test_the_same_images_elsewhere_are_not_read_again(done, tmp_path):
+    clone, config, images, _ = done
+    shutil.copytree(images, tmp_path / "moved")
+    config = [f"images={tmp_path / 'moved'}" if "images=" in part else part for part in config]
+    assert clone.planned(TARGET, config=config) == {"own": 1}
+
+
+def test_more_labels_make_new_picks_and_no_new_encoder(done, tmp_path):
+    clone, _, images, _ = done
+    (tmp_path / "more.csv").write_text(f"path,label\n{images}/plain/4.jpg,cat\n", "utf-8")
+    config = settings(images, labelled=tmp_path / "more.csv")
+    planned = clone.planned(TARGET, config=config)
+    assert planned == {"ingest": 1, "select": 1, "figure": 2, "own": 1}
+
+
+def test_a_folder_in_which_nothing_can_be_read(done, tmp_path):
+    clone, *_ = done
+    (tmp_path / "notes.txt").write_text("no image")
+    said = clone.snakemake("-n", config=settings(tmp_path), check=False)
+    assert said.stdout.rstrip().count("Error: There are no images in") == 1
+    assert "in file" not in said.stdout
+    for index in range(3):
+        (tmp_path / f"{index}.jpg").write_text("no image")
+    said = clone.snakemake(TARGET, config=settings(tmp_path), check=False)
+    assert said.returncode != 0
+    assert "None of the 3 images" in said.stdout
+    assert "Traceback" not in said.stdout

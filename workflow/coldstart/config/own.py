@@ -1,0 +1,111 @@
+"""A user's own images: from the settings to recipes as the user could have written them.
+
+Nothing after this knows that they are special: they are a data set, a pool and a study.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from coldstart.config.main import Config, Scale
+from coldstart.config.problems import Problems, nearest
+from coldstart.config.recipes import Recipes
+
+OWN = "own"
+"""The name of the data set, the pool, the study and its one run."""
+
+LABELLED = "own-labelled"
+"""The same images with the labels that are there already: a data set of its own, so that new labels
+change neither the pool nor what is trained on it."""
+
+ARRAYS = ".npz"
+
+SIZES: dict[Scale, int] = {"paper": 96, "cpu": 32, "smoke": 32}
+"""Height and width of an image: what the networks of a scale are for. 96 as the papers' STL-10; two
+cores train on 32, at a ninth of the cost."""
+
+SHOWN = 48
+"""Images on the contact sheet."""
+
+
+def add_own(config: Config, recipes: Recipes, file: str, problems: Problems) -> None:
+    """Add the recipes that the settings stand for, or note what is wrong with them.
+
+    Args:
+        config: with ``images`` set.
+        recipes: where they are added.
+        file: what a message names as the place of the settings.
+        problems: where mistakes are noted.
+    """
+    before = len(problems.lines)
+    images = Path(os.path.expanduser(config.images)).absolute()
+    _check_images(config, images, file, problems)
+    for key, kind in (("sampler", "samplers"), ("encoder", "encoders")):
+        name = getattr(config, key)
+        if not recipes.known(kind, name):
+            what = f"no `{name}` in {kind}.yaml{nearest(name, recipes.names(kind))}"
+            problems.add(file, key, what)
+    for kind, name in (("datasets", OWN), ("datasets", LABELLED), ("pools", OWN), ("studies", OWN)):
+        if recipes.known(kind, name):
+            message = "is what the setting `images` names its own: rename it"
+            problems.add(recipes.files[kind, name], name, message)
+    if len(problems.lines) == before:
+        for kind, name, raw in _recipes(config, images):
+            recipes.add(kind, name, raw, file, problems)
+
+
+def _check_images(config: Config, images: Path, file: str, problems: Problems) -> None:
+    if not images.exists():
+        problems.add(file, "images", f"there is no {images}")
+    elif images.is_file() and images.suffix != ARRAYS:
+        what = f"{images} is a file: name the folder that it is in, or an {ARRAYS} file"
+        problems.add(file, "images", what)
+    if config.labelled and images.suffix == ARRAYS:
+        what = (
+            f"names files of a folder, but `images` is an {ARRAYS} file: leave out what has a label"
+        )
+        problems.add(file, "labelled", what)
+
+
+def _recipes(config: Config, images: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Kind, name and content of each, those that others name first."""
+    dataset: dict[str, Any] = {"source": "arrays", "path": str(images), "labels": "none"}
+    if images.suffix != ARRAYS:
+        size = config.image_size or SIZES[config.scale]
+        dataset |= {"source": "folder", "size": [size, size], "on_broken": "skip"}
+    everything = {"part": "all", "per": "part"}
+    pool = {
+        "operator": "split",
+        "dataset": OWN,
+        "splits": {"unlabeled": everything, "candidates": everything},
+    }
+    run: dict[str, Any] = {
+        "pool": OWN,
+        "encoder": config.encoder,
+        "samplers": [config.sampler],
+        "sampler_seeds": 1,
+        "budgets": [config.budget],
+        "excess": "cut",
+    }
+    found: list[tuple[str, str, dict[str, Any]]] = [("datasets", OWN, dataset)]
+    if config.labelled:
+        table = Path(os.path.expanduser(config.labelled)).absolute()
+        found.append(("datasets", LABELLED, {**dataset, "labels": str(table)}))
+        run["labelled"] = LABELLED
+    study = {
+        "title": "Which of these images should be labelled first?",
+        "runs": {OWN: run},
+        "figures": {
+            "contact-sheet": {
+                "kind": "image-grid",
+                "title": "The first images to label",
+                "count": min(SHOWN, config.budget),
+            },
+            "embedding-map": {
+                "kind": "embedding-map",
+                "title": "Where the images to label lie",
+                "budget": config.budget,
+            },
+        },
+    }
+    return [*found, ("pools", OWN, pool), ("studies", OWN, study)]

@@ -1,0 +1,69 @@
+"""Tasks for Label Studio, which shows images from a folder on its own machine.
+
+It serves files below the folder that LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT names, only those
+in a folder below that one which the project has as a local storage. The images' folder therefore
+is the storage, and the folder above it the root.
+"""
+
+import json
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+import pandas as pd
+
+SERVED = "/data/local-files/?d="
+"""What the address of a local file starts with; its path below the root follows."""
+
+PLACEHOLDERS = ("first class", "second class")
+
+
+def tasks(ranked: pd.DataFrame, images: Path) -> str:
+    """JSON of a task for each image without a label, in the order of the ranks, a line for each.
+
+    Args:
+        ranked: ``path``, ``rank``, ``score`` and ``cluster``.
+        images: the folder that the paths start from.
+    """
+    lines = [
+        json.dumps({"data": _data(row, images.name)}, ensure_ascii=False, allow_nan=False)
+        for row in ranked.dropna(subset="rank").to_dict("records")
+    ]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def _data(row: Mapping[Hashable, Any], folder: str) -> dict[str, Any]:
+    score = float(row["score"])
+    return {
+        "image": SERVED + quote(f"{folder}/{row['path']}"),
+        "path": row["path"],
+        "rank": int(row["rank"]),
+        # JSON has no infinity, which is the score of a pick without any before it.
+        "score": score if math.isfinite(score) else None,
+        "cluster": int(row["cluster"]),
+    }
+
+
+def interface(classes: Sequence[str]) -> str:
+    """The labelling interface of a project: one choice for each class.
+
+    Args:
+        classes: their names; where none is known, two stand in for them.
+    """
+    choices = [f"    <Choice value={quoteattr(name)}/>" for name in classes or PLACEHOLDERS]
+    comment = [] if classes else ["    <!-- Put the names of your classes here. -->"]
+    return "\n".join(
+        [
+            "<View>",
+            '  <Image name="image" value="$image" zoom="true"/>',
+            '  <Choices name="label" toName="image" choice="single">',
+            *comment,
+            *choices,
+            "  </Choices>",
+            "</View>",
+            "",
+        ]
+    )

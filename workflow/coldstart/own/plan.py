@@ -1,0 +1,94 @@
+"""What is written of a user's own images, and from what: the last step of the study ``own``."""
+
+from typing import Any
+
+from coldstart.config.own import ARRAYS, LABELLED, OWN
+from coldstart.data.sources.scan import Scan
+from coldstart.errors import ColdstartError
+from coldstart.fingerprint import source_digest
+from coldstart.plan import Plan
+from coldstart.planned import Planned
+
+FOLDER = "results/own"
+
+PICTURES = {
+    "contact-sheet": f"results/figures/{OWN}/contact-sheet",
+    "embedding-map": f"results/figures/{OWN}/embedding-map",
+    "data-sheet": f"results/figures/pools/{OWN}",
+}
+"""The study's figures, put beside the ranking."""
+
+FORMATS = ("png", "pdf", "svg")
+
+MODULES = tuple(f"coldstart.own.{name}" for name in ("stage", "ranking", "label_studio"))
+
+
+def files(images: str) -> list[str]:
+    """What is written.
+
+    Args:
+        images: the setting; of a file of arrays there are no files that a labelling tool can show.
+    """
+    names = ["labels.csv", "skipped.csv"]
+    if not images.endswith(ARRAYS):
+        names += ["label-studio.json", "label-studio.xml"]
+    return [f"{FOLDER}/{name}" for name in names] + list(_pictures())
+
+
+def inputs(plan: Plan) -> list[str]:
+    """The pointers and figures that the job waits for.
+
+    Raises:
+        ColdstartError: no images are set, or all have a label already.
+    """
+    if not plan.config.images:
+        raise ColdstartError(
+            f"{FOLDER} is made of your own images: say where they are, with "
+            "--config images=/path/to/folder"
+        )
+    if plan.config.labelled and not _scan(plan, LABELLED).unlabelled:
+        raise ColdstartError(
+            f"every image in {plan.config.images} has a label in {plan.config.labelled} already"
+        )
+    return plan.need(_read(plan).values()) + list(_pictures().values())
+
+
+def params(plan: Plan) -> dict[str, Any]:
+    """What the job is told."""
+    folder = next(iter(_scan(plan, OWN).places.values()))[0]
+    return {
+        "keys": {name: planned.key for name, planned in _read(plan).items()},
+        "pictures": _pictures(),
+        "images": str(folder.absolute()),
+        "classes": plan.dataset(LABELLED).classes if plan.config.labelled else [],
+        "sampler": plan.config.sampler,
+        "code": source_digest(*MODULES),
+    }
+
+
+def _scan(plan: Plan, name: str) -> Scan:
+    found = plan.dataset(name)
+    assert isinstance(found, Scan)
+    return found
+
+
+def _pictures() -> dict[str, str]:
+    """The path of each copy, and what it is a copy of."""
+    return {
+        f"{FOLDER}/{name}.{suffix}": f"{source}.{suffix}"
+        for name, source in PICTURES.items()
+        for suffix in FORMATS
+    }
+
+
+def _read(plan: Plan) -> dict[str, Planned]:
+    run = plan.run(OWN, OWN)
+    (seed,), (sampler,) = run.encoder_seeds, run.samplers
+    found = {
+        "images": plan.images(run.pool),
+        "embeddings": plan.embeddings(run.pool, run.encoder, seed, run.embedding),
+        "selection": plan.selection(OWN, OWN, seed, sampler),
+    }
+    if run.labelled is not None:
+        found["labelled"] = plan.ingested("labels", run.labelled)
+    return found

@@ -1,0 +1,103 @@
+"""What is written at last of a user's own images: the ranking, beside its figures, and tasks."""
+
+import logging
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from coldstart.embeddings.tables import read_embeddings
+from coldstart.figures.stage import write_csv
+from coldstart.own.label_studio import interface, tasks
+from coldstart.own.ranking import rank_all
+from coldstart.store import Artefact, Store
+
+log = logging.getLogger("coldstart")
+
+TASKS, INTERFACE = "label-studio.json", "label-studio.xml"
+COLUMNS = ["rank", "path", "score", "cluster", "by", "label"]
+
+
+def write(snakemake: Any, store: Store) -> None:
+    """Write every output of the rule, and say what they are for."""
+    params = snakemake.params.own
+    artefacts = {name: store.open(key) for name, key in params["keys"].items()}
+    ranked = _ranked(artefacts, params["sampler"], params["classes"])
+    skipped = _skipped(artefacts["images"])
+    images = Path(params["images"])
+    outputs = {Path(path).name: Path(path) for path in snakemake.output}
+    write_csv(ranked, outputs["labels.csv"])
+    write_csv(skipped, outputs["skipped.csv"])
+    if TASKS in outputs:
+        _write_text(tasks(ranked, images), outputs[TASKS])
+        _write_text(interface(params["classes"]), outputs[INTERFACE])
+    else:  # arrays: those of a folder that was ranked before would mislead
+        for name in (TASKS, INTERFACE):
+            outputs["labels.csv"].with_name(name).unlink(missing_ok=True)
+    for copy, source in params["pictures"].items():
+        shutil.copyfile(source, copy)
+    _say(ranked, len(skipped), images, outputs)
+
+
+def _ranked(artefacts: dict[str, Artefact], sampler: str, classes: list[str]) -> pd.DataFrame:
+    ids, embeddings = read_embeddings(
+        artefacts["embeddings"].path("embeddings.parquet"), "candidates"
+    )
+    picks = pd.read_parquet(artefacts["selection"].path("selection.parquet")).sort_values("rank")
+    labels = pd.Series(dtype=np.int64)
+    if "labelled" in artefacts:
+        table = pd.read_parquet(artefacts["labelled"].path("labels.parquet"))
+        labels = table.set_index("id")["label"]
+    ranked = rank_all(ids, embeddings, picks, labels.index.to_numpy(), sampler)
+    items = pd.read_parquet(artefacts["images"].path("items.parquet")).set_index("id")
+    # Arrays have no files: there the position stands for the path.
+    paths = items["path"] if "path" in items else items.index.to_series()
+    names = dict(enumerate(classes))
+    return ranked.assign(
+        path=paths.loc[ranked["id"]].to_numpy(),
+        label=ranked["id"].map(labels).map(names),
+    )[COLUMNS]
+
+
+def _skipped(images: Artefact) -> pd.DataFrame:
+    """Path and reason of each file that could not be read."""
+    if "skipped.parquet" not in images.manifest["files"]:
+        return pd.DataFrame(columns=["path", "reason"])
+    return pd.read_parquet(images.path("skipped.parquet"))[["path", "reason"]]
+
+
+def _write_text(text: str, path: Path) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _say(ranked: pd.DataFrame, skipped: int, images: Path, outputs: dict[str, Path]) -> None:
+    counts = ranked["by"].value_counts()
+    labelled = int(counts.get("labelled", 0))
+    rest = int(counts.get("distance", 0))
+    picked = len(ranked) - labelled - rest
+    folder = outputs["labels.csv"].parent
+    log.info("%d images of %s are ranked in %s:", picked + rest, images, outputs["labels.csv"])
+    log.info("  the first %d are picked, the other %d follow by distance", picked, rest)
+    if labelled:
+        log.info("  %d have a label already and stand at the end", labelled)
+    if skipped:
+        log.info("  %d could not be read, see %s", skipped, outputs["skipped.csv"])
+    log.info("Look at %s and %s.", folder / "contact-sheet.png", folder / "embedding-map.png")
+    if TASKS in outputs:
+        log.info("To label them with Label Studio, start it with")
+        log.info(
+            "  LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
+            "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=%s label-studio",
+            shlex.quote(str(images.parent)),
+        )
+        log.info("  Settings > Labeling Interface > Code: %s", outputs[INTERFACE])
+        log.info("  Settings > Cloud Storage > Add Source Storage > Local files: %s", images)
+        log.info("    (add it, do not sync it)")
+        log.info("  Import: %s", outputs[TASKS])
+        log.info("What it exports as CSV goes on from there: --config labelled=export.csv")
