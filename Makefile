@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --no-deps --no-compile --require-hashes
 BUILD_LOCK := envs/requirements-build.lock
 LOCK := envs/requirements.lock
+TEST_LOCK := envs/requirements-test.lock
 CPU_LOCK := envs/requirements-cpu.lock
 CUDA_LOCK := envs/requirements-cuda.lock
 QUICKSTART := --config studies=quickstart
@@ -25,17 +26,17 @@ quickstart: setup ## run the study `quickstart`: from images to figures and a re
 	@echo "Figures: results/figures/quickstart/"
 	@echo "Report:  results/report.html"
 
-test: setup ## the tests; those on real image sets need COLDSTART_DATA
+test: .venv/.tested ## the tests; those on real image sets need COLDSTART_DATA
 	$(BIN)/pytest
 
-test-slurm: setup ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
+test-slurm: .venv/.tested ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
 	$(BIN)/python tests/slurm/cluster.py install
 	COLDSTART_SLURM_TESTS=1 $(BIN)/pytest tests/slurm -n 6 --dist worksteal
 
 recover: setup ## after Snakemake was killed on a cluster: end this clone's jobs and remove its lock
 	$(BIN)/python -m coldstart.slurm
 
-lint: setup ## ruff, mypy, snakefmt and Snakemake's own linter; changes nothing
+lint: .venv/.tested ## ruff, mypy, snakefmt and Snakemake's own linter; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -53,6 +54,12 @@ clean: ## remove the environment and all caches; results/ stays
 	@$(PIP) install -qq --no-deps --no-compile --no-build-isolation --editable .
 	@touch $@
 
+.venv/.tested: .venv/.installed $(TEST_LOCK)
+	@echo "Adding what the tests need ..."
+	@$(INSTALL) -qq -r $(TEST_LOCK)
+	@$(PIP) check
+	@touch $@
+
 .venv/.locked: $(BUILD_LOCK) $(LOCK) $(CPU_LOCK) $(CUDA_LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
 	    echo "Coldstart needs Python 3.11 to 3.14, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
@@ -60,7 +67,7 @@ clean: ## remove the environment and all caches; results/ stays
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu:" \
 	        "apt install python3-venv" >&2; exit 1; }
-	@echo "Making .venv: about 150 packages, a minute or two ..."
+	@echo "Making .venv: about 80 packages, a minute or two ..."
 	@$(PYTHON) -m venv --clear .venv
 	@$(INSTALL) -qq -r $(BUILD_LOCK)
 	@$(INSTALL) -qq --no-build-isolation -r $(LOCK)

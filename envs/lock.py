@@ -5,7 +5,8 @@ usage: make lock        (needs Python >= 3.11, pip, a package index; nothing of 
 Everything is resolved anew from pyproject.toml, once for Python 3.11 to 3.14 on Linux and macOS.
 
 requirements-build.lock  pip, and setuptools to build what comes as source only
-requirements.lock        everything but torch and what only torch's CUDA build needs
+requirements.lock        what runs need, but torch and what only torch's CUDA build needs
+requirements-test.lock   what only the tests and the linters need
 requirements-cpu.lock    torch as a CPU build, where pip is configured to find one
 requirements-cuda.lock   torch as the registry has it: on Linux with CUDA, on macOS without
 coldstart.yaml           the conda environment of the rules: the same versions, run-time only;
@@ -80,7 +81,7 @@ def conda_environment(requirements: list[str], pip: str) -> str:
 
 
 def main() -> None:
-    """Resolve, and write the five files."""
+    """Resolve, and write the six files."""
     pins = [f"{name}=={version}" for name, version in PINS.items()]
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
@@ -89,12 +90,13 @@ def main() -> None:
         uv = Path(folder, "bin", "uv")
 
         extras = ["--extra=slurm", "--extra=test"]
-        lock = compile_lock(
-            uv, "--universal", "--generate-hashes", *extras, requirements=[*pins, *sorted(BUILD)]
-        )
+        whole = ["--universal", "--generate-hashes"]
+        lock = compile_lock(uv, *whole, *extras, requirements=[*pins, *sorted(BUILD)])
         locked = [re.split(r" *\\\n", text)[0] for _, text in entries(lock)]
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("\n".join(locked))
+        constrained = ["--universal", f"--constraint={constraints}", "--extra=slurm"]
+        running = {name for name, _ in entries(compile_lock(uv, *constrained, requirements=pins))}
         narrow = [f"--constraint={constraints}", "--python-platform=x86_64-manylinux_2_28"]
         run_time = compile_lock(uv, *narrow, requirements=pins)
 
@@ -103,12 +105,12 @@ def main() -> None:
     if not cpu_hashes:
         sys.exit("lock.py: pip finds no CPU build of torch, and the lock knows none; nothing done")
 
-    parts = {"requirements-build": "", "requirements": "", "requirements-cuda": ""}
+    parts = dict.fromkeys(("-build", "", "-test", "-cuda"), "")
     for name, text in entries(lock):
-        suffix = "-build" if name in BUILD else "-cuda" if CUDA.match(name) else ""
-        parts[f"requirements{suffix}"] += text
-    for part, text in parts.items():
-        (HERE / f"{part}.lock").write_text(HEADER + text)
+        suffix = "" if name in running else "-test"
+        parts["-build" if name in BUILD else "-cuda" if CUDA.match(name) else suffix] += text
+    for suffix, text in parts.items():
+        (HERE / f"requirements{suffix}.lock").write_text(HEADER + text)
     hashes = " \\\n".join(f"    --hash=sha256:{digest}" for digest in sorted(cpu_hashes))
     cpu_file.write_text(f"{HEADER}{cpu_torch} \\\n{hashes}\n")
 
