@@ -59,6 +59,7 @@ def test_a_job_holds_as_many_as_it_asked_for_or_waits_with_none(start):
     with pytest.raises(subprocess.TimeoutExpired):
         double.wait(1)
     other = start()  # the waiting job holds none that it does not use
+    assert select([other.stdout], [], [], 20)[0]
     assert {held, other.stdout.readline().strip()} == {"3", "GPU-ab"}
     single.kill()
     other.kill()

@@ -1,5 +1,6 @@
 import copy
 import signal
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -29,7 +30,11 @@ def together(function, folder):
 
     def child(number):
         distributed.init_process_group(
-            "gloo", init_method=f"file://{folder}/store", rank=number, world_size=WORLD
+            "gloo",
+            init_method=f"file://{folder}/store",
+            rank=number,
+            world_size=WORLD,
+            timeout=timedelta(seconds=60),  # of one that waits for another which has failed
         )
         torch.save(function(), folder / f"{number}.pt")
         distributed.barrier()

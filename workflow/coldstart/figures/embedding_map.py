@@ -84,7 +84,7 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     found = numbers.drop_duplicates("class").sort_values("label")["class"]
     classes = list(named | dict.fromkeys(found))  # clusters, and those of no class, come last
     for axes, (title, table) in zip(grid, panels, strict=False):
-        _panel(axes, table, classes, NUMBERED if alone else 0)
+        _panel(axes, table, classes, alone)
         axes.set_title(title)
     for axes in grid[len(panels) :]:
         axes.axis("off")
@@ -175,10 +175,10 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
     return pd.concat(frames)
 
 
-def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str], numbered: int) -> None:
+def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str], alone: bool) -> None:
     number = {name: at % len(LIGHT) for at, name in enumerate(classes)}
     light = [LIGHT[number[name]] for name in table["class"]]
-    size = min(9.0, 3000 / len(table))
+    size = min(9.0, (9000 if alone else 3000) / len(table))
     # As shapes, so many points in each panel would make a file that viewers are slow to show.
     dense = len(table) > MOST_SHAPES
     axes.scatter(table["x"], table["y"], s=size, c=light, linewidths=0, alpha=0.7, rasterized=dense)
@@ -189,7 +189,7 @@ def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str], numbered: in
     if "labelled" in table:
         known = table[table["labelled"].eq(True)]
         axes.scatter(known["x"], known["y"], s=12, c="0.1", marker="x", linewidths=0.7)
-    for _, pick in picked[picked["rank"] <= numbered].iterrows():
+    for _, pick in picked[picked["rank"] <= NUMBERED * alone].iterrows():
         axes.annotate(
             str(pick["rank"]), (pick["x"], pick["y"]), (3, 3), textcoords="offset points",
             fontsize=NOTE_SIZE,
