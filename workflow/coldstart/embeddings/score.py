@@ -108,9 +108,7 @@ def _batches(
         yield rows, unit_images(torch.from_numpy(images[rows]).to(device))
 
 
-def _scores(
-    model: SelfSupervised, views: Sequence[Tensor], ids: Tensor, recipe: Score
-) -> Tensor:
+def _scores(model: SelfSupervised, views: Sequence[Tensor], ids: Tensor, recipe: Score) -> Tensor:
     if recipe.score == "loss":
         with torch.inference_mode():
             return model.losses(views, ids)
