@@ -3,6 +3,11 @@ import subprocess
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Read when torch and BLAS are loaded, which is later: workers that share the cores must not
+    # each start a thread for every one of them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture
 def read_only():

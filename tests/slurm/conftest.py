@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 # Seconds instead of a cluster's minutes. The plugin adds ten seconds to each wait itself.
@@ -84,7 +85,7 @@ class Clone:
         paths = {"PYTHONPATH": str(self.folder / "workflow")}
         return inherited | CPU_ONLY | paths | {"COLDSTART_SLURM_GPU_PARTITION": "gpu"} | env
 
-    def finish(self, process, seconds=300):
+    def finish(self, process, seconds=600):
         """Wait for Snakemake to end by itself, and well."""
         try:
             code = process.wait(seconds)
@@ -109,6 +110,11 @@ class Clone:
         found = re.findall(r" epoch (\d+)/", self.log())
         return int(found[-1]) if found else 0
 
+    def saved(self):
+        """The epoch after which the state was saved last: not each, where they are as short."""
+        [state] = self.folder.glob("results/.resume/*/state.pt")
+        return int(torch.load(state, weights_only=True)["epoch"])
+
     def train(self, **env):
         """Start a pretraining, wait until it is well under way; returns process and epoch."""
         process = self.start(self.pretrained, **env)
@@ -131,7 +137,7 @@ class Clone:
         states = {"RUNNING", "PENDING", "COMPLETING"}
         return [job for job in self.job("") if job["JobState"] in states]
 
-    def wait_for(self, condition, seconds=120):
+    def wait_for(self, condition, seconds=300):
         """Wait until something is so."""
         end = time.monotonic() + seconds
         while not condition():

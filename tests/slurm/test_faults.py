@@ -63,8 +63,9 @@ def test_job_of_a_node_set_down_moves_to_another(clone, cluster):
 
 
 def test_job_of_a_node_that_died_moves_to_another(clone, cluster):
-    run, epoch = clone.train()
+    run, _ = clone.train()
     node = clone.job("pretrain")[0]["NodeList"]
+    epoch = clone.saved()
     cluster.kill_node(node)
     try:
         clone.finish(run)
