@@ -12,10 +12,10 @@ CPU_LOCK := envs/requirements-cpu.lock
 CUDA_LOCK := envs/requirements-cuda.lock
 QUICKSTART := --config studies=quickstart
 
-.PHONY: help setup quickstart test test-slurm recover lint lock clean
+.PHONY: help setup quickstart test test-slurm bench-ssl recover lint lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## the locked environment in .venv (again only when a lock or pyproject.toml changed)
 
@@ -32,6 +32,9 @@ test: .venv/.tested ## the tests; those on real image sets need COLDSTART_DATA
 test-slurm: .venv/.tested ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
 	$(BIN)/python tests/slurm/cluster.py install
 	COLDSTART_SLURM_TESTS=1 $(BIN)/pytest tests/slurm -n 6 --dist worksteal
+
+bench-ssl: .venv/.tested ## images/s of pretraining against lightly, for four methods
+	$(BIN)/python tests/benchmarks/bench_ssl.py
 
 recover: setup ## after Snakemake was killed on a cluster: end this clone's jobs and remove its lock
 	$(BIN)/python -m coldstart.slurm
