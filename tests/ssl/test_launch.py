@@ -26,7 +26,6 @@ def test_new_processes_train_what_one_does(digits, tmp_path):
         torch.testing.assert_close(both[name], tensor, rtol=1e-3, atol=1e-4)
     assert other_history["loss"].tolist() == pytest.approx(history["loss"].tolist(), rel=1e-4)
     assert (tmp_path / "both" / "epoch-0001.safetensors").exists()
-    assert not (tmp_path / "resume").exists()
 
 
 def wait_for(commands, folder, requested=False):

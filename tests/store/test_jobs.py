@@ -1,11 +1,13 @@
 """A job that cannot publish: what it says, and when."""
 
 import logging
+import os
+import signal
 from types import SimpleNamespace
 
 import pytest
 
-from coldstart.jobs import make_artefact
+from coldstart.jobs import TERMINATED, make_artefact
 from coldstart.store import Store
 
 
@@ -77,3 +79,42 @@ def test_a_full_store_is_said_by_the_job(run, tmp_path, small_disk):
     assert "Traceback" not in said
     assert store.keys() == []
     assert list((store.root / "tmp").iterdir()) == []
+
+
+def stopped(job):
+    """A job that keeps a state, and is told to stop."""
+    job.resume.mkdir(parents=True)
+    (job.resume / "state").write_bytes(b"x")
+    os.kill(os.getpid(), signal.SIGTERM)
+    pytest.fail("it went on")
+
+
+def test_a_job_that_is_told_to_stop_keeps_its_state_and_says_so_by_its_code(run, tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stop:
+        run(stopped, tmp_path / "store")
+    assert stop.value.code == TERMINATED
+    assert len([*tmp_path.glob("results/.resume/*/state")]) == 1
+    assert not (tmp_path / "pointer.json").exists()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_job_that_is_told_to_stop_while_it_publishes_ends_well(run, tmp_path, monkeypatch):
+    publishing = Store.publishing
+
+    def disturbed(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert [*tmp_path.glob("results/.resume/*/state")], "the state went before it was published"
+        return publishing(*args)
+
+    def make(job):
+        job.resume.mkdir(parents=True)
+        (job.resume / "state").write_bytes(b"x")
+        write(job)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Store, "publishing", disturbed)
+    run(make, tmp_path / "store")
+    assert (tmp_path / "pointer.json").exists()
+    assert [*tmp_path.glob("results/.resume/*")] == []
+    assert signal.getsignal(signal.SIGTERM) is before

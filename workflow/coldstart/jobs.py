@@ -12,11 +12,13 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from coldstart import slurm
@@ -97,6 +99,7 @@ def _make(
     WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK, prefix=identity.key[:12]) as draft:
         make(Job(identity.recipe, inputs, Path(draft), resume, settings, gpus))
+        _hear_sigterm(signal.SIG_IGN)  # what is left is short, and to stop here would lose it all
         made |= {
             "seconds": round(time.monotonic() - started, 3),
             "peak_mb": _peak_megabytes(gpus),
@@ -105,6 +108,18 @@ def _make(
         with store.publishing(identity, made) as folder:
             for file in Path(draft).iterdir():
                 shutil.move(file, folder / file.name)
+    shutil.rmtree(resume, ignore_errors=True)
+
+
+def _hear_sigterm(handler: Callable[..., Any] | signal.Handlers | int | None) -> Any:
+    """Set what SIGTERM does; returns what it did before. Only the main thread can."""
+    if threading.current_thread() is threading.main_thread():
+        return signal.signal(signal.SIGTERM, handler)
+    return None
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
 
 
 def _peak_megabytes(gpus: int) -> int:
@@ -147,6 +162,8 @@ def _running(snakemake: Any) -> Iterator[None]:
         log.addHandler(handler)
     log.setLevel(logging.INFO)
     _limit_threads(snakemake.threads)
+    # At any time it ends a job as it ends a training: with the code that puts it into the queue.
+    before = _hear_sigterm(_stop)
     try:
         yield
     except ColdstartError as error:
@@ -160,6 +177,7 @@ def _running(snakemake: Any) -> Iterator[None]:
         log.exception("%s failed for %s", snakemake.rule, dict(snakemake.wildcards.items()))
         raise SystemExit(1) from None
     finally:
+        _hear_sigterm(before)
         for handler in handlers:
             log.removeHandler(handler)
             handler.close()

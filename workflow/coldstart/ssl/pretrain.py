@@ -64,7 +64,8 @@ def pretrain(
         recipe: which method, and all its numbers.
         seed: of everything random.
         device: where to train.
-        resume: folder that keeps the state of an unfinished training; deleted at the end.
+        resume: folder that keeps the state of an unfinished training, and stays
+            until the caller has put away what was written.
         out: folder to write to; made if it is not there.
         processes: how many to start that train together, each with a GPU of its own unless the
             device is the CPU.
@@ -110,7 +111,7 @@ def train(
     """Train an encoder in this process and those that it has joined; the first one writes.
 
     Arguments are those of ``pretrain``, and ``inputs``: what is known of the images; ``keeper``:
-    keeps the state, and is emptied at the end; ``device``: this process's own.
+    keeps the state; ``device``: this process's own.
     """
     model = build_model(recipe, inputs, seed)
     # Kept where they outlive a kill.
@@ -123,7 +124,6 @@ def train(
     if keeper:
         for name in map(snapshot_name, snapshot_epochs(recipe)):
             shutil.copyfile(snapshots / name, out / name)
-        shutil.rmtree(keeper.folder, ignore_errors=True)
 
 
 def load_model(
