@@ -20,7 +20,7 @@ def test_new_processes_train_what_one_does(digits, tmp_path):
     """From the arguments of ``pretrain`` to its files."""
     recipe = changed(optimizer=Optimizer(name="sgd", lr=0.01), epochs=2, snapshots=1)
     for name, processes in (("alone", 1), ("both", 2)):
-        pretrain(digits, recipe, 5, CPU, tmp_path / "resume", tmp_path / name, processes)
+        pretrain(digits, recipe, 5, CPU, tmp_path / f"{name}-state", tmp_path / name, processes)
     (alone, history), (both, other_history) = (result(tmp_path / p) for p in ("alone", "both"))
     for name, tensor in alone.items():
         torch.testing.assert_close(both[name], tensor, rtol=1e-3, atol=1e-4)
