@@ -4,6 +4,7 @@ Every operator but `split` changes another pool, so that they combine: a long ta
 is two recipes of three lines.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
@@ -115,15 +116,15 @@ class Changed(Model):
         return self.pool.dataset
 
 
-class Thinned(Changed):
+class Thinned(Changed, ABC):
     """Fewer images of some classes: those left are evenly spaced over the order of the pool."""
 
     splits: Splits = ["unlabeled", "candidates"]
     """The splits that are thinned; the others stay as they are."""
 
+    @abstractmethod
     def left(self, sizes: Mapping[int | None, int]) -> dict[int | None, int]:
         """How many images of each class of a split are left."""
-        raise NotImplementedError
 
     def problems(self, dataset: Described) -> Problems:
         """Those of the pool below, and splits that it does not have or cannot be thinned."""
