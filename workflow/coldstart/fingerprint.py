@@ -26,6 +26,7 @@ INFRASTRUCTURE = tuple(
         "planned",
         "progress",
         "rules",
+        "runs",
         "settings",
         "store",
         "vision",

@@ -7,12 +7,12 @@ and for the pointers that the job waits for.
 from collections.abc import Sequence
 from typing import Any
 
-from coldstart.artefacts import Artefacts
 from coldstart.config.studies import Run
 from coldstart.config.targets import DataSheet, Target
 from coldstart.errors import ColdstartError
 from coldstart.fingerprint import source_digest
 from coldstart.planned import Planned
+from coldstart.runs import Runs
 
 FIGURE_FORMATS = ("svg", "pdf", "png", "csv")
 """What each figure is written as; the CSV holds its numbers."""
@@ -28,7 +28,7 @@ FIGURE_MODULES = (
 """What every figure is drawn with."""
 
 
-class Plan(Artefacts):
+class Plan(Runs):
     """The artefacts, and the figures and tables, which are files of this clone."""
 
     def target(self, study: str, folder: str, name: str) -> Target:
