@@ -7,6 +7,21 @@ CHUNK = 2**22
 """How many distances are in memory at a time."""
 
 
+def squared(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Squared Euclidean distance of each point to its partner, without cancellation: float64 [n].
+
+    A pair has the same distance, to the last bit, whatever other pairs there are.
+
+    Args:
+        points: float32 [n, dim].
+        others: float32 [n, dim].
+    """
+    differences = points.astype(np.float64) - others
+    np.square(differences, out=differences)
+    sums: NDArray[np.float64] = differences.sum(axis=1)
+    return sums
+
+
 def squared_to_nearest(
     points: NDArray[np.float32], centres: NDArray[np.float32]
 ) -> NDArray[np.float32]:

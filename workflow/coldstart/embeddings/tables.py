@@ -8,6 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+ROWS = 8192
+"""How many are decoded at a time."""
+
 
 def write_embeddings(
     path: Path, ids: NDArray[np.int64], splits: list[str], embeddings: NDArray[np.float32]
@@ -36,12 +39,24 @@ def write_embeddings(
 
 
 def read_embeddings(path: Path, *splits: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Ids, int64 [n], and embeddings, float32 [n, dim], of these splits, in the file's order."""
-    table = pq.read_table(path)
-    kept = np.isin(table["split"].to_numpy().astype(str), splits)
-    column = table["embedding"].combine_chunks()
-    matrix = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
-    return table["id"].to_numpy()[kept], matrix[kept]
+    """Ids, int64 [n], and embeddings, float32 [n, dim], of these splits, in the file's order.
+
+    They are in memory once: the file is read some rows at a time.
+    """
+    # Without a buffer's size a column of a row group is read at once, which can be all there is.
+    with pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
+        keys = file.read(columns=["id", "split"])
+        kept = np.isin(keys["split"].to_numpy(), splits)
+        dim = file.schema_arrow.field("embedding").type.list_size
+        embeddings = np.empty((np.count_nonzero(kept), dim), dtype=np.float32)
+        row = filled = 0
+        for batch in file.iter_batches(ROWS, columns=["embedding"]):
+            part = (
+                batch.column(0).flatten().to_numpy().reshape(-1, dim)[kept[row : row + len(batch)]]
+            )
+            embeddings[filled : filled + len(part)] = part
+            row, filled = row + len(batch), filled + len(part)
+    return keys["id"].to_numpy()[kept], embeddings
 
 
 def write_scores(

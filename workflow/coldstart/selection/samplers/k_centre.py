@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from coldstart.embeddings.distances import squared_to_nearest
 from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.traversal import farthest_first
 
 
 class KCentre(Sampler):
@@ -28,21 +28,6 @@ class KCentre(Sampler):
     ) -> Picks:
         assert tables.embeddings is not None
         assert labelled.embeddings is not None
-        mean = tables.embeddings.mean(axis=0)
-        X = tables.embeddings - mean  # smaller norms round less
-        norms = np.einsum("nd,nd->n", X, X)
-        if len(labelled.ids):
-            nearest = squared_to_nearest(X, labelled.embeddings - mean)
-            farthest = int(np.argmax(nearest))
-        else:
-            nearest = np.full(len(X), np.inf, dtype=np.float32)
-            farthest = int(rng.integers(len(X)))
-        picked = np.empty(budget, dtype=np.intp)
-        radii = np.empty(budget)
-        for turn in range(budget):
-            picked[turn], radii[turn] = farthest, nearest[farthest]
-            # ||x - c||^2 expanded: one matrix-vector product a pick is all the work there is.
-            np.minimum(nearest, norms + norms[farthest] - 2 * (X @ X[farthest]), out=nearest)
-            nearest[farthest] = -1.0  # below every distance, so that it is not picked again
-            farthest = int(np.argmax(nearest))
-        return Picks(tables.ids[picked], np.sqrt(np.maximum(radii, 0.0)))
+        start = int(rng.integers(len(tables.ids)))
+        rows, radii = farthest_first(tables.embeddings, budget, labelled.embeddings, start)
+        return Picks(tables.ids[rows], radii)
