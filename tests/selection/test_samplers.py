@@ -7,6 +7,8 @@ from pydantic import TypeAdapter
 from coldstart.errors import ColdstartError
 from coldstart.selection.base import Tables
 from coldstart.selection.registry import sampler_class, sampler_classes
+from coldstart.selection.samplers import kmeans, stratified
+from coldstart.selection.samplers.clustering import k_means
 from coldstart.selection.stage import fitting, select
 
 CASES = {
@@ -15,6 +17,15 @@ CASES = {
     "by-score, mean": {"sampler": "by-score", "score": "loss", "statistic": "mean"},
     "by-score, var": {"sampler": "by-score", "score": "loss", "statistic": "var"},
     "k-centre": {"sampler": "k-centre"},
+    "k-means-pp": {"sampler": "k-means-pp"},
+    "k-medoids": {"sampler": "k-medoids"},
+    "typiclust": {"sampler": "typiclust"},
+    "prob-cover": {"sampler": "prob-cover", "clusters": 3},
+    "prob-cover, one radius": {"sampler": "prob-cover", "radius": 0.8},
+    "facility-location": {"sampler": "facility-location"},
+    "stratified-kmeans": {"sampler": "stratified-kmeans", "clusters": 4, "allocation": "equal"},
+    "stratified-clusters": {"sampler": "stratified-clusters", "allocation": "proportional"},
+    "score-bins": {"sampler": "score-bins", "score": "loss", "statistic": "mean", "bins": 3},
 }
 
 
@@ -33,6 +44,7 @@ def make_tables(count=60, dim=5, seed=0, **extra):
         ids=rng.choice(10_000, size=count, replace=False),
         embeddings=rng.normal(size=(count, dim)).astype(np.float32),
         scores=rng.gamma(2.0, size=(count, 5)),
+        clusters=rng.integers(4, size=count),
         **extra,
     )
 
@@ -113,7 +125,7 @@ def test_a_table_that_it_needs_and_lacks_is_named(sampler):
 
 
 def test_values_that_are_not_finite_are_refused(sampler):
-    for name in sampler.reads:
+    for name in sampler.reads - {"clusters"}:
         tables = make_tables()
         getattr(tables, name)[0, 0] = np.nan
         with pytest.raises(ColdstartError, match="non-finite"):
@@ -121,7 +133,8 @@ def test_values_that_are_not_finite_are_refused(sampler):
 
 
 def test_candidates_that_are_all_alike_do_not_break_it(sampler):
-    tables = Tables(np.arange(20), np.ones((20, 3), np.float32), np.ones((20, 5)))
+    one = np.zeros(20, dtype=np.int64)
+    tables = Tables(np.arange(20), np.ones((20, 3), np.float32), np.ones((20, 5)), one)
     assert len(set(query(sampler, tables, 20).ids.tolist())) == 20
 
 
@@ -175,6 +188,25 @@ def test_by_score_takes_the_highest_first(statistic, expected):
     assert picks.scores.tolist() == sorted(picks.scores, reverse=True)
 
 
+def test_score_bins_take_hard_images_and_of_the_last_bin_easy_ones():
+    scores = np.array([[5.0], [9], [1], [8], [2], [7], [3], [6], [4]])
+    sampler = build(CASES["score-bins"])
+    picks = query(sampler, Tables(np.arange(9), scores=scores), 8)
+    # Sorted: 9 8 7 | 6 5 4 | 3 2 1, by turns from each bin, from the last one upwards.
+    assert picks.scores.tolist() == [9, 6, 1, 8, 5, 2, 7, 4]
+    assert scores[picks.ids, 0].tolist() == picks.scores.tolist()
+
+
+@pytest.mark.parametrize("bins", [2, 5, 10])
+def test_score_bins_equal_the_paper_where_numbers_divide(bins):
+    tables = make_tables(count=100)
+    sampler = build({**CASES["score-bins"], "bins": bins, "statistic": "var"})
+    order = np.argsort(-tables.scores.var(axis=1)).reshape(bins, -1)
+    share = 20 // bins
+    expected = {*order[:-1, :share].ravel(), *order[-1, -share:]}
+    assert set(query(sampler, tables, 20).ids) == set(tables.ids[list(expected)])
+
+
 def plain_k_centre(X, start, budget):
     """The definition, with every distance computed anew."""
     picked = [start]
@@ -217,22 +249,33 @@ def test_k_centre_goes_on_from_what_is_labelled(seed):
     np.testing.assert_allclose(picks.scores, whole.scores[15:], rtol=1e-4)
 
 
-def test_kmeans_clusters_do_not_move_when_images_are_labelled():
-    tables = make_tables(count=80)
-    sampler = build(CASES["kmeans"])
-    before = dict(zip(*clusters(sampler, tables), strict=True))
-    labelled = tables.ids[::3]
-    ids, after = clusters(sampler, make_tables(count=80, labelled=labelled))
-    for number, cluster in zip(ids, after, strict=True):
-        assert cluster == before[number]
+@pytest.mark.parametrize("name", ["kmeans", "stratified-kmeans"])
+def test_clusters_are_of_all_images_in_the_order_of_their_ids(name, monkeypatch):
+    seen = []
+
+    def watched(X, *args):
+        seen.append(X)
+        return k_means(X, *args)
+
+    for module in (kmeans, stratified):
+        monkeypatch.setattr(module, "k_means", watched)
+    for labelled in (None, make_tables().ids[::3]):
+        query(build(CASES[name]), make_tables(labelled=labelled), 10)
+    tables = make_tables()
+    for X in seen:
+        np.testing.assert_array_equal(X, tables.embeddings[np.argsort(tables.ids)])
+    assert len(seen) == 2
 
 
-def clusters(sampler, tables):
-    """Ids without a label and the cluster of each, as the sampler sees them."""
-    order = np.argsort(tables.ids)
-    left = tables.left[order]
-    parts = tables.rows(order[left]), tables.rows(order[~left])
-    return parts[0].ids.tolist(), sampler._assigned(*parts, np.random.default_rng(0)).tolist()
+def test_tables_are_merged_in_the_order_of_their_ids():
+    tables = make_tables(labelled=make_tables().ids[::3])
+    merged = tables.rows(np.arange(60)[::3]).merged(tables.rows(np.arange(1, 60, 3)))
+    assert merged.ids.tolist() == sorted([*tables.ids[::3], *tables.ids[1::3]])
+    for name, values in merged.columns.items():
+        whole = dict(zip(tables.ids, getattr(tables, name), strict=True))
+        np.testing.assert_array_equal(values, [whole[number] for number in merged.ids])
+    assert set(merged.columns) == {"embeddings", "scores", "clusters"}
+    assert set(merged.ids[~merged.left]) == set(tables.ids[::3])
 
 
 def test_a_budget_is_cut_to_what_is_left_only_where_that_is_wanted():

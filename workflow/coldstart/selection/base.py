@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ class Tables:
         ids: int64 [n], the candidates' ids, each once.
         embeddings: float32 [n, dim], where the sampler reads them.
         scores: float64 [n, passes], where the sampler reads them.
+        clusters: int64 [n], the cluster that the encoder itself assigns, where the sampler reads
+            them.
         labelled: int64 [m], ids that have a label already and must not be picked; those that are
             no candidates do not matter.
     """
@@ -26,6 +28,7 @@ class Tables:
     ids: NDArray[np.int64]
     embeddings: NDArray[np.float32] | None = None
     scores: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
     labelled: NDArray[np.int64] | None = None
 
     @property
@@ -35,14 +38,29 @@ class Tables:
             return np.ones(len(self.ids), dtype=bool)
         return ~np.isin(self.ids, self.labelled)
 
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The tables that are here, by name."""
+        named = {name: getattr(self, name) for name in ("embeddings", "scores", "clusters")}
+        return {name: values for name, values in named.items() if values is not None}
+
     def rows(self, rows: NDArray[np.intp]) -> "Tables":
-        """The same tables with only these rows, in this order."""
-        return replace(
-            self,
-            ids=self.ids[rows],
-            embeddings=None if self.embeddings is None else self.embeddings[rows],
-            scores=None if self.scores is None else self.scores[rows],
-        )
+        """The same tables with only these rows, in this order; no copy where all stay in place."""
+        if np.array_equal(rows, np.arange(len(self.ids))):
+            return self
+        chosen = {name: values[rows] for name, values in self.columns.items()}
+        return replace(self, ids=self.ids[rows], **chosen)
+
+    def merged(self, other: "Tables") -> "Tables":
+        """The rows of both, of which ``other`` has the same tables, in the order of their ids."""
+        if not len(other.ids):
+            return self
+        ids = np.concatenate([self.ids, other.ids])
+        both = {
+            name: np.concatenate([values, other.columns[name]])
+            for name, values in self.columns.items()
+        }
+        return replace(self, ids=ids, **both).rows(np.argsort(ids, kind="stable"))
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,7 @@ class Sampler(Model, ABC):
     """The sampler's name: a ``Literal`` in each sub-class."""
 
     reads: ClassVar[frozenset[str]]
-    """Which of ``embeddings`` and ``scores`` it needs. It is given just that."""
+    """Which of ``embeddings``, ``scores`` and ``clusters`` it needs. It is given just that."""
     stochastic: ClassVar[bool]
     """Whether another seed gives another pick. If not, one seed stands for all."""
     nested: ClassVar[bool]
@@ -102,7 +120,7 @@ class Sampler(Model, ABC):
             values = getattr(tables, name)
             if values is None:
                 raise ColdstartError(f"sampler `{self.sampler}` reads {name}, but got none")
-            if not np.isfinite(values).all():
+            if not np.isfinite([values.min(), values.max()]).all():
                 raise ColdstartError(f"sampler `{self.sampler}`: {name} hold non-finite values")
 
     @abstractmethod
@@ -110,6 +128,8 @@ class Sampler(Model, ABC):
         self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
     ) -> Picks:
         """The sampler proper, on tables in the order of their ids.
+
+        ``tables.merged(labelled)`` has the images of both; its ``left`` says which may be picked.
 
         Args:
             tables: of the candidates without a label, of which it picks.

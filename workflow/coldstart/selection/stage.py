@@ -36,6 +36,9 @@ def read_tables(job: Job) -> Tables:
         columns["embeddings"] = _aligned(ids, *read_embeddings(path, "candidates"))
     if "scores" in job.inputs:
         columns["scores"] = _aligned(ids, *read_scores(job.inputs["scores"].path("scores.parquet")))
+    if "clusters" in job.inputs:
+        path = job.inputs["clusters"].path("embeddings.parquet")
+        columns["clusters"] = _aligned(ids, *read_embeddings(path, "candidates")).argmax(axis=1)
     if "labelled" in job.inputs:
         path = job.inputs["labelled"].path("labels.parquet")
         columns["labelled"] = pd.read_parquet(path, columns=["id"])["id"].to_numpy()
@@ -91,6 +94,8 @@ def select(
 
 def _aligned(ids: np.ndarray, found: np.ndarray, values: np.ndarray) -> np.ndarray:
     """``values`` in the order of ``ids``."""
+    if np.array_equal(found, ids):  # as a rule; and a copy may not fit into memory
+        return values
     order = np.argsort(found)
     if not np.array_equal(found[order], ids):
         raise ColdstartError(

@@ -1,1 +1,4 @@
-"""One module per sampler; ``coldstart.selection.base`` says what a sampler is."""
+"""One module per sampler, beside ``clustering`` and ``similarity``, which several of them share.
+
+``coldstart.selection.base`` says what a sampler is.
+"""

@@ -3,8 +3,13 @@
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from coldstart.config.model import Count
+from coldstart.errors import ColdstartError
 from coldstart.selection.base import Picks, Sampler, Tables
+
+Statistic = Literal["mean", "var"]
 
 
 class ByScore(Sampler):
@@ -16,7 +21,9 @@ class ByScore(Sampler):
     sampler: Literal["by-score"]
     score: str
     """Recipe of the score, in ``workflow/recipes/scores.yaml``."""
-    statistic: Literal["mean", "var"]
+    statistic: Statistic
+    passes: Count | None = None
+    """The first so many passes count; all that there are unless given."""
 
     reads: ClassVar = frozenset({"scores"})
     stochastic: ClassVar = False
@@ -25,8 +32,26 @@ class ByScore(Sampler):
     def _query(
         self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
     ) -> Picks:
-        assert tables.scores is not None
-        reduce = np.mean if self.statistic == "mean" else np.var
-        values = reduce(tables.scores, axis=1)
+        values = over_passes(tables, self.statistic, self.passes)
         picked = np.argsort(-values, kind="stable")[:budget]
         return Picks(tables.ids[picked], values[picked])
+
+
+def over_passes(
+    tables: Tables, statistic: Statistic, passes: int | None = None
+) -> NDArray[np.float64]:
+    """Each image's mean or variance over the first passes, or over all: float64 [n].
+
+    Raises:
+        ColdstartError: there are not as many.
+    """
+    assert tables.scores is not None
+    there = tables.scores.shape[1]
+    if passes is not None and passes > there:
+        raise ColdstartError(
+            f"a sampler reads {passes} passes of a score that has {there}: name a score with more "
+            "in samplers.yaml"
+        )
+    reduce = np.mean if statistic == "mean" else np.var
+    values: NDArray[np.float64] = reduce(tables.scores[:, :passes], axis=1)
+    return values

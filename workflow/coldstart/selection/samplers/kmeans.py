@@ -3,10 +3,10 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coldstart.config.model import Count
 from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.samplers.clustering import k_means
 
 
 class KMeans(Sampler):
@@ -14,7 +14,8 @@ class KMeans(Sampler):
 
     A candidate of a cluster of ``n`` gets weight ``1 / (clusters * n)``, and candidates are drawn
     one after the other without replacement. The score is the candidate's weight. Labelled images
-    count among the images that are clustered, and not in ``n``.
+    count among the images that are clustered, so that labelling does not move the clusters, and
+    not in ``n``.
     """
 
     sampler: Literal["kmeans"]
@@ -29,7 +30,10 @@ class KMeans(Sampler):
     def _query(
         self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
     ) -> Picks:
-        assigned = self._assigned(tables, labelled, rng)
+        everything = tables.merged(labelled)
+        assert everything.embeddings is not None
+        clusters = k_means(everything.embeddings, self.clusters, rng, self.restarts)
+        assigned = clusters[everything.left]
         weights = 1.0 / np.bincount(assigned)[assigned]
         weights /= weights.sum()
         # Successive draws without replacement, all at once: order by exponential waiting times with
@@ -37,32 +41,3 @@ class KMeans(Sampler):
         waits = rng.exponential(size=len(weights)) / weights
         picked = np.argsort(waits, kind="stable")[:budget]
         return Picks(tables.ids[picked], weights[picked])
-
-    def _assigned(
-        self, tables: Tables, labelled: Tables, rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Cluster of each candidate without a label, int64 [n].
-
-        Clusters are of all images in the order of their ids, so that labelling does not move them.
-        """
-        assert tables.embeddings is not None
-        assert labelled.embeddings is not None
-        order = np.argsort(np.concatenate([tables.ids, labelled.ids]))
-        found = np.empty(len(order), dtype=np.int64)
-        everything = np.concatenate([tables.embeddings, labelled.embeddings])[order]
-        found[order] = self._clusters(everything, rng)
-        return found[: len(tables.ids)]
-
-    def _clusters(
-        self, embeddings: NDArray[np.float32], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Cluster of each row: int64 [n], numbered from 0 without gaps."""
-        import sklearn.cluster
-
-        seed = int(rng.integers(2**31))
-        clusters = min(self.clusters, len(np.unique(embeddings, axis=0)))
-        model = sklearn.cluster.KMeans(clusters, n_init=self.restarts, random_state=seed)
-        assigned: NDArray[np.int64] = np.unique(model.fit_predict(embeddings), return_inverse=True)[
-            1
-        ]
-        return assigned

@@ -1,0 +1,173 @@
+"""Samplers that cover all images greedily, against plain definitions and toys."""
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from coldstart.errors import ColdstartError
+from coldstart.selection.base import Tables
+from coldstart.selection.registry import sampler_class
+from coldstart.selection.samplers import facility_location, prob_cover, similarity
+from coldstart.selection.samplers.prob_cover import pure_radius
+
+
+def query(recipe, tables, budget, seed=0):
+    sampler = TypeAdapter(sampler_class(recipe["sampler"])).validate_python(recipe)
+    return sampler.query(tables, budget, np.random.default_rng(seed))
+
+
+def random_unit(count, dim, seed):
+    X = np.random.default_rng(seed).normal(size=(count, dim))
+    return (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(params=["whole", "in blocks"])
+def _blocks(request, monkeypatch):
+    """All at once, and with the smallest blocks that there can be."""
+    if request.param == "in blocks":
+        monkeypatch.setattr(similarity, "BLOCK", 170)
+        monkeypatch.setattr(facility_location, "BLOCK", 170)
+        monkeypatch.setattr(facility_location, "FIRST", 1)
+        monkeypatch.setattr(prob_cover, "AT_ONCE", 20)
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("labelled", [0, 5])
+def test_prob_cover_is_greedy(seed, labelled):
+    """At every step the pick covers as many new images as any could."""
+    X = 3 * random_unit(90, 4, seed)
+    tables = Tables(np.arange(90), X, labelled=np.arange(labelled))
+    picks = query({"sampler": "prob-cover", "radius": 0.7}, tables, 60, seed)
+    near = np.linalg.norm((X[:, None] - X[None]) / 3, axis=2) < 0.7
+    covered = near[:labelled].any(axis=0)
+    free = np.arange(90) >= labelled
+    for row, score in zip(picks.ids, picks.scores, strict=True):
+        gains = np.where(free, (near & ~covered).sum(axis=1), -1)
+        assert gains[row] == gains.max() == score
+        covered |= near[row]
+        free[row] = False
+    assert picks.scores[-1] == 0
+
+
+@pytest.mark.filterwarnings("ignore:The maximum purity")  # of the radius, which is given
+@pytest.mark.parametrize("seed", range(3))
+def test_prob_cover_equals_scikit_activeml(seed):
+    """Their gains after each of our picks; which of several best it takes is up to chance."""
+    pool = pytest.importorskip("skactiveml.pool")
+    X = random_unit(80, 4, seed)
+    labels = np.full(80, np.nan)
+    labels[:3] = 0
+    tables = Tables(np.arange(80), X, labelled=np.arange(3))
+    picks = query({"sampler": "prob-cover", "radius": 0.6}, tables, 20, seed)
+    for row, score in zip(picks.ids, picks.scores, strict=True):
+        theirs = pool.ProbCover(n_classes=2, deltas=[0.6], random_state=0)
+        gains = theirs.query(X, labels, return_utilities=True)[1][0]
+        assert gains[row] == np.nanmax(gains) == score
+        labels[row] = 0
+
+
+def test_prob_cover_takes_one_of_several_best_at_random():
+    tables = Tables(np.arange(6), np.eye(6, dtype=np.float32))
+    recipe = {"sampler": "prob-cover", "radius": 0.5}
+    assert {int(query(recipe, tables, 1, seed).ids[0]) for seed in range(60)} == set(range(6))
+
+
+def test_prob_cover_takes_dense_places_first():
+    angles = np.concatenate([np.linspace(0, 0.2, 9), np.linspace(2, 2.2, 5), [4.0]])
+    X = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    picks = query({"sampler": "prob-cover", "radius": 0.15}, Tables(np.arange(15), X), 4)
+    assert 2 <= picks.ids[0] <= 6
+    assert picks.scores.tolist() == [9, 5, 1, 0]
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("purity", [0.5, 0.9, 0.95, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_radius_is_the_largest_that_is_pure_enough(purity, seed):
+    X = random_unit(80, 4, seed)
+    clusters = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2], [50, 20, 10]))
+    radius = pure_radius(X, clusters, purity)
+    apart = np.linalg.norm(X[:, None].astype(np.float64) - X[None], axis=2)
+    impure = clusters[:, None] != clusters
+
+    def share(tried):
+        return 1 - ((apart < tried) & impure).any(axis=1).mean()
+
+    assert share(radius - 1e-6) >= purity - 1e-9
+    assert share(radius + 1e-6) < purity
+
+
+def test_the_radius_agrees_with_scikit_activeml():
+    pool = pytest.importorskip("skactiveml.pool")
+    rng = np.random.default_rng(0)
+    X = np.eye(4)[np.repeat([0, 1, 2], 30)] + rng.normal(scale=0.1, size=(90, 4))
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+    radius = pure_radius(X, np.repeat([0, 1, 2], 30), 0.9)
+    theirs = pool.ProbCover(
+        n_classes=3, alpha=0.9, deltas=radius * np.array([0.9, 0.999, 1.001, 1.1]), random_state=0
+    )
+    theirs.query(X, np.full(90, np.nan))
+    assert theirs.delta_max_ == pytest.approx(0.999 * radius)
+
+
+def test_one_cluster_has_balls_of_any_size():
+    assert pure_radius(random_unit(9, 3, 0), np.zeros(9, int), 0.95) == np.inf
+
+
+def test_prob_cover_says_what_to_do_when_there_are_too_many_pairs(monkeypatch):
+    monkeypatch.setattr(prob_cover, "EDGES", 100)
+    tables = Tables(np.arange(20), random_unit(20, 3, 0))
+    with pytest.raises(ColdstartError, match="smaller `radius`"):
+        query({"sampler": "prob-cover", "radius": 1.9}, tables, 3)
+
+
+def plain_facility_location(X, budget, labelled=()):
+    """Greedy, with every similarity in memory and every gain computed anew; ties by lowest row."""
+    X = X.astype(np.float64) / np.linalg.norm(X.astype(np.float64), axis=1, keepdims=True)
+    similar = (1 + X @ X.T) / 2
+    best = np.max(similar[list(labelled)], axis=0, initial=0.0)
+    picked, gains = list(labelled), []
+    for _ in range(budget):
+        rises = np.maximum(similar - best, 0).sum(axis=1)
+        rises[picked] = -1
+        picked.append(int(np.argmax(rises >= (1 - 1e-5) * rises.max())))
+        gains.append(rises.max())
+        best = np.maximum(best, similar[picked[-1]])
+    return picked[len(labelled) :], gains
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("labelled", [0, 6])
+def test_facility_location_equals_plain_greedy(seed, labelled):
+    X = random_unit(150, 6, seed) * np.random.default_rng(seed).gamma(3, size=(150, 1))
+    tables = Tables(np.arange(150), X.astype(np.float32), labelled=np.arange(labelled))
+    picks = query({"sampler": "facility-location"}, tables, 70)
+    plain, gains = plain_facility_location(X, 70, range(labelled))
+    assert picks.ids.tolist() == plain
+    np.testing.assert_allclose(picks.scores, gains, rtol=1e-4)
+
+
+def test_facility_location_looks_at_few_candidates_again(monkeypatch):
+    looks = []
+    gains = facility_location._gains
+
+    def counted(X, highest, rows):
+        looks.append(len(rows))
+        return gains(X, highest, rows)
+
+    monkeypatch.setattr(facility_location, "_gains", counted)
+    query({"sampler": "facility-location"}, Tables(np.arange(600), random_unit(600, 4, 0)), 100)
+    assert 0 < sum(looks) < 0.2 * 600 * 100
+
+
+def test_facility_location_takes_one_of_each_group():
+    angles = np.concatenate(
+        [np.linspace(0, 0.4, 7), np.linspace(2, 2.4, 5), np.linspace(4, 4.4, 3)]
+    )
+    X = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    picks = query({"sampler": "facility-location"}, Tables(np.arange(15), X), 3)
+    groups = np.repeat([0, 1, 2], [7, 5, 3])[picks.ids]
+    assert sorted(groups.tolist()) == [0, 1, 2]
+    assert (np.diff(picks.scores) < 0).all()

@@ -1,0 +1,163 @@
+"""ProbCover: the images whose balls cover the most that is not covered yet."""
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from coldstart.config.model import Count, Positive
+from coldstart.errors import ColdstartError
+from coldstart.progress import Progress, log
+from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.samplers.clustering import k_means, members
+from coldstart.selection.samplers.similarity import blocks, unit_rows
+
+EDGES = 2**28
+"""Pairs of near images that fit into memory, at 4 bytes each."""
+AT_ONCE = 2**24
+"""How many of them are looked at together."""
+
+Graph = list[NDArray[np.int32]]
+"""Rows in the ball around each row, itself among them."""
+
+
+class ProbCover(Sampler):
+    """Greedy maximum coverage by balls of one radius (Yehuda et al. 2022, Algorithm 1).
+
+    An image covers those in the open ball around it, of embeddings brought to length 1. The next
+    pick covers the most images that neither a label nor an earlier pick covers, and the score is
+    how many these are, itself among them. Where several cover as many, and once all are covered,
+    chance decides; the paper says of neither.
+
+    The radius is the largest for which at least a share ``purity`` of the balls is pure, that is,
+    holds images of one k-means cluster alone (its section 4.2). The paper tries values one by one;
+    here it is exact: the ball around an image is pure up to its nearest image of another cluster.
+    """
+
+    sampler: Literal["prob-cover"]
+    clusters: Count = 10
+    """For the radius: as many as there are classes."""
+    purity: Annotated[float, Field(gt=0, le=1)] = 0.95
+    radius: Positive | None = None
+    """Between embeddings of length 1, so of 2 at most; then nothing is clustered."""
+
+    reads: ClassVar = frozenset({"embeddings"})
+    stochastic: ClassVar = True
+    nested: ClassVar = True
+
+    def _query(
+        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
+    ) -> Picks:
+        everything = tables.merged(labelled)
+        # The first of those that cover most is picked; mixed, that is a random one.
+        everything = everything.rows(rng.permutation(len(everything.ids)))
+        assert everything.embeddings is not None
+        X = unit_rows(everything.embeddings)
+        radius = self.radius
+        if radius is None:
+            radius = pure_radius(X, k_means(X, self.clusters, rng), self.purity)
+        graph = balls(X, radius)
+        picked, scores, covered = max_cover(graph, everything.left, budget)
+        log.info("%d balls of radius %.3f cover %.1f %%", budget, radius, 100 * covered)
+        return Picks(everything.ids[picked], scores)
+
+
+def pure_radius(X: NDArray[np.float32], assigned: NDArray[np.int64], purity: float) -> float:
+    """The largest radius of open balls of which a share ``purity`` holds one cluster alone.
+
+    Args:
+        X: float32 [n, dim], rows of length 1.
+        assigned: int64 [n], cluster of each row, from 0 on.
+        purity: in (0, 1].
+
+    Returns:
+        The radius; infinity where there is just one cluster.
+    """
+    rows = members(assigned)
+    X = X[np.concatenate(rows)]
+    ends = np.cumsum([len(of_cluster) for of_cluster in rows])
+    # Highest cosine to a row of another cluster. With the clusters one after the other, each pair
+    # of rows of different clusters is looked at once.
+    highest = np.full(len(X), -np.inf, dtype=np.float32)
+    progress = Progress("radius: images compared", len(X))
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        for block in blocks(start, end, len(X) - end):
+            if end < len(X):
+                cosines = X[block] @ X[end:].T
+                np.maximum(highest[block], cosines.max(axis=1), out=highest[block])
+                np.maximum(highest[end:], cosines.max(axis=0), out=highest[end:])
+            progress.advance(block.stop - block.start)
+    apart = np.sort(np.sqrt(np.maximum(2 - 2 * highest.astype(np.float64), 0)))
+    impure = len(X) - int(np.ceil(purity * len(X) - 1e-9))
+    return float(apart[impure])
+
+
+def balls(X: NDArray[np.float32], radius: float) -> Graph:
+    """The rows nearer than ``radius`` to each row.
+
+    Args:
+        X: float32 [n, dim], rows of length 1.
+        radius: Euclidean.
+
+    Raises:
+        ColdstartError: if there are more than ``EDGES`` in all.
+    """
+    graph: Graph = []
+    edges = 0
+    progress = Progress("balls", len(X))
+    for block in blocks(0, len(X), len(X)):
+        near = X[block] @ X.T > 1 - radius**2 / 2
+        near[np.arange(len(near)), np.arange(block.start, block.stop)] = True
+        sizes = np.count_nonzero(near, axis=1)
+        edges += int(sizes.sum())
+        if edges > EDGES:
+            raise ColdstartError(
+                f"sampler `prob-cover`: balls of radius {radius:.3g} around {len(X)} images hold "
+                f"more than {EDGES} images in all, which do not fit into memory; set a smaller "
+                "`radius` in workflow/recipes/samplers.yaml, or more `clusters`"
+            )
+        columns = (np.flatnonzero(near) % len(X)).astype(np.int32)
+        graph += np.split(columns, np.cumsum(sizes)[:-1])
+        progress.advance(len(near))
+    return graph
+
+
+def max_cover(
+    graph: Graph, left: NDArray[np.bool_], budget: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64], float]:
+    """Pick the row that covers the most, remove what it covers, and so on.
+
+    Args:
+        graph: symmetric.
+        left: bool [n], which rows may be picked; what the others cover is covered from the start.
+        budget: how many to pick.
+
+    Returns:
+        The rows, intp [budget]; how many each newly covers, float64 [budget]; and the share of all
+        rows that is covered in the end.
+    """
+    gains = np.array([len(ball) for ball in graph])
+    covered = np.zeros(len(graph), dtype=bool)
+
+    def cover(row: int) -> None:
+        new = graph[row][~covered[graph[row]]]
+        covered[new] = True
+        sizes = np.cumsum([len(graph[of_new]) for of_new in new])
+        # Each edge is followed once in all, when the row that it leads to is covered.
+        for part in np.split(new, np.flatnonzero(np.diff(sizes // AT_ONCE)) + 1):
+            if len(part):
+                near = np.concatenate([graph[of_part] for of_part in part])
+                np.subtract(gains, np.bincount(near, minlength=len(gains)), out=gains)
+
+    for row in np.flatnonzero(~left):
+        cover(int(row))
+    free = left.copy()
+    picked = np.empty(budget, dtype=np.intp)
+    scores = np.empty(budget)
+    for turn in range(budget):
+        picked[turn] = row = np.where(free, gains, np.iinfo(gains.dtype).min).argmax()
+        scores[turn] = gains[row]
+        free[row] = False
+        cover(int(row))
+    return picked, scores, float(covered.mean())

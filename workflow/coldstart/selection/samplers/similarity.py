@@ -1,0 +1,45 @@
+"""Cosines and distances between all rows of a table, a block at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 2**24
+"""How many numbers of a matrix between all rows are in memory at a time."""
+
+
+def unit_rows(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of Euclidean length 1, in a new array [n, dim]; rows of nought stay."""
+    lengths = np.sqrt(np.einsum("nd,nd->n", X, X))
+    rows: NDArray[np.float32] = X / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]
+    return rows
+
+
+def blocks(start: int, stop: int, columns: int) -> Iterator[slice]:
+    """Cut rows ``start`` to ``stop`` so that a block of them by ``columns`` is within ``BLOCK``."""
+    step = max(1, BLOCK // max(1, columns))
+    for first in range(start, stop, step):
+        yield slice(first, min(first + step, stop))
+
+
+def distances(rows: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Euclidean distances, float32 [n, m], of ``rows`` [n, dim] to ``others`` [m, dim]."""
+    found = rows @ others.T
+    found *= -2
+    # ||x - y||^2 expanded: one matrix product, and all else in place.
+    found += np.einsum("nd,nd->n", rows, rows)[:, None]
+    found += np.einsum("md,md->m", others, others)
+    np.maximum(found, 0, out=found)
+    np.sqrt(found, out=found)
+    return found
+
+
+def distances_within(X: NDArray[np.float32], rows: slice, itself: float) -> NDArray[np.float32]:
+    """Distances, float32 [m, n], of ``rows`` of ``X`` to all its rows; ``itself`` to themselves.
+
+    That distance would be nought but for rounding, which its root makes large.
+    """
+    found = distances(X[rows], X)
+    found[np.arange(len(found)), np.arange(rows.start, rows.stop)] = itself
+    return found
