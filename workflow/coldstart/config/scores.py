@@ -9,8 +9,12 @@ from coldstart.config.model import Count, Model
 class Embedding(Model):
     """The encoder's output for one image."""
 
+    output: Literal["features", "clusters"] = "features"
+    """``clusters``: the probability of each of its clusters, of an encoder that has some."""
     bn_mode: Literal["eval", "train"] = "eval"
     """``train`` normalises by each batch's own statistics, as the BYOL-samplers code does."""
+    mirrored: bool = False
+    """Whether it is the mean of the image's and its mirror image's; not for digits and letters."""
     batch_size: Count = 512
     """Images in one pass; with ``bn_mode: train`` it changes the numbers."""
 
@@ -18,8 +22,9 @@ class Embedding(Model):
 class Score(Model):
     """A number per image and pass, from the model's own training objective."""
 
-    score: Literal["loss", "grad-norm"]
-    """``loss``: per-sample loss; ``grad-norm``: L2 norm of its gradient over all parameters."""
+    score: Literal["loss", "grad-norm", "grad-embedding"]
+    """``loss``: per-sample loss; ``grad-norm``: L2 norm of its gradient over all parameters;
+    ``grad-embedding``: over the image's embeddings alone."""
     passes: Count = 5
     """Independent draws of the two views (M in Ganesh & Vento, Algorithms 3 and 4)."""
     views: list[Augmentation] = []

@@ -21,7 +21,7 @@ SPLITS = ("candidates", "test")
 
 
 def make(job: Job) -> None:
-    """``embeddings.parquet``: id, split, embedding."""
+    """``embeddings.parquet``: id, split, embedding: the features, or each cluster's probability."""
     recipe = Embedding.model_validate(job.recipe)
     device = resolve_device(job.settings.device)
     ids, splits, parts = [], [], []
@@ -33,7 +33,10 @@ def make(job: Job) -> None:
         images = read_images(job.inputs["images"], chosen)
         if model is None:
             model, _ = read_model(job.inputs["checkpoint"], images.shape[1:], device)
-        parts.append(embed(model.encoder, images, recipe, device))
+        network = model.encoder if recipe.output == "features" else model.clusters
+        if network is None:
+            raise ColdstartError(f"the checkpoint {job.inputs['checkpoint'].key} has no clusters")
+        parts.append(embed(network, images, recipe, device))
         ids.append(chosen)
         splits += [split] * len(chosen)
     write_embeddings(
@@ -51,7 +54,8 @@ def embed(
         encoder: maps uint8 [n, height, width, channels] to float32 [n, dim].
         images: uint8 [n, height, width, channels].
         recipe: with ``bn_mode: train``, BatchNorm normalises by the statistics of each batch and
-            leaves its running statistics as they are.
+            leaves its running statistics as they are; with ``mirrored``, the output is the mean of
+            those for the image and for its mirror image.
         device: where to compute.
 
     Raises:
@@ -61,8 +65,12 @@ def embed(
     parts = []
     encoder.eval()
     with _batch_statistics(encoder) if recipe.bn_mode == "train" else nullcontext():
-        for batch in _batches(len(images), recipe.batch_size):
-            parts.append(encoder(torch.from_numpy(images[batch]).to(device)).float().cpu().numpy())
+        for rows in _batches(len(images), recipe.batch_size):
+            batch = torch.from_numpy(images[rows]).to(device)
+            output = encoder(batch).float()
+            if recipe.mirrored:
+                output = (output + encoder(batch.flip(2)).float()) / 2
+            parts.append(output.cpu().numpy())
             progress.advance(len(parts[-1]))
     embeddings: NDArray[np.float32] = np.concatenate(parts)
     if not np.isfinite(embeddings).all():

@@ -11,6 +11,7 @@ from coldstart.config.augmentations import Augmentation
 from coldstart.config.encoders import Trained
 from coldstart.config.scores import Score
 from coldstart.data.read import read_split
+from coldstart.embeddings.grad_embedding import embedding_gradient_norms
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.embeddings.model import read_model
 from coldstart.embeddings.tables import write_scores
@@ -28,7 +29,7 @@ BANK_BATCH = 512
 
 
 def make(job: Job) -> None:
-    """``scores.parquet``: id, pass and ``loss`` or ``grad_norm``, for every candidate."""
+    """``scores.parquet``: id, pass and the score, such as ``loss``, of every candidate."""
     recipe = Score.model_validate({k: v for k, v in job.recipe.items() if k != "seed"})
     images, ids = read_split(job.inputs["images"], job.inputs["index"], "candidates")
     device = resolve_device(job.settings.device)
@@ -112,4 +113,6 @@ def _scores(model: SelfSupervised, views: Sequence[Tensor], ids: Tensor, recipe:
     if recipe.score == "loss":
         with torch.inference_mode():
             return model.losses(views, ids)
+    if recipe.score == "grad-embedding":
+        return embedding_gradient_norms(model.encoder, lambda: model.losses(views, ids), len(ids))
     return gradient_norms(model.online, lambda: model.losses(views, ids), len(ids))

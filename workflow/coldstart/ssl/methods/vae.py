@@ -118,7 +118,7 @@ class VaeModel(SelfSupervised):
             ids: not read.
         """
         images = torch.cat(list(views))
-        errors = self._errors(images, self.online.mean(self.online.features(images)))
+        errors = self._errors(images, self.encoder(images))
         return errors.view(len(views), -1).mean(0)
 
     def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:

@@ -1,0 +1,101 @@
+"""Clusters from an encoder to a sampler."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from cases import CASES, settled
+from trainings import load_images
+
+from coldstart.embeddings import embed
+from coldstart.embeddings.tables import read_embeddings
+from coldstart.errors import ColdstartError
+from coldstart.evaluation import probe
+from coldstart.selection.stage import read_tables
+from coldstart.settings import Settings
+from coldstart.ssl.checkpoint import save_tensors
+from coldstart.ssl.pretrain import MODEL
+
+IMAGES = load_images(30)
+CANDIDATES = np.array([3, 4, 9, 11, 20, 21, 28])
+TEST = np.array([0, 29])
+
+
+def trained(name):
+    """A model that has taken some steps; one with clusters has images in several of them."""
+    model = settled(CASES[name]).eval()
+    if model.clusters is not None:
+        with torch.no_grad():
+            model.online.head.bias -= model.online(torch.from_numpy(IMAGES)).mean(0)
+    return model
+
+
+def job(folder, name, output):
+    """The stage's job for such a model."""
+    save_tensors(trained(name), folder / MODEL)
+    np.save(folder / "images.npy", IMAGES)
+    splits = {"candidates": CANDIDATES, "test": TEST, "unlabeled": range(len(IMAGES))}
+    rows = [(one, split) for split, ids in splits.items() for one in ids]
+    pd.DataFrame(rows, columns=["id", "split"]).to_parquet(folder / "index.parquet")
+    manifest = {"recipe": {"encoder": CASES[name].model_dump(), "seed": 1}}
+    artefact = SimpleNamespace(
+        path=lambda file: folder / file, folder=folder, manifest=manifest, key="k" * 64
+    )
+    return SimpleNamespace(
+        recipe={"output": output, "bn_mode": "eval", "batch_size": 4},
+        inputs={"images": artefact, "index": artefact, "checkpoint": artefact},
+        out=folder,
+        settings=Settings(device="cpu"),
+    )
+
+
+def probabilities(name, ids):
+    with torch.no_grad():
+        return trained(name).clusters(torch.from_numpy(IMAGES[ids])).numpy()
+
+
+@pytest.mark.parametrize("name", ["scan", "self-label"])
+def test_the_clusters_are_their_probabilities_for_each_image(name, tmp_path):
+    embed.make(job(tmp_path, name, "clusters"))
+    for split, ids in (("candidates", CANDIDATES), ("test", TEST)):
+        found, values = read_embeddings(tmp_path / "embeddings.parquet", split)
+        assert found.tolist() == ids.tolist()
+        assert values.shape == (len(ids), 5)
+        np.testing.assert_allclose(values, probabilities(name, ids), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(values.sum(1), 1, rtol=1e-5)
+
+
+def test_features_are_the_encoders_as_ever(tmp_path):
+    embed.make(job(tmp_path, "scan", "features"))
+    _, values = read_embeddings(tmp_path / "embeddings.parquet", "candidates")
+    with torch.no_grad():
+        expected = trained("scan").encoder(torch.from_numpy(IMAGES[CANDIDATES]))
+    np.testing.assert_allclose(values, expected.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_an_encoder_without_clusters_is_an_error(tmp_path):
+    with pytest.raises(ColdstartError, match=r"kkk has no clusters"):
+        embed.make(job(tmp_path, "byol", "clusters"))
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("byol", [0, 4]), ("scan", [4])])
+def test_before_its_training_an_encoder_of_clusters_is_another_one(name, epochs, tmp_path):
+    """So it is not measured there: what would be is a network that never was its start."""
+    made = job(tmp_path, name, "features")
+    measured = probe._encoders(made, IMAGES.shape[1:], torch.device("cpu"))
+    assert [epoch for epoch, _ in measured] == epochs == [*epochs[:-1], CASES[name].epochs]
+
+
+def test_a_sampler_is_given_the_most_probable_cluster_of_each_candidate(tmp_path):
+    made = job(tmp_path, "scan", "clusters")
+    embed.make(made)
+    inputs = dict.fromkeys(("index", "clusters"), made.inputs["index"])
+    tables = read_tables(SimpleNamespace(inputs=inputs))
+    assert tables.ids.tolist() == CANDIDATES.tolist()
+    expected = probabilities("scan", CANDIDATES).argmax(1)
+    assert tables.clusters.tolist() == expected.tolist()
+    assert tables.clusters.dtype == np.int64
+    assert len(set(expected)) > 1
+    assert tables.embeddings is None
