@@ -16,6 +16,8 @@ from coldstart.config.encoders import (
     Moby,
     MocoV2,
     Rotation,
+    Scan,
+    SelfLabel,
     SimClr,
     Trained,
     Vae,
@@ -42,6 +44,7 @@ RISING = {"target_decay": 0.9, "target_schedule": "cosine"}
 # Queues hold no whole number of batches, so that they wrap around within one.
 QUEUE = {"temperature": 0.2, "queue": 50, **RISING}
 ONE_VIEW = {"views": [CROPPED]}
+CLUSTERS = {"clusters": 5, **TRAINING}
 CONVS = Convs(family="convs", widths=[4, 8], latent=6)
 
 CASES: dict[str, Trained] = {
@@ -64,6 +67,9 @@ CASES: dict[str, Trained] = {
     ),
     "vae": Vae(method="vae", kl_weight=0.01, **{**TRAINING, **ONE_VIEW, "backbone": CONVS}),
     "rotation": Rotation(method="rotation", **{**TRAINING, **ONE_VIEW}),
+    # They go on from a case by its name: see ``trainings.start_of``.
+    "scan": Scan(method="scan", encoder="byol", neighbours=4, entropy_weight=2.0, **CLUSTERS),
+    "self-label": SelfLabel(method="self-label", encoder="scan", threshold=0.25, **CLUSTERS),
 }
 
 

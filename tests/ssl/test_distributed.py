@@ -9,7 +9,15 @@ from cases import CASES, inputs
 from torch import distributed, nn
 from trainings import CPU, changed, ended, forked, interrupt, result, send
 
-from coldstart.config.augmentations import Augmentation, Blur, Crop, Flip, Grey, Jitter
+from coldstart.config.augmentations import (
+    Augmentation,
+    Blur,
+    Crop,
+    Flip,
+    Grey,
+    Jitter,
+    RandAugment,
+)
 from coldstart.config.optimizers import Optimizer
 from coldstart.errors import ColdstartError
 from coldstart.ssl import distributed as module
@@ -17,6 +25,7 @@ from coldstart.ssl import pretrain
 from coldstart.ssl.augment import augment
 from coldstart.ssl.distributed import anywhere, gather, rank, synchronise, total, world
 from coldstart.ssl.images import Images
+from coldstart.ssl.neighbours import nearest
 from coldstart.ssl.pretrain import build_model
 from coldstart.ssl.resume import Keeper
 from coldstart.ssl.trainer import Trainer
@@ -188,9 +197,13 @@ TRANSFORMS = [
 ]
 
 
+STRONG = [Flip(op="flip"), RandAugment(op="rand-augment", count=4)]
+
+
+@pytest.mark.parametrize("transforms", [TRANSFORMS, STRONG])
 @pytest.mark.parametrize("scope", ["image", "batch"])
-def test_a_parts_views_are_those_that_it_has_in_the_whole(scope):
-    recipe = Augmentation(transforms=TRANSFORMS, scope=scope)
+def test_a_parts_views_are_those_that_it_has_in_the_whole(scope, transforms):
+    recipe = Augmentation(transforms=transforms, scope=scope)
     images = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     whole = augment(images, recipe, torch.Generator().manual_seed(3))
     generator = torch.Generator().manual_seed(3)
@@ -211,8 +224,10 @@ def train(digits, name):
     # SGD: where a gradient is all but nought, Adam makes a step of the noise.
     optimizer = Optimizer(name="sgd", lr=0.03, schedule="cosine")
     recipe = changed(CASES[name], epochs=2, optimizer=optimizer, accumulate=1 + (name == "byol"))
-    model = build_model(recipe, inputs(), seed=1)
-    history = Trainer(model, Images.of(digits[:100]), recipe, 1, CPU).run()
+    model, images = build_model(recipe, inputs(), seed=1), digits[:100]
+    pixels = torch.from_numpy(images).flatten(1).float()
+    neighbours = nearest(pixels, recipe.neighbours) if name == "scan" else None
+    history = Trainer(model, Images.of(images), recipe, 1, CPU, neighbours=neighbours).run()
     return model.state_dict(), history.drop(columns="images_per_second").to_dict("list")
 
 

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from trainings import CPU, changed, ended, forked, result
+from cases import CASES
+from trainings import CPU, changed, ended, forked, result, start_of
 
 from coldstart.config.optimizers import Optimizer
 from coldstart.errors import ColdstartError
@@ -26,6 +27,20 @@ def test_new_processes_train_what_one_does(digits, tmp_path):
         torch.testing.assert_close(both[name], tensor, rtol=1e-3, atol=1e-4)
     assert other_history["loss"].tolist() == pytest.approx(history["loss"].tolist(), rel=1e-4)
     assert (tmp_path / "both" / "epoch-0001.safetensors").exists()
+
+
+def test_new_processes_go_on_from_the_same_start(digits, tmp_path):
+    recipe = changed(CASES["scan"], optimizer=Optimizer(name="sgd", lr=0.01), epochs=1)
+    start = start_of(recipe, digits, tmp_path)
+    for name, processes in (("alone", 1), ("both", 2)):
+        pretrain(digits, recipe, 5, CPU, None, tmp_path / name, processes, start=start)
+    (alone, history), (both, other_history) = (result(tmp_path / p) for p in ("alone", "both"))
+    begun = result(start.folder)[0]
+    for name, tensor in alone.items():
+        torch.testing.assert_close(both[name], tensor, rtol=1e-3, atol=1e-4)
+        if name.startswith("online.encoder") and tensor.ndim > 1:
+            torch.testing.assert_close(tensor, begun[name], rtol=0, atol=0.1)
+    assert other_history["loss"].tolist() == pytest.approx(history["loss"].tolist(), rel=1e-4)
 
 
 def wait_for(commands, folder, requested=False):

@@ -14,6 +14,7 @@ from trainings import (
     interrupt,
     result,
     send,
+    start_of,
     stopped_after,
     with_optimizer,
 )
@@ -37,19 +38,19 @@ def state_of(folder):
 @pytest.mark.parametrize("name", CASES)
 def test_killed_and_stopped_it_ends_as_if_neither(name, digits, tmp_path, monkeypatch, every_epoch):
     images, recipe = digits[:96], changed(CASES[name], epochs=3, snapshots=1)
-    steps = 96 // recipe.batch_size
-    pretrain(images, recipe, 5, CPU, None, tmp_path / "whole")
+    steps, start = 96 // recipe.batch_size, start_of(recipe, images, tmp_path)
+    pretrain(images, recipe, 5, CPU, None, tmp_path / "whole", start=start)
 
     def killed():
         interrupt(monkeypatch, steps + 2, send(signal.SIGKILL))
-        pretrain(images, recipe, 5, CPU, tmp_path / "resume", tmp_path / "out")
+        pretrain(images, recipe, 5, CPU, tmp_path / "resume", tmp_path / "out", start=start)
 
     assert ended(forked(killed)) == -signal.SIGKILL
     assert (state_of(tmp_path)["epoch"], state_of(tmp_path)["step"]) == (1, 0)
     assert not (tmp_path / "out" / "model.safetensors").exists()
-    stopped_after(monkeypatch, steps + 1, images, recipe, 5, tmp_path)
+    stopped_after(monkeypatch, steps + 1, images, recipe, 5, tmp_path, start)
     assert (state_of(tmp_path)["epoch"], state_of(tmp_path)["step"]) == (2, 1)
-    pretrain(images, recipe, 5, CPU, tmp_path / "resume", tmp_path / "out")
+    pretrain(images, recipe, 5, CPU, tmp_path / "resume", tmp_path / "out", start=start)
     assert_identical(result(tmp_path / "out"), result(tmp_path / "whole"))
     snapshots = [tmp_path / place / "epoch-0002.safetensors" for place in ("out", "whole")]
     assert snapshots[0].read_bytes() == snapshots[1].read_bytes()

@@ -53,7 +53,7 @@ def test_each_gpu_of_the_job_has_a_process(job, monkeypatch, device, gpus, expec
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(stage, "pretrain", lambda *arguments: asked.append(arguments))
     stage.make(job(gpus=gpus, settings={"images_on_gpu": 0.25}))
-    assert asked[0][-2:] == (expected, 0.25)
+    assert asked[0][6:] == (expected, 0.25, None)
 
 
 def test_the_setting_deterministic_comes_before_the_device(job, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from cases import CASES
 from torch import nn
-from trainings import CPU, RECIPE, changed, result
+from trainings import CPU, RECIPE, changed, result, start_of
 
 from coldstart.config.encoders import Head
 from coldstart.config.optimizers import Optimizer
@@ -75,7 +75,7 @@ def test_the_sample_is_from_all_over_the_images(images, expected):
 def test_looking_leaves_the_training_as_it_was(digits):
     model = build_model(RECIPE, Inputs(8, 8, 1, *channel_statistics(digits)), 1).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    found, projections = look(model, torch.from_numpy(digits), CPU)
+    found, projections, _ = look(model, torch.from_numpy(digits), CPU)
     assert all(module.training for module in model.modules())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     model.eval()
@@ -91,7 +91,9 @@ def test_looking_leaves_the_training_as_it_was(digits):
 
 @pytest.mark.parametrize("name", CASES)
 def test_healthy_trainings_are_left_alone(name, digits, tmp_path):
-    pretrain(digits, changed(CASES[name], epochs=8, batch_size=25), 0, CPU, None, tmp_path)
+    recipe = changed(CASES[name], epochs=8, batch_size=25)
+    start = start_of(recipe, digits, tmp_path / "start")
+    pretrain(digits, recipe, 0, CPU, None, tmp_path, start=start)
     history = result(tmp_path)[1].iloc[SETTLED // 8 :]
     relative = history["embedding_std"] * math.sqrt(CASES[name].dim)
     assert relative.between(0.1, 1.0).all()
@@ -131,7 +133,7 @@ def test_a_training_may_recover_from_flat_embeddings(digits, monkeypatch):
     monkeypatch.setattr("coldstart.ssl.trainer.SETTLED", 4)
     spreads = iter([0.01, 0.01, 0.01, 0.5, 0.01, 0.01, 0.01])
     monkeypatch.setattr(
-        "coldstart.ssl.trainer.look", lambda *_: (Spread(next(spreads), 1.5, 1), None)
+        "coldstart.ssl.trainer.look", lambda *_: (Spread(next(spreads), 1.5, 1), None, {})
     )
     recipe = changed(epochs=10, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
@@ -142,7 +144,8 @@ def test_a_training_may_recover_from_flat_embeddings(digits, monkeypatch):
 
 def test_embeddings_that_are_not_finite_end_the_training(digits, monkeypatch):
     monkeypatch.setattr(
-        "coldstart.ssl.trainer.look", lambda *_: (Spread(0.5, 1.5, 1), spread(seeded(3, 2) / 0))
+        "coldstart.ssl.trainer.look",
+        lambda *_: (Spread(0.5, 1.5, 1), spread(seeded(3, 2) / 0), {}),
     )
     recipe = changed(epochs=1, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)

@@ -11,8 +11,10 @@ from cases import CASES
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
+from coldstart.config.encoders import Clustering
 from coldstart.ssl import trainer
 from coldstart.ssl.pretrain import pretrain
+from coldstart.ssl.start import Start
 
 CPU = torch.device("cpu")
 RECIPE = CASES["byol"]
@@ -60,12 +62,22 @@ def send(number):
     return lambda: os.kill(os.getpid(), number)
 
 
-def stopped_after(monkeypatch, after, images, recipe, seed, folder):
+def start_of(recipe, images, folder):
+    """What a recipe goes on from, trained for an epoch; ``None`` of a recipe that starts anew."""
+    if not isinstance(recipe, Clustering):
+        return None
+    first = changed(CASES[recipe.encoder], epochs=1)
+    place = folder / recipe.encoder
+    pretrain(images, first, 1, CPU, None, place, start=start_of(first, images, folder))
+    return Start(place, first)
+
+
+def stopped_after(monkeypatch, after, images, recipe, seed, folder, start=None):
     """Pretrain until SIGTERM comes in a step."""
     with monkeypatch.context() as patch:
         interrupt(patch, after, send(signal.SIGTERM))
         with pytest.raises(SystemExit) as stopped:
-            pretrain(images, recipe, seed, CPU, folder / "resume", folder / "out")
+            pretrain(images, recipe, seed, CPU, folder / "resume", folder / "out", start=start)
     assert stopped.value.code == 143
 
 

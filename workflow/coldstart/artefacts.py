@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from coldstart.config.data import Dataset
-from coldstart.config.encoders import Existing, Transferred, method_module
-from coldstart.config.fits import misfit, misfit_elsewhere
+from coldstart.config.encoders import (
+    Clustering,
+    Encoder,
+    Existing,
+    Transferred,
+    method_module,
+)
+from coldstart.config.fits import misfit, misfit_elsewhere, misstart
 from coldstart.config.folders import Folder
 from coldstart.config.load import Loaded
 from coldstart.config.pools import mixture as mixture_of
 from coldstart.config.pools import part_size, splits_of
+from coldstart.config.problems import nearest
 from coldstart.data.source import module_name
 from coldstart.data.sources.arrays import scan_arrays
 from coldstart.data.sources.scan import Scan, export_places, scan_folder
@@ -26,6 +33,9 @@ from coldstart.ssl.weights import digest_weights
 from coldstart.store import Identity, Reference, Store
 
 log = logging.getLogger("coldstart")
+
+CLUSTERS = "clusters"
+"""The recipe of embeddings that gives the probabilities of an encoder's clusters."""
 
 DIGESTS = Path("results/.cache")
 """Where the digests of a user's own files are kept, so that a second look at them is quick."""
@@ -124,14 +134,17 @@ class Artefacts:
             _require_fit(pool, encoder, misfit_elsewhere(source, trained.shape, shape))
             return self.checkpoint(recipe.pool, recipe.encoder, seed)
         _require_fit(pool, encoder, misfit(recipe, shape))
-        described = recipe.model_dump()
+        described, inputs = recipe.model_dump(), self._images_of(pool)
         if isinstance(recipe, Existing):
             described["weights"] = digest_weights(recipe, Path(self.config.data_dir), DIGESTS)
+        if isinstance(recipe, Clustering):
+            self._check_start(encoder, recipe)
+            inputs["start"] = self.checkpoint(pool, recipe.encoder, seed)
         return self._plan(
             f"results/ssl/{pool}/{encoder}/seed{seed}.json",
             "pretrain",
             {"encoder": described, "seed": seed},
-            self._images_of(pool),
+            inputs,
             "coldstart.ssl.stage",
             method_module(recipe),
         )
@@ -140,6 +153,8 @@ class Artefacts:
     def embeddings(self, pool: str, encoder: str, seed: int, embedding: str) -> Planned:
         """The embeddings of a pool's candidates and test images."""
         recipe = self.recipes.get("embeddings", embedding)
+        if recipe.output == "clusters":
+            self._require_clusters(encoder, f"embedding `{embedding}`")
         return self._plan(
             f"results/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.json",
             "embed",
@@ -148,6 +163,11 @@ class Artefacts:
             "coldstart.embeddings.embed",
             self._method(encoder),
         )
+
+    def clusters(self, pool: str, encoder: str, seed: int, reader: str) -> Planned:
+        """The probabilities of an encoder's clusters, which ``reader`` asks for."""
+        self._require_clusters(encoder, reader)
+        return self.embeddings(pool, encoder, seed, CLUSTERS)
 
     @once
     def scores(self, pool: str, encoder: str, seed: int, score: str) -> Planned:
@@ -222,12 +242,31 @@ class Artefacts:
             return self.ingested(what, recipe.dataset)
         return self.mixed(what, pool)
 
+    def _trained(self, encoder: str) -> Encoder:
+        """The recipe of an encoder, or of that which it stands for."""
+        recipe: Encoder | Transferred = self.recipes.get("encoders", encoder)
+        return self._trained(recipe.encoder) if isinstance(recipe, Transferred) else recipe
+
     def _method(self, encoder: str) -> str:
         """The module of an encoder's method, or of that which it stands for."""
-        recipe = self.recipes.get("encoders", encoder)
-        if isinstance(recipe, Transferred):
-            return self._method(recipe.encoder)
-        return method_module(recipe)
+        return method_module(self._trained(encoder))
+
+    def _check_start(self, encoder: str, recipe: Clustering) -> None:
+        path, start = f"encoders.{encoder}.encoder", recipe.encoder
+        if not self.recipes.known("encoders", start):
+            hint = nearest(start, self.recipes.names("encoders"))
+            raise ColdstartError(f"{path}: no recipe `{start}` in encoders.yaml{hint}")
+        problem = misstart(recipe, self.recipes.get("encoders", start))
+        if problem:
+            raise ColdstartError(f"{path}: `{encoder}` cannot go on from `{start}`: {problem}.")
+
+    def _require_clusters(self, encoder: str, reader: str) -> None:
+        method = self._trained(encoder)
+        if not isinstance(method, Clustering):
+            raise ColdstartError(
+                f"{reader} reads clusters, and encoder `{encoder}` (method {method.method}) has "
+                "none: name an encoder of method scan or self-label."
+            )
 
     def _images_of(self, pool: str) -> dict[str, Planned]:
         return {"images": self.images(pool), "index": self.index(pool)}

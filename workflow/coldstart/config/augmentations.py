@@ -1,13 +1,13 @@
 """Recipes of augmentations: how a view of an image is drawn."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
 
 
-def _ascending(ends: list[float]) -> list[float]:
+def _ascending(ends: list[Any]) -> list[Any]:
     if ends[0] > ends[1]:
         raise ValueError(f"a range goes from its lower to its upper end, but is {ends}")
     return ends
@@ -101,8 +101,37 @@ class Cutout(Model):
     """What covers it: the paper's is each channel's mean, which mid-grey is close to."""
 
 
+class RandAugment(Model):
+    """Some of RandAugment's fourteen operations (Cubuk et al. 2020), one after the other.
+
+    Each is drawn anew and as likely as any other, and how much it does is drawn uniformly, as in
+    SCAN (Van Gansbeke et al. 2020), whose intervals are the defaults. They are: identity,
+    autocontrast, equalisation, rotation, shear and translation along each axis, brightness,
+    contrast, colour, sharpness, solarisation (at any threshold) and posterisation.
+    """
+
+    op: Literal["rand-augment"]
+    count: Count
+    """How many are drawn."""
+    rotation: NonNegative = 30.0
+    """Degrees, to either side."""
+    shear: NonNegative = 0.1
+    """Pixels by which each row is moved against the one above, to either side."""
+    translation: NonNegative = 0.1
+    """Share of the image's side, to either side; in whole pixels."""
+    factor: Range = [0.05, 0.95]
+    """Of brightness, contrast, colour and sharpness: one leaves an image as it is."""
+    bits: Annotated[
+        list[Annotated[int, Field(ge=1, le=8)]],
+        Field(min_length=2, max_length=2),
+        AfterValidator(_ascending),
+    ] = [4, 8]
+    """Fewest and most bits of each value that posterisation leaves."""
+
+
 Transform = Annotated[
-    Crop | Shift | Flip | Jitter | Grey | Blur | Solarize | Cutout, Field(discriminator="op")
+    Crop | Shift | Flip | Jitter | Grey | Blur | Solarize | Cutout | RandAugment,
+    Field(discriminator="op"),
 ]
 
 

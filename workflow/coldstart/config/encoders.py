@@ -1,5 +1,6 @@
 """Recipes of encoders: what turns an image into an embedding, and how it is trained."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -22,16 +23,9 @@ class Head(Model):
     """Whether the last layer too is normalised and activated."""
 
 
-class Trained(Model):
-    """What all encoders that are trained step by step have in common."""
+class Training(Model, ABC):
+    """What all networks that are trained step by step have in common."""
 
-    scored: ClassVar[bool] = True
-    """Whether the model gives each image a loss, and a gradient of it."""
-    forwards: ClassVar[int] = 1
-    """Passes through the trained network that each view costs."""
-
-    method: str
-    """The method's name: a ``Literal`` in each sub-class."""
     backbone: Backbone
     views: Annotated[list[Augmentation], Field(min_length=1)]
     """How each view of an image is drawn: as many views as there are augmentations."""
@@ -60,6 +54,28 @@ class Trained(Model):
     def activations(self, height: int, width: int, channels: int) -> int:
         """Numbers that the layers put out while they embed one image."""
         return self.backbone.activations(height, width, channels)
+
+    @property
+    @abstractmethod
+    def called(self) -> str:
+        """What messages call it."""
+
+
+class Trained(Training):
+    """What all encoders that are trained step by step have in common."""
+
+    scored: ClassVar[bool] = True
+    """Whether the model gives each image a loss, and a gradient of it."""
+    forwards: ClassVar[int] = 1
+    """Passes through the trained network that each view costs."""
+
+    method: str
+    """The method's name: a ``Literal`` in each sub-class."""
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return self.method
 
 
 TwoViews = Annotated[list[Augmentation], Field(min_length=2, max_length=2)]
@@ -174,6 +190,43 @@ class Rotation(Trained):
     """Square: of the image's size if that is, or else with a crop that has a size."""
 
 
+class Clustering(Trained):
+    """What goes on from an encoder of the same pool and seed, and parts the images into clusters.
+
+    It has one head. (Van Gansbeke et al. train several on ImageNet and keep the best.)
+    """
+
+    encoder: str
+    """The recipe of the encoder that it goes on from, which has the same backbone."""
+    clusters: Annotated[int, Field(ge=2)]
+    views: TwoViews
+
+
+class Scan(Clustering):
+    """Semantic clustering by adopting nearest neighbours (Van Gansbeke et al. 2020, eq. 2)."""
+
+    method: Literal["scan"]
+    views: TwoViews
+    """Of an image, and of one of its neighbours."""
+    neighbours: Count
+    """Images of which each view of a neighbour is drawn: the most similar ones by the embeddings
+    that the training starts from."""
+    entropy_weight: NonNegative
+    """Weight of the mean prediction's entropy, which keeps all clusters in use (lambda)."""
+
+
+class SelfLabel(Clustering):
+    """Learning from one's own confident predictions (Van Gansbeke et al. 2020, section 2.3)."""
+
+    method: Literal["self-label"]
+    encoder: str
+    """One of method ``scan``, with as many clusters."""
+    views: TwoViews
+    """The one whose prediction becomes a label, and the stronger one that is to get it too."""
+    threshold: Probability
+    """The probability above which a prediction counts as confident."""
+
+
 Channels = Annotated[list[Positive], Field(min_length=3, max_length=3)]
 
 
@@ -245,7 +298,18 @@ class Pca(Model):
 
 
 Encoder = Annotated[
-    Byol | SimClr | MocoV2 | BarlowTwins | Moby | Dino | Vae | Rotation | Existing | Pca,
+    Byol
+    | SimClr
+    | MocoV2
+    | BarlowTwins
+    | Moby
+    | Dino
+    | Vae
+    | Rotation
+    | Scan
+    | SelfLabel
+    | Existing
+    | Pca,
     Field(discriminator="method"),
 ]
 

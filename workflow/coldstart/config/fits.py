@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from coldstart.config.augmentations import Augmentation, Blur, Crop
-from coldstart.config.encoders import Encoder, Existing, Rotation, Trained
+from coldstart.config.encoders import (
+    Clustering,
+    Encoder,
+    EncoderRecipe,
+    Existing,
+    Rotation,
+    Scan,
+    SelfLabel,
+    Trained,
+    Transferred,
+)
 
 Size = tuple[int, int]
 
@@ -84,3 +94,20 @@ def misfit_elsewhere(recipe: Encoder, trained: Sequence[int], shape: Sequence[in
             return f"its weights are for images of {next(sizes)}, and these have {next(sizes)}"
         return None
     return _of_other_size(recipe, (shape[0], shape[1]), (shape[0], shape[1]))
+
+
+def misstart(recipe: Clustering, start: EncoderRecipe) -> str | None:
+    """What keeps a training from going on from an encoder; None if nothing does."""
+    if isinstance(start, Transferred):
+        return "it is another pool's: name an encoder that is trained on this one"
+    if isinstance(recipe, SelfLabel) and not isinstance(start, Scan):
+        return f"it is of method {start.method}: self-labelling goes on from one of method scan"
+    if isinstance(start, Clustering) and isinstance(recipe, Scan):
+        return f"it is of method {start.method}: name the encoder that was there before any cluster"
+    if not isinstance(start, Trained):
+        return f"one of method {start.method} has no network to train on: name one that was trained"
+    if isinstance(start, Scan) and start.clusters != recipe.clusters:
+        return f"it has {start.clusters} clusters, and this recipe has {recipe.clusters}"
+    if start.backbone != recipe.backbone:
+        return "it has another backbone: give both recipes the same one, at every scale"
+    return None

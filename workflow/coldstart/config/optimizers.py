@@ -18,6 +18,8 @@ class Optimizer(Model):
     it on weights only, whatever this says."""
     momentum: Probability = 0.9
     """Only ``sgd`` and ``lars`` read it."""
+    nesterov: bool = False
+    """Only ``sgd`` reads it: whether the momentum looks ahead."""
     trust: Positive = 1e-3
     """Only ``lars`` reads it: how far a weight may move in a step, relative to its norm, times
     ``lr`` (You et al. 2017, eta)."""

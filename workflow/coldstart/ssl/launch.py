@@ -24,6 +24,7 @@ from coldstart.jobs import TERMINATED
 from coldstart.ssl.images import Images
 from coldstart.ssl.method import Inputs
 from coldstart.ssl.resume import Keeper, Termination
+from coldstart.ssl.start import Start
 
 log = logging.getLogger("coldstart")
 
@@ -42,6 +43,7 @@ def launch(
     keeper: Keeper | None,
     out: Path,
     on_gpu: float,
+    start: Start | None = None,
 ) -> None:
     """Call ``train`` with these arguments in as many new processes, and wait for them.
 
@@ -70,6 +72,7 @@ def launch(
             "training": keeper.training if keeper else None,
             "out": str(out.absolute()),
             "on_gpu": on_gpu,
+            "start": start.described() if start else None,
             "deterministic": torch.are_deterministic_algorithms_enabled(),
         }
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")

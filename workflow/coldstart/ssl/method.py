@@ -47,6 +47,11 @@ class EncoderModel(nn.Module, ABC):
     def encoder(self) -> nn.Module:
         """What gives the embeddings: uint8 images [N, H, W, C] to float32 [N, D]."""
 
+    @property
+    def clusters(self) -> nn.Module | None:
+        """What gives the probabilities of its clusters, float32 [N, K], if it has any."""
+        return None
+
 
 @dataclass(frozen=True)
 class Bank:
@@ -61,18 +66,55 @@ class Bank:
     ids: Tensor
 
 
-class SelfSupervised(EncoderModel):
-    """A model that is trained on views of unlabeled images.
+class Trainable(EncoderModel):
+    """A model that is trained step by step.
 
     Attributes:
         online: the network that is trained, all of it: what a gradient norm is taken over.
+    """
+
+    online: nn.Module
+
+    def health(self, embeddings: Tensor) -> dict[str, float]:
+        """Return what else of a training is worth a look after each epoch; nothing by default.
+
+        Args:
+            embeddings: of some of the images, float32 [n, D].
+        """
+        return {}
+
+    def after_step(self, done: float) -> None:
+        """Do what follows each step of the optimiser, such as moving a target network.
+
+        Args:
+            done: share of the training that lies behind, this step included, in (0, 1].
+        """
+
+
+class Supervised(Trainable):
+    """A model that is trained on views of images and their labels."""
+
+    @abstractmethod
+    def supervised_loss(self, views: Sequence[Tensor], labels: Tensor, done: float) -> Tensor:
+        """Return the loss to descend, a scalar.
+
+        Args:
+            views: of the same N images, each float [N, C, H, W] in [0, 1].
+            labels: of the images, int64 [N].
+            done: share of the training that lies behind, in [0, 1).
+        """
+
+
+class SelfSupervised(Trainable):
+    """A model that is trained on views of unlabeled images.
+
+    Attributes:
         bank: negatives for ``losses``; only methods with ``contrastive`` read it.
     """
 
     contrastive: ClassVar[bool] = False
     """Whether an image's loss is against other images, and needs a bank when it is scored alone."""
 
-    online: nn.Module
     bank: Bank | None = None
 
     @abstractmethod
@@ -100,9 +142,14 @@ class SelfSupervised(EncoderModel):
         """Return what a bank holds of images [N, C, H, W]: unit vectors [N, D]."""
         raise NotImplementedError(f"{type(self).__name__} has no bank")
 
-    def after_step(self, done: float) -> None:
-        """Do what follows each step of the optimiser, such as moving a target network.
+
+class Continuing(SelfSupervised):
+    """A model whose training starts from the weights of another model of the same images."""
+
+    @abstractmethod
+    def go_on_from(self, start: EncoderModel) -> None:
+        """Take over weights, before the first step.
 
         Args:
-            done: share of the training that lies behind, this step included, in (0, 1].
+            start: the other model, with the same backbone.
         """

@@ -35,6 +35,7 @@ def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Optimizer) -> op
             lr=recipe.lr,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
             fused=True,
         )
         if recipe.momentum:

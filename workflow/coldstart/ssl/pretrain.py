@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from coldstart.config.encoders import Encoder, Trained, method_module
+from coldstart.config.encoders import Clustering, Encoder, Scan, Trained, method_module
 from coldstart.errors import ColdstartError
 from coldstart.ssl.checkpoint import load_tensors, read_tensors, save_tensors
 from coldstart.ssl.device import place
 from coldstart.ssl.distributed import joined, rank
 from coldstart.ssl.images import Images, channel_statistics
 from coldstart.ssl.launch import launch
-from coldstart.ssl.method import EncoderModel, Inputs, SelfSupervised
+from coldstart.ssl.method import Continuing, EncoderModel, Inputs, SelfSupervised
+from coldstart.ssl.neighbours import embed_images, nearest
 from coldstart.ssl.resume import Keeper, fingerprint
+from coldstart.ssl.start import Start
 from coldstart.ssl.trainer import ON_GPU, Trainer, snapshot_epochs, snapshot_name
 
 MODEL = "model.safetensors"
@@ -49,6 +52,7 @@ def pretrain(
     out: Path,
     processes: int = 1,
     on_gpu: float = ON_GPU,
+    start: Start | None = None,
 ) -> None:
     """Make an encoder from unlabeled images.
 
@@ -70,6 +74,7 @@ def pretrain(
         processes: how many to start that train together, each with a GPU of its own unless the
             device is the CPU.
         on_gpu: the share of a GPU's memory that the images may take; more are streamed.
+        start: the encoder that a recipe of clusters goes on from.
 
     Raises:
         ColdstartError: fewer than two images, or a training that diverges or collapses.
@@ -88,14 +93,16 @@ def pretrain(
         save_tensors(model, out / MODEL)
         history.to_parquet(out / HISTORY, index=False)
         return
-    keeper = Keeper(resume, fingerprint(recipe, seed, images)) if resume else None
+    assert isinstance(recipe, Clustering) == (start is not None)
+    begun = (start.folder / MODEL).read_bytes() if start else b""
+    keeper = Keeper(resume, fingerprint(recipe, seed, images, begun)) if resume else None
     if "TORCHELASTIC_RUN_ID" in os.environ:
         with joined(device) as own:
-            train(images, recipe, inputs, seed, own, keeper, out, on_gpu)
+            train(images, recipe, inputs, seed, own, keeper, out, on_gpu, start)
     elif processes > 1:
-        launch(processes, images, recipe, inputs, seed, device, keeper, out, on_gpu)
+        launch(processes, images, recipe, inputs, seed, device, keeper, out, on_gpu, start)
     else:
-        train(images, recipe, inputs, seed, device, keeper, out, on_gpu)
+        train(images, recipe, inputs, seed, device, keeper, out, on_gpu, start)
 
 
 def train(
@@ -107,6 +114,7 @@ def train(
     keeper: Keeper | None,
     out: Path,
     on_gpu: float,
+    start: Start | None = None,
 ) -> None:
     """Train an encoder in this process and those that it has joined; the first one writes.
 
@@ -114,9 +122,13 @@ def train(
     keeps the state; ``device``: this process's own.
     """
     model = build_model(recipe, inputs, seed)
+    neighbours = go_on(model, recipe, start, images, device) if start else None
     # Kept where they outlive a kill.
     snapshots = keeper.folder if keeper else out
-    history = Trainer(model, images, recipe, seed, device, keeper, snapshots, on_gpu).run()
+    trainer = Trainer(
+        model, images, recipe, seed, device, keeper, snapshots, on_gpu, neighbours=neighbours
+    )
+    history = trainer.run()
     if rank() != 0:
         return
     save_tensors(model, out / MODEL)
@@ -124,6 +136,23 @@ def train(
     if keeper:
         for name in map(snapshot_name, snapshot_epochs(recipe)):
             shutil.copyfile(snapshots / name, out / name)
+
+
+def go_on(
+    model: SelfSupervised, recipe: Trained, start: Start, images: Images, device: torch.device
+) -> Tensor | None:
+    """Let a model go on from another one's weights.
+
+    Returns:
+        Each image's nearest neighbours, int64 [N, K], by the embeddings of that other model, for a
+        method that needs them. They are found again when a training is resumed.
+    """
+    assert isinstance(model, Continuing)
+    begun = load_model(start.folder, start.recipe, images.shape[1:], device)
+    model.go_on_from(begun)
+    if not isinstance(recipe, Scan):
+        return None
+    return nearest(embed_images(begun.encoder, images, device), recipe.neighbours)
 
 
 def load_model(

@@ -21,12 +21,20 @@ SHARE = 0.05
 """How much of a training's time may go into saving its state."""
 
 
-def fingerprint(recipe: BaseModel, seed: int, images: Images) -> str:
-    """Name a training by all that decides its outcome: recipe, seed and images."""
+def fingerprint(recipe: BaseModel, seed: int, images: Images, start: bytes = b"") -> str:
+    """Name a training by all that decides its outcome: recipe, seed, images, and where it starts.
+
+    Args:
+        recipe: of the training.
+        seed: of everything random.
+        images: that are trained on.
+        start: the file of weights that it starts from; nothing where it starts from none.
+    """
     digest = hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=16)
     digest.update(f" {seed} {images.shape} ".encode())
     for chunk in images.chunks():
         digest.update(chunk.data)
+    digest.update(start)
     return digest.hexdigest()
 
 

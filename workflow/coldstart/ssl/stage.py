@@ -1,14 +1,13 @@
 """Pretraining: one encoder from the unlabeled images of a pool."""
 
 import torch
-from pydantic import TypeAdapter
 
-from coldstart.config.encoders import Encoder
 from coldstart.data.read import read_ids
 from coldstart.jobs import Job
 from coldstart.ssl.device import make_deterministic, resolve_device
 from coldstart.ssl.images import Images
 from coldstart.ssl.pretrain import pretrain
+from coldstart.ssl.start import RECIPES, Start
 
 
 def make(job: Job) -> None:
@@ -17,13 +16,15 @@ def make(job: Job) -> None:
         make_deterministic()
     device = resolve_device(job.settings.device)
     ids = read_ids(job.inputs["index"], "unlabeled")
+    begun = job.inputs.get("start")
     pretrain(
         Images.open(job.inputs["images"].path("images.npy"), ids),
-        TypeAdapter(Encoder).validate_python(job.recipe["encoder"]),
+        RECIPES.validate_python(job.recipe["encoder"]),
         job.recipe["seed"],
         device,
         job.resume,
         job.out,
         min(job.gpus, torch.cuda.device_count()) if device.type == "cuda" else 1,
         job.settings.images_on_gpu,
+        Start.of(begun.folder, begun.manifest["recipe"]["encoder"]) if begun else None,
     )

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from coldstart.config.encoders import Trained
+from coldstart.config.encoders import Training
 from coldstart.errors import ColdstartError
 from coldstart.jobs import TERMINATED
 from coldstart.progress import Progress
@@ -32,14 +32,16 @@ from coldstart.ssl.checkpoint import save_tensors
 from coldstart.ssl.device import place, use_bf16
 from coldstart.ssl.distributed import anywhere, rank, synchronise, total, world
 from coldstart.ssl.images import Images, on_device
-from coldstart.ssl.method import SelfSupervised
+from coldstart.ssl.method import SelfSupervised, Supervised
+from coldstart.ssl.neighbours import draw
 from coldstart.ssl.optim import build_optimizer, learning_rate
 from coldstart.ssl.resume import Keeper, Termination
 from coldstart.ssl.watch import PATIENCE, SETTLED, Spread, look, sample
 
 log = logging.getLogger("coldstart")
 
-ORDER, VIEWS = 0, 1  # what a generator is for, so that epoch 1 and step 1 draw differently
+# What a generator is for, so that epoch 1 and step 1 draw differently.
+ORDER, VIEWS, NEIGHBOURS = range(3)
 PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
 ON_GPU = 0.4
 """The share of a GPU's memory that images take at most, unless a setting says otherwise."""
@@ -55,7 +57,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(count, generator=generator)
 
 
-def snapshot_epochs(recipe: Trained) -> list[int]:
+def snapshot_epochs(recipe: Training) -> list[int]:
     """Epochs after which an encoder on the way is kept, evenly spaced before the last."""
     count = recipe.snapshots + 1
     epochs = {round(at * recipe.epochs / count) for at in range(1, count)}
@@ -82,7 +84,7 @@ class Steps:
     count: int
 
     @classmethod
-    def of(cls, recipe: Trained, images: int) -> "Steps":
+    def of(cls, recipe: Training, images: int) -> "Steps":
         """Cut the recipe's numbers to what the images allow.
 
         Raises:
@@ -103,17 +105,20 @@ class Steps:
 class Objective(nn.Module):
     """A model as the function of its views that is descended, as processes that share it need."""
 
-    def __init__(self, model: SelfSupervised) -> None:
+    def __init__(self, model: SelfSupervised | Supervised) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, views: Sequence[Tensor], done: float) -> Tensor:
-        """Return the loss, a scalar."""
+    def forward(self, views: Sequence[Tensor], done: float, labels: Tensor | None) -> Tensor:
+        """Return the loss, a scalar; only a supervised model is shown the labels."""
+        if isinstance(self.model, Supervised):
+            assert labels is not None
+            return self.model.supervised_loss(views, labels, done)
         return self.model.training_loss(views, done)
 
 
 class Trainer:
-    """Train a model on unlabeled images, alone or together with other processes.
+    """Train a model on images, alone or together with other processes.
 
     Args:
         model: on any device; it is moved, and trained in place.
@@ -124,23 +129,29 @@ class Trainer:
         keeper: keeps the state to go on from after a kill; ``None`` keeps none.
         snapshots: folder for the encoders on the way that the recipe asks for.
         on_gpu: the share of a GPU's memory that the images may take; more are streamed.
+        labels: of the images, int64 [N], for a model that learns from them.
+        neighbours: of each image, int64 [N, K]: the second view is then of one of them.
     """
 
     def __init__(
         self,
-        model: SelfSupervised,
+        model: SelfSupervised | Supervised,
         images: Images,
-        recipe: Trained,
+        recipe: Training,
         seed: int,
         device: torch.device,
         keeper: Keeper | None = None,
         snapshots: Path | None = None,
         on_gpu: float = ON_GPU,
+        labels: Tensor | None = None,
+        neighbours: Tensor | None = None,
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, device
         self.keeper, self.snapshots = keeper, snapshots
         self.model = place(model, device).train()
         self.images = on_device(images, device, on_gpu)
+        self.labels = None if labels is None else labels.to(device)
+        self.neighbours = neighbours
         self.count, self.sample = len(images), sample(images)
         self.plan = Steps.of(recipe, len(images))
         self.steps = self.plan.count
@@ -183,8 +194,8 @@ class Trainer:
         Returns:
             One row per epoch: ``epoch`` (from one), ``loss`` (mean over its steps), ``lr`` (of its
             last step), ``images_per_second`` (an image is all its views), ``embedding_std``,
-            ``effective_rank`` and ``projection_std`` (see ``coldstart.ssl.watch``; only in the
-            first process's).
+            ``effective_rank`` and ``projection_std`` (see ``coldstart.ssl.watch``), and the model's
+            ``health``, in the first process only.
 
         Raises:
             ColdstartError: the loss, a weight or an embedding is no longer finite, or all
@@ -234,25 +245,37 @@ class Trainer:
         share = self.plan.batch // world()
         return slice(rank() * share, (rank() + 1) * share)
 
-    def _batches(self) -> Generator[Tensor]:
-        """This process's images of the epoch's steps to come: uint8 [n, H, W, C] each."""
+    def _batches(self) -> Generator[tuple[Tensor, Tensor | None]]:
+        """This process's part of the epoch's batches to come.
+
+        Yields:
+            Images, uint8 [n, H, W, C], behind which their neighbours come where there are any, and
+            the images' labels, int64 [n], where there are any.
+        """
         batch, left = self.plan.batch, (self.steps - self.step) * self.plan.parts
         order = epoch_order(self.count, self.seed, self.epoch)
         end = self.steps * self.plan.parts * batch
         own = order[end - left * batch : end].view(left, batch)[:, self._rows]
-        return self.images.batches(own.reshape(-1), own.shape[1])
+        seen = own
+        if self.neighbours is not None:
+            drawn = draw(self.neighbours, _seed_of(self.seed, NEIGHBOURS, self.epoch))
+            seen = torch.cat([own, drawn[own]], dim=1)
+        with closing(self.images.batches(seen.reshape(-1), seen.shape[1])) as batches:
+            for places, images in zip(own, batches, strict=True):
+                yield images, None if self.labels is None else self.labels[places]
 
-    def _train_step(self, batches: Iterator[Tensor]) -> None:
+    def _train_step(self, batches: Iterator[tuple[Tensor, Tensor | None]]) -> None:
         step, parts = self._done, self.plan.parts
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr(step)
         self.generator.manual_seed(_seed_of(self.seed, VIEWS, step))
         self.optimizer.zero_grad()
         for part in range(parts):
-            views = self._views(next(batches))
+            images, labels = next(batches)
+            views = self._views(images)
             with self._unshared() if part < parts - 1 else nullcontext():
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                    loss: Tensor = self.objective(views, step / self._steps_in_all) / parts
+                    loss: Tensor = self.objective(views, step / self._steps_in_all, labels) / parts
                 loss.backward()  # type: ignore[no-untyped-call]
             self.loss_sum += loss.detach()
         self.optimizer.step()
@@ -260,13 +283,14 @@ class Trainer:
         self.model.after_step(self._done / self._steps_in_all)
 
     def _views(self, batch: Tensor) -> list[Tensor]:
-        images = unit_images(batch)
+        images, views = unit_images(batch), self.recipe.views
+        of = [images] * len(views) if self.neighbours is None else images.chunk(len(views))
         first, whole = self._rows.start, self.plan.batch
         return [
-            augment(images, augmentation, self.generator, first, whole).contiguous(
+            augment(part, augmentation, self.generator, first, whole).contiguous(
                 memory_format=torch.channels_last
             )
-            for augmentation in self.recipe.views
+            for part, augmentation in zip(of, views, strict=True)
         ]
 
     def _unshared(self) -> Any:
@@ -299,7 +323,7 @@ class Trainer:
     def _not_finite(self, what: str) -> ColdstartError:
         last = self._done - 1
         return ColdstartError(
-            f"{self.recipe.method}: the {what} stopped being finite at or before epoch "
+            f"{self.recipe.called}: the {what} stopped being finite at or before epoch "
             f"{last // self.steps + 1}, step {last % self.steps + 1} of {self.steps} (learning "
             f"rate {self._lr(last):.3g}). Lower optimizer.lr, add optimizer.warmup_epochs"
             + (", or set precision to fp32." if self.bf16 else ".")
@@ -325,7 +349,7 @@ class Trainer:
 
     def _watched(self) -> dict[str, float]:
         """Look at the embeddings, and end a training that has lost what tells images apart."""
-        embeddings, projections = look(self.model, self.sample, self.device)
+        embeddings, projections, more = look(self.model, self.sample, self.device)
         spreads = {"embedding": embeddings} | ({"projection": projections} if projections else {})
         if not all(spread.is_finite for spread in spreads.values()):
             raise self._not_finite("embeddings")
@@ -337,11 +361,12 @@ class Trainer:
             "embedding_std": embeddings.std,
             "effective_rank": embeddings.rank,
             "projection_std": projections.std if projections else math.nan,
+            **more,
         }
 
     def _collapsed(self, what: str, spread: Spread) -> ColdstartError:
         return ColdstartError(
-            f"{self.recipe.method}: for {PATIENCE} epochs, up to epoch {self.epoch + 1}, all "
+            f"{self.recipe.called}: for {PATIENCE} epochs, up to epoch {self.epoch + 1}, all "
             f"images have had almost the same {what} (standard deviation {spread.std:.2g} at unit "
             f"length, where {spread.dim} dimensions allow {spread.dim**-0.5:.2g}; effective rank "
             f"{spread.rank:.2f}; loss {self._loss:.4g}): the training has collapsed. The likely "

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from coldstart.ssl.images import Images
-from coldstart.ssl.method import SelfSupervised
+from coldstart.ssl.method import Trainable
 
 SAMPLE = (128, 512)
 """The fewest and the most images whose embeddings are looked at after each epoch; between, a
@@ -63,8 +63,8 @@ def sample(images: Images) -> Tensor:
 
 @torch.no_grad()
 def look(
-    model: SelfSupervised, images: Tensor, device: torch.device
-) -> tuple[Spread, Spread | None]:
+    model: Trainable, images: Tensor, device: torch.device
+) -> tuple[Spread, Spread | None, dict[str, float]]:
     """Say how far apart embeddings lie, and what becomes of them in the projector.
 
     A loss that is on projections can let them become one while the embeddings stay apart, which
@@ -77,7 +77,7 @@ def look(
         device: where the model is.
 
     Returns:
-        Of the embeddings, and of the projections where there are any.
+        Of the embeddings, of the projections where there are any, and what the model adds.
     """
     found = dict(model.online.named_modules())
     projector = next((found[name] for name in found if name.endswith("projector")), None)
@@ -86,8 +86,9 @@ def look(
     parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     embeddings = torch.cat([model.encoder.forward(part.to(device)) for part in parts])
     projections = None if projector is None else spread(projector(embeddings))
+    more = model.health(embeddings)
     model.train()
-    return spread(embeddings), projections
+    return spread(embeddings), projections, more
 
 
 def spread(vectors: Tensor) -> Spread:

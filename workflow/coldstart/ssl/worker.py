@@ -20,6 +20,7 @@ from coldstart.ssl.launch import MISTAKE
 from coldstart.ssl.method import Inputs
 from coldstart.ssl.pretrain import train
 from coldstart.ssl.resume import Keeper
+from coldstart.ssl.start import Start
 
 
 def work(folder: Path) -> None:
@@ -30,7 +31,7 @@ def work(folder: Path) -> None:
     recipe = TypeAdapter(Encoder).validate_python(request["recipe"])
     assert isinstance(recipe, Trained)
     statistics = (torch.tensor(request.pop(name), dtype=torch.float64) for name in ("mean", "std"))
-    resume = request["resume"]
+    resume, start = request["resume"], request["start"]
     with joined(torch.device(request["device"])) as device:
         train(
             Images.open(Path(request["images"]), np.load(folder / "rows.npy")),
@@ -41,6 +42,7 @@ def work(folder: Path) -> None:
             Keeper(Path(resume), request["training"]) if resume else None,
             Path(request["out"]),
             request["on_gpu"],
+            Start.of(*start) if start else None,
         )
 
 

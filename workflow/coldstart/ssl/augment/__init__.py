@@ -3,7 +3,8 @@
 A transform comes as two functions: one draws the parameters of ``count`` images, the other applies
 given parameters. Together they equal in distribution a torchvision transform (RandomResizedCrop,
 RandomCrop with padding, RandomHorizontalFlip, ColorJitter, RandomGrayscale, GaussianBlur,
-RandomSolarize) called on one image at a time; cutout, which torchvision lacks, is the paper's.
+RandomSolarize) called on one image at a time; cutout, which torchvision lacks, is the paper's. Of
+RandAugment each operation is torchvision's, and how they are drawn is the recipe's.
 
 On an accelerator nothing waits for a value from the device: a transform is computed for all images
 and kept for those that drew it. On a CPU, where a look at a value is free, it is computed for those
@@ -21,6 +22,7 @@ from coldstart.config.augmentations import (
     Flip,
     Grey,
     Jitter,
+    RandAugment,
     Shift,
     Solarize,
     Transform,
@@ -42,6 +44,7 @@ from coldstart.ssl.augment.geometry import (
     gaussian_blur,
     shift,
 )
+from coldstart.ssl.augment.operations import draw_operations, rand_augment
 
 __all__ = ["augment"]
 
@@ -105,6 +108,9 @@ def _transform(
         farthest = transform.pixels
         corners = draw_places(draws, 2 * farthest + 1, 2 * farthest + 1, generator) - farthest
         return shift(images, each(corners))
+    if isinstance(transform, RandAugment):
+        kinds, strengths = draw_operations(draws, transform.count, generator)
+        return rand_augment(images, each(kinds), each(strengths), transform)
     chosen = each(uniform(draws, (0.0, 1.0), generator) < transform.probability)
     match transform:
         case Flip():

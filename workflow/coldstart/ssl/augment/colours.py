@@ -60,7 +60,7 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor, hue: bool) -> Tensor:
     if not hue:
         images = images.clone()
         for slot in range(slots):
-            _blend_(images, order[:, slot], factors.gather(1, order[:, slot : slot + 1]))
+            blend_(images, order[:, slot], factors.gather(1, order[:, slot : slot + 1]))
         return images
     # Shifting hues is by far the dearest operation, so it is done once, for all images together:
     # before it, each image has the operations that precede it in its own order; after it, the rest.
@@ -78,7 +78,7 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor, hue: bool) -> Tensor:
     def blend(slot: int, due: Tensor, part: slice) -> None:
         operation = order[part, slot]
         factor = factors[part].gather(1, operation.unsqueeze(1))
-        _blend_(images[part], operation, factor.where(due[part].unsqueeze(1), 1.0))
+        blend_(images[part], operation, factor.where(due[part].unsqueeze(1), 1.0))
 
     for slot in range(slots - 1):
         blend(slot, place > slot, slice(ends[slot] if ends else 0, None))
@@ -88,7 +88,7 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor, hue: bool) -> Tensor:
     return images.index_select(0, rank.argsort())
 
 
-def _blend_(images: Tensor, operation: Tensor, factor: Tensor) -> None:
+def blend_(images: Tensor, operation: Tensor, factor: Tensor) -> None:
     """Set X to clamp(f X + (1 - f) Y, 0, 1), in place, by each image's operation [N].
 
     Y is black for brightness, the mean of the grey image for contrast, and the grey image for
@@ -144,6 +144,6 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
     return result
 
 
-def solarize(images: Tensor, threshold: float) -> Tensor:
+def solarize(images: Tensor, threshold: float | Tensor) -> Tensor:
     """Invert every value at or above ``threshold`` of images in [0, 1]."""
     return torch.where(images >= threshold, 1 - images, images)

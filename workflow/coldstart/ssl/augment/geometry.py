@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from coldstart.errors import ColdstartError
 from coldstart.ssl.augment.draws import uniform
@@ -195,3 +196,25 @@ def _blur_weights(taps: Tensor, size: int) -> Tensor:
     source = (size - 1) - (size - 1 - source.abs()).abs()
     reads = (source.unsqueeze(-1) == pixel).to(taps.dtype)
     return torch.einsum("nk,okp->nop", taps, reads)
+
+
+def resample(images: Tensor, sources: Tensor) -> Tensor:
+    """Move the pixels of each image by its own affine map, bilinear; black moves in.
+
+    Args:
+        images: [N, C, H, W].
+        sources: [N, 2, 3]: times (x, y, 1) of a pixel that comes out, x and y of where it comes
+            from, both in pixels to the right of and below the image's centre.
+
+    Returns:
+        Tensor: [N, C, H, W].
+    """
+    height, width = images.shape[-2:]
+    x = torch.arange(width, device=images.device) + 0.5 - width / 2
+    y = torch.arange(height, device=images.device) + 0.5 - height / 2
+    across, down = torch.meshgrid(x, y, indexing="xy")
+    grid = torch.stack([across, down, torch.ones_like(across)], 2).flatten(0, 1)
+    right, below = (grid @ sources.transpose(1, 2)).unbind(2)
+    places = torch.stack([right / (width / 2), below / (height / 2)], 2)
+    places = places.view(-1, height, width, 2)
+    return functional.grid_sample(images, places, "bilinear", "zeros", align_corners=False)

@@ -1,0 +1,117 @@
+"""What a recipe of clusters goes on from, and who reads clusters: asked while planning."""
+
+from pathlib import Path
+
+import pytest
+
+from coldstart.config.encoders import Transferred
+from coldstart.config.load import load
+from coldstart.config.studies import Run
+from coldstart.errors import ColdstartError
+from coldstart.plan import Plan
+from coldstart.resources import estimate, gains_from_gpu
+from coldstart.store import Store
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A plan whose recipes a test can add to, as if they stood in the files."""
+    loaded = load({"data_dir": str(tmp_path), "scale": "smoke"}, [], WORKFLOW)
+    return Plan(loaded, Store(tmp_path / "store"))
+
+
+def add(plan, **encoders):
+    for name, recipe in encoders.items():
+        plan.recipes._found["encoders"][name] = recipe
+        plan.recipes.files["encoders", name] = "workflow/recipes/encoders.yaml"
+
+
+def changed(plan, name, **fields):
+    return plan.recipes.get("encoders", name).model_copy(update=fields)
+
+
+def test_each_goes_on_from_the_checkpoint_of_the_same_pool_and_seed(plan):
+    labelled = plan.checkpoint("digits", "self-label-digits", 3)
+    scan, simclr = (plan.checkpoint("digits", f"{name}-digits", 3) for name in ("scan", "simclr"))
+    assert labelled.inputs["start"] is scan
+    assert scan.inputs["start"] is simclr
+    assert "start" not in simclr.inputs
+    assert gains_from_gpu(scan)
+    for device in ("cpu", "gpu"):
+        needs = estimate(scan, plan.facts("digits"), device, 4)
+        assert needs.minutes < 600
+
+
+def test_the_key_follows_the_start(plan):
+    before = plan.checkpoint("digits", "self-label-digits", 0).key
+    add(plan, **{"simclr-digits": changed(plan, "simclr-digits", temperature=0.4)})
+    plan._planned.clear()
+    assert plan.checkpoint("digits", "self-label-digits", 0).key != before
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        ("scan-digits", {"encoder": "simclr-digit"}, "no recipe `simclr-digit`.*did you mean `sim"),
+        ("scan-digits", {"encoder": "elsewhere"}, "another pool's: name an encoder"),
+        ("scan-digits", {"encoder": "pca-512"}, "one of method pca has no network to train on"),
+        ("scan-digits", {"encoder": "scan-digits"}, "of method scan: name the encoder that was"),
+        ("scan-digits", {"encoder": "self-label-digits"}, "of method self-label: name the encoder"),
+        ("scan-digits", {"encoder": "vae-digits"}, "it has another backbone"),
+        ("self-label-digits", {"encoder": "simclr-digits"}, "of method simclr: .* of method scan"),
+        ("self-label-digits", {"encoder": "self-label-digits"}, "of method self-label: self-lab"),
+        ("self-label-digits", {"clusters": 7}, "it has 10 clusters, and this recipe has 7"),
+    ],
+)
+def test_a_chain_that_is_not_sound_is_an_error_of_the_plan(plan, name, fields, message):
+    elsewhere = Transferred(method="transferred", pool="digits", encoder="simclr-digits")
+    add(plan, elsewhere=elsewhere, **{name: changed(plan, name, **fields)})
+    with pytest.raises(ColdstartError, match=rf"encoders.{name}.encoder: .*{message}"):
+        plan.checkpoint("digits", name, 0)
+
+
+@pytest.fixture
+def study(plan):
+    """Runs with and without clusters, all with a sampler that reads them."""
+    add(plan, elsewhere=Transferred(method="transferred", pool="digits", encoder="scan-digits"))
+    study = plan.recipes.get("studies", "quickstart")
+    runs = {
+        name: Run(pool="digits", encoder=encoder, samplers=["clusters-equal"], budgets=[10])
+        for name, encoder in {
+            "scan": "scan-digits",
+            "elsewhere": "elsewhere",
+            "simclr": "simclr-digits",
+        }.items()
+    }
+    plan.recipes._found["studies"]["quickstart"] = study.model_copy(update={"runs": runs})
+    return plan
+
+
+@pytest.mark.parametrize("run", ["scan", "elsewhere"])
+def test_a_sampler_that_reads_clusters_is_given_those_of_the_encoder(study, run):
+    picks = study.selection("quickstart", run, 2, "clusters-equal")
+    assert set(picks.inputs) == {"index", "clusters"}
+    clusters = picks.inputs["clusters"]
+    assert clusters.identity.recipe["output"] == "clusters"
+    assert clusters.inputs["checkpoint"] is study.checkpoint("digits", "scan-digits", 2)
+    for device in ("cpu", "gpu"):
+        assert estimate(picks, study.facts("digits"), device, 4).minutes < 60
+
+
+def test_an_encoder_without_clusters_is_an_error_that_names_both(study):
+    both = (
+        r"sampler `clusters-equal` reads clusters, and encoder `simclr-digits` .*simclr.* has none"
+    )
+    with pytest.raises(ColdstartError, match=both):
+        study.selection("quickstart", "simclr", 0, "clusters-equal")
+    with pytest.raises(ColdstartError, match=r"embedding `clusters` .* `byol-digits`"):
+        study.embeddings("digits", "byol-digits", 0, "clusters")
+
+
+def test_a_figure_of_clusters_reads_them_and_the_labels(plan):
+    shown = plan.shown("ssl-digits", "figures", "clusters")
+    names = {f"clusters/{run}/{seed}" for run in ("scan", "self-label") for seed in range(3)}
+    assert set(shown) == names | {"labels/scan", "labels/self-label"}
+    assert shown["clusters/scan/1"].inputs["checkpoint"].pointer.endswith("scan-digits/seed1.json")

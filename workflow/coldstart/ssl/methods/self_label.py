@@ -1,0 +1,73 @@
+"""Self-labelling: Van Gansbeke et al. 2020, section 2.3, https://arxiv.org/abs/2005.12320.
+
+After SCAN, an image whose cluster is predicted with confidence has that cluster for its label, and
+the network learns to give it to a stronger view of the image.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from coldstart.config.encoders import SelfLabel
+from coldstart.ssl.backbones import Encoder
+from coldstart.ssl.clusters import ClusterModel
+from coldstart.ssl.distributed import total
+from coldstart.ssl.method import EncoderModel, Inputs
+
+
+class SelfLabelModel(ClusterModel):
+    """The encoder and the classifier that SCAN left.
+
+    Args:
+        recipe: how many clusters, and which predictions count as confident.
+        encoder: images to embeddings.
+    """
+
+    def __init__(self, recipe: SelfLabel, encoder: Encoder) -> None:
+        super().__init__(recipe, encoder)
+        self.threshold, self.count = recipe.threshold, recipe.clusters
+
+    def go_on_from(self, start: EncoderModel) -> None:
+        """Take over the encoder's and the classifier's weights."""
+        online = start.get_submodule("online")
+        self.online.load_state_dict(online.state_dict())
+
+    def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
+        """Return each image's cross-entropy [N], whether its prediction is confident or not.
+
+        Args:
+            views: two of the same images, each float [N, C, H, W] in [0, 1]: the one that gives the
+                labels, and the stronger one.
+            ids: not read.
+        """
+        return self._compare(views)[0]
+
+    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+        """Return the mean over clusters of the mean loss of their confident images.
+
+        That is the cross-entropy whose weights are inverse to how often a label occurs in the whole
+        batch. Clusters without a confident image do not count; where there is none at all, the loss
+        is nought.
+        """
+        losses, probabilities, labels = self._compare(views)
+        confident = (probabilities > self.threshold).to(losses.dtype)
+        # A product, and no count by index: on a GPU that would depend on the order of its threads.
+        counts = total(confident @ functional.one_hot(labels, self.count).to(losses.dtype))
+        weights = confident / counts.clamp(min=1)[labels]
+        return total((weights * losses).sum()) / (counts > 0).sum().clamp(min=1)
+
+    def _compare(self, views: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each image: its loss, and its most probable cluster with the probability, [N]."""
+        weak, strong = views
+        with torch.no_grad():
+            predicted = torch.softmax(self.online(weak).float(), dim=1)
+            probabilities, labels = predicted.max(dim=1)
+        losses = functional.cross_entropy(self.online(strong).float(), labels, reduction="none")
+        return losses, probabilities, labels
+
+
+def build(recipe: SelfLabel, inputs: Inputs) -> SelfLabelModel:
+    """Build an untrained model for such images."""
+    return SelfLabelModel(recipe, Encoder(recipe.backbone, inputs))
