@@ -34,7 +34,7 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
         COLDSTART_SLURM_GPU_MODEL="a100",
         COLDSTART_SLURM_GPUS="2",
     )
-    clone.finish(run, 500)
+    clone.finish(run, 900)
     assert len([*clone.folder.glob("results/figures/quickstart/*.svg")]) == 6
     jobs = clone.job("")
     # Of its 28 jobs; two of them use a GPU, the pretraining and what is computed with it.
@@ -50,6 +50,7 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
         assert (1 if gpu else 0) <= int(asked[1]) <= most
         if "pretrain" in job["Comment"]:
             assert int(asked[1]) == most
+            assert job["NumNodes"] == "1"
         assert 1 <= int(job["NumCPUs"]) <= 4
     for block in clone.output.read_text().split("\n[")[1:]:
         if "rule pretrain:" not in block:

@@ -10,7 +10,7 @@ from typing import Any
 from coldstart.config.studies import Run
 from coldstart.config.targets import DataSheet, Target
 from coldstart.errors import ColdstartError
-from coldstart.fingerprint import source_digest
+from coldstart.fingerprint import fingerprint, source_digest
 from coldstart.planned import Planned
 from coldstart.runs import Runs
 
@@ -68,6 +68,10 @@ class Plan(Runs):
                     found[f"embeddings/{where}"] = self.embeddings(
                         run.pool, run.encoder, seed, run.embedding
                     )
+                if "clusters" in target.reads:
+                    found[f"clusters/{where}"] = self.clusters(
+                        run.pool, run.encoder, seed, f"{folder[:-1]} `{name}`"
+                    )
             if "images" in target.reads:
                 found[f"images/{run_name}"] = self.images(run.pool)
             if "labels" in target.reads and self._classes(run.pool):
@@ -89,6 +93,8 @@ class Plan(Runs):
             "published": self._published(target),
             # The text, not the syntax tree: whoever edits a figure wants it drawn again.
             "code": source_digest(module, *FIGURE_MODULES),
+            # What they compute with, such as the statistics.
+            "imports": fingerprint(module),
         }
 
     def target_inputs(self, study: str, folder: str, name: str) -> list[str]:
@@ -139,15 +145,20 @@ class Plan(Runs):
 
     def _described_runs(self, study: str, target: Target) -> dict[str, dict[str, Any]]:
         """What a figure says about the runs that it shows."""
-        described = {}
+        described: dict[str, dict[str, Any]] = {}
         for name in target.runs or self.recipes.get("studies", study).runs:
             run = self.run(study, name)
             described[name] = {
+                "title": run.title,
                 "pool": run.pool,
                 "encoder": run.encoder,
-                "samplers": run.samplers,
+                # What a query picks depends on its trial, and is shown by its metrics alone.
+                "samplers": run.samplers + ([] if "selections" in target.reads else run.queries),
                 "classes": self._classes(run.pool),
             }
+            if "learner" in target.reads:
+                learner = self.recipes.get("learners", run.learner)
+                described[name]["learner"] = learner.model_dump()
         return described
 
     def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from coldstart.config.encoders import Encoder, Pca, Trained
+from coldstart.config.encoders import Encoder, Pca, Trained, Training
+from coldstart.config.learners import Classifier
 from coldstart.config.probes import Probe
 from coldstart.config.scores import Embedding, Score
 from coldstart.planned import Facts, Planned
@@ -53,6 +54,8 @@ class Needs:
 def gains_from_gpu(planned: Planned) -> bool:
     """Whether a network is trained or passed; all else takes a CPU seconds."""
     stage = planned.identity.stage
+    if stage in {"learn", "query"}:
+        return True
     if stage == "pretrain":
         return bool("backbone" in planned.identity.recipe["encoder"])
     if stage in {"embed", "score", "probe"}:
@@ -193,6 +196,8 @@ def _select(planned: Planned, facts: Facts, _device: str) -> _Estimate:
 
 
 def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
+    if "embeddings" not in planned.inputs:  # tables of classifiers, put together
+        return 500, 60 * CPU, 0
     dim = _encoder(planned.inputs["embeddings"]).dim
     picks = 0
     for name, selection in planned.inputs.items():
@@ -204,6 +209,32 @@ def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
     return 1000 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0
 
 
+def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    recipe = Classifier.model_validate(planned.identity.recipe["learner"])
+    count, shape = planned.identity.recipe["labels"], facts.shape
+    batch, test = min(recipe.batch_size, count), facts.sizes["test"]
+    steps = recipe.epochs * (count // batch)
+    # The channels' statistics are of all images, and the test images are held and passed once.
+    pixels = (facts.sizes["unlabeled"] + 2 * test) * math.prod(shape)
+    megabytes = min(pixels / MEGABYTE, CACHE)
+    if device == "cpu":
+        megabytes += _activations(recipe, shape, batch)
+    macs = recipe.macs(*shape)
+    return megabytes, (3 * steps * batch + test) * 2.0 * macs, steps + test // batch
+
+
+def _query(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    made, budget = planned.inputs["learner"].identity.recipe, planned.identity.recipe["budget"]
+    recipe = Classifier.model_validate(made["learner"])
+    count, shape = facts.sizes["candidates"], facts.shape
+    megabytes = (2 * count * math.prod(shape) + 4 * FLOAT * count * recipe.dim) / MEGABYTE
+    if device == "cpu":
+        megabytes += _activations(recipe, shape, recipe.batch_size)
+    # Beside the candidates' pass the sampler's own work, which is the CPU's.
+    picking = 200.0 * count * recipe.dim * budget * (GPU / CPU if device == "gpu" else 1)
+    return megabytes, count * 2.0 * recipe.macs(*shape) + picking, count // recipe.batch_size
+
+
 _ESTIMATES = {
     "images": _ingest,
     "labels": _ingest,
@@ -213,6 +244,8 @@ _ESTIMATES = {
     "score": _score,
     "select": _select,
     "evaluate": _evaluate,
+    "learn": _learn,
+    "query": _query,
     "probe": _probe,
 }
 
@@ -227,6 +260,6 @@ def _training(recipe: Trained, shape: list[int]) -> float:
     return views * (3 + 1) * 2.0 * recipe.macs(*shape)
 
 
-def _activations(recipe: Encoder, shape: list[int], images: int) -> float:
+def _activations(recipe: Encoder | Training, shape: list[int], images: int) -> float:
     """Megabytes that a backward pass needs: a convolution's output, normalised, and rectified."""
     return 3 * FLOAT * images * recipe.activations(*shape) / MEGABYTE

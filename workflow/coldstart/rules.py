@@ -29,6 +29,9 @@ CORES = 4
 RECORDS = 5
 """Earlier runs of a recipe, newest first, whose needs are looked at."""
 
+NUMBERS = {"seed", "trial", "budget"}
+"""Wildcards that are numbers."""
+
 Function = Callable[[Any], Any]
 """A function of wildcards, as Snakemake calls it."""
 
@@ -115,11 +118,12 @@ class Rules:
         return self.config.device != "cpu" and gains_from_gpu(planned)
 
     def _needs(self, method: Callable[..., Planned], named: dict[str, Any]) -> Needs:
-        """By the records of this recipe or its sibling with seed 0; else by the recipe itself."""
+        """By the records of this recipe or of its sibling with seed 0; else by the recipe."""
         planned = method(**named)
         asked = [planned]
-        if named.get("seed"):
-            asked.append(method(**{**named, "seed": 0}))
+        if named.get("seed") or named.get("trial"):
+            first = {name: 0 for name in ("seed", "trial") if name in named}
+            asked.append(method(**named | first))
         device = "gpu" if self._on_gpu(planned) else "cpu"
         records = [record for one in asked for record in self._records(one.identity.recipe_key)]
         gpus = max(1, self._gpus(planned))
@@ -207,7 +211,9 @@ def _readable(function: Callable[[dict[str, Any]], Any]) -> Function:
     """
 
     def called(wildcards: Any) -> Any:
-        named = {name: int(value) if name == "seed" else value for name, value in wildcards.items()}
+        named = {
+            name: int(value) if name in NUMBERS else value for name, value in wildcards.items()
+        }
         try:
             return function(named)
         except ColdstartError as error:

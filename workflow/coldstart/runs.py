@@ -1,6 +1,9 @@
 """What the runs of studies make: picks, and how good a learner gets with them."""
 
+from typing import Any
+
 from coldstart.artefacts import Artefacts
+from coldstart.config.learners import Classifier
 from coldstart.config.studies import Run
 from coldstart.errors import ColdstartError
 from coldstart.planned import Planned, once
@@ -30,18 +33,74 @@ class Runs(Artefacts):
             inputs["embeddings"] = self.embeddings(*where, setup.embedding)
         if "scores" in recipe.reads:
             inputs["scores"] = self.scores(*where, recipe.score)
+        if "clusters" in recipe.reads:
+            inputs["clusters"] = self.clusters(*where, f"sampler `{sampler}`")
         return self._plan(
             f"results/selection/{study}/{run}/seed{seed}/{sampler}.json",
             "select",
             {
                 "sampler": recipe.model_dump(),
-                "budgets": setup.budgets,
+                # Of what only starts the queries, no more is asked.
+                "budgets": setup.budgets if sampler in setup.samplers else setup.budgets[:1],
                 "excess": setup.excess,
                 "seeds": setup.sampler_seeds if recipe.stochastic else 1,
                 "encoder_seed": seed,
             },
             inputs,
             "coldstart.selection.stage",
+            type(recipe).__module__,
+        )
+
+    @once
+    def learner(
+        self, study: str, run: str, seed: int, sampler: str, trial: int, budget: int
+    ) -> Planned:
+        """A classifier trained on the labels that a sampler's budget has bought."""
+        setup = self.run(study, run)
+        if sampler in setup.queries and budget == setup.budgets[0]:  # the queries share the first
+            return self.learner(study, run, seed, setup.initial, trial, budget)
+        labels, draw = self._labels(study, run, seed, sampler, trial, budget)
+        return self._plan(
+            f"{self._cycle(study, run, seed, sampler, trial, budget)}/learner.json",
+            "learn",
+            {
+                "learner": self.recipes.get("learners", setup.learner).model_dump(),
+                "classes": self.facts(setup.pool).classes,
+                "encoder_seed": seed,
+                "trial": trial,
+                "labels": budget,
+                "draw": draw,
+            },
+            self._images_of(setup.pool) | {"labels": self.labels(setup.pool), "selection": labels},
+            "coldstart.cycles.learn",
+        )
+
+    @once
+    def query(
+        self, study: str, run: str, seed: int, sampler: str, trial: int, budget: int
+    ) -> Planned:
+        """What a sampler picks after it has asked the classifier of the budget before."""
+        setup = self.run(study, run)
+        recipe = self.recipes.get("samplers", sampler)
+        before = setup.budgets[setup.budgets.index(budget) - 1]
+        labels, draw = self._labels(study, run, seed, sampler, trial, before)
+        return self._plan(
+            f"{self._cycle(study, run, seed, sampler, trial, budget)}/picks.json",
+            "query",
+            {
+                "sampler": recipe.model_dump(),
+                "encoder_seed": seed,
+                "trial": trial,
+                "budget": budget,
+                "labels": before,
+                "draw": draw,
+            },
+            self._images_of(setup.pool)
+            | {
+                "selection": labels,
+                "learner": self.learner(study, run, seed, sampler, trial, before),
+            },
+            "coldstart.cycles.query",
             type(recipe).__module__,
         )
 
@@ -54,23 +113,51 @@ class Runs(Artefacts):
                 f"study `{study}`, run `{run}`: metrics need test images and labels of two classes "
                 f"or more; pool `{setup.pool}` lacks them."
             )
-        inputs = {
-            "index": self.index(setup.pool),
-            "labels": self.labels(setup.pool),
-            "embeddings": self.embeddings(setup.pool, setup.encoder, seed, setup.embedding),
-        }
-        for sampler in setup.samplers:
-            inputs[f"selection.{sampler}"] = self.selection(study, run, seed, sampler)
         recipe = self.recipes.get("learners", setup.learner)
+        if isinstance(recipe, Classifier):
+            described: dict[str, Any] = {"learner": recipe.learner}
+            inputs = {
+                f"learner.{sampler}.{trial}.{budget}": self.learner(
+                    study, run, seed, sampler, trial, budget
+                )
+                for sampler in (*setup.samplers, *setup.queries)
+                for trial in range(setup.sampler_seeds)
+                for budget in setup.budgets
+            }
+        else:
+            described = recipe.model_dump()
+            inputs = {
+                "index": self.index(setup.pool),
+                "labels": self.labels(setup.pool),
+                "embeddings": self.embeddings(setup.pool, setup.encoder, seed, setup.embedding),
+            }
+            for sampler in setup.samplers:
+                inputs[f"selection.{sampler}"] = self.selection(study, run, seed, sampler)
         return self._plan(
             f"results/evaluation/{study}/{run}/seed{seed}.json",
             "evaluate",
-            recipe.model_dump(),
+            described,
             inputs,
             "coldstart.evaluation.stage",
         )
 
     # Inside.
+
+    def _labels(
+        self, study: str, run: str, seed: int, sampler: str, trial: int, budget: int
+    ) -> tuple[Planned, int]:
+        """The selection that says which images have a label, and which draw of it."""
+        setup = self.run(study, run)
+        if sampler in setup.queries:
+            if budget != setup.budgets[0]:
+                return self.query(study, run, seed, sampler, trial, budget), 0
+            sampler = setup.initial
+        draw = trial if self.recipes.get("samplers", sampler).stochastic else 0
+        return self.selection(study, run, seed, sampler), draw
+
+    def _cycle(self, study: str, run: str, seed: int, sampler: str, trial: int, budget: int) -> str:
+        """The folder of what belongs to one budget."""
+        return f"results/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/labels{budget}"
 
     def _check_budgets(self, study: str, run: str) -> None:
         """A user's own files are counted only now; of published sets this was checked before."""

@@ -16,6 +16,8 @@ wildcard_constraints:
     run=r"[a-z0-9-]+",
     name=r"[a-z0-9-]+",
     seed=r"\d+",
+    trial=r"\d+",
+    budget=r"\d+",
 
 
 job = setup(config, workflow)

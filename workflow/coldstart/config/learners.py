@@ -1,7 +1,10 @@
 """Recipes of learners: what is trained on the labels, and judged on the test images."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from coldstart.config.encoders import OneView, Training
 from coldstart.config.model import Model, Positive
 
 
@@ -15,4 +18,16 @@ class LogisticRegression(Model):
     """Whether embeddings are first brought to mean 0 and variance 1 over the candidates."""
 
 
-Learner = LogisticRegression
+class Classifier(Training):
+    """A network trained end to end on the labelled images alone, its weights drawn anew."""
+
+    learner: Literal["classifier"]
+    views: OneView
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return self.learner
+
+
+Learner = Annotated[LogisticRegression | Classifier, Field(discriminator="learner")]

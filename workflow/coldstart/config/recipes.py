@@ -50,6 +50,7 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
 PARTS = {
     "encoders": {"backbone": "backbones", "views": "augmentations"},
     "scores": {"views": "augmentations"},
+    "learners": {"backbone": "backbones", "views": "augmentations"},
     "pools": {"pool": "pools"},
 }
 """Keys that name a recipe of another kind, or list several, which then stand in their place."""

@@ -1,9 +1,10 @@
 """Studies: which recipes meet which seeds and budgets, and what is shown of it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import Field
 
+from coldstart.config.budgets import Budgets
 from coldstart.config.model import Count, Model
 from coldstart.config.targets import Figure, Table
 
@@ -11,41 +12,14 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 """Lower-case words joined by hyphens: names become parts of paths."""
 
 
-class BudgetRange(Model):
-    """Every ``step``-th number from ``from`` to at most ``to``."""
-
-    first: Count = Field(alias="from")
-    to: Count
-    step: Count
-
-
-def _spelt_out(value: Any) -> Any:
-    """Budgets with each range replaced by the numbers it stands for, ascending."""
-    if not isinstance(value, list):
-        return value
-    numbers: list[Any] = []
-    for item in value:
-        if isinstance(item, dict):
-            try:
-                part = BudgetRange.model_validate(item)
-            except ValidationError:
-                raise ValueError("a range of budgets is {from: ..., to: ..., step: ...}") from None
-            numbers += range(part.first, part.to + 1, part.step)
-        else:
-            numbers.append(item)
-    return sorted(set(numbers)) if all(isinstance(n, int) for n in numbers) else numbers
-
-
-Budgets = Annotated[
-    list[Count],
-    BeforeValidator(_spelt_out, json_schema_input_type=list[Count | BudgetRange]),
-]
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
 class Run(Model):
     """One pool and one encoder under several samplers, seeds and budgets."""
 
+    title: str | None = None
+    """What figures call it; unless given, what tells it from the other runs."""
     pool: str
     encoder: str
     encoder_seeds: Seeds = [0]
@@ -53,8 +27,14 @@ class Run(Model):
     embedding: str = "frozen"
     samplers: list[str] = []
     """Without any, a run is of its encoder alone."""
+    queries: list[str] = []
+    """Samplers that are asked anew at each budget, and read what a classifier trained on the labels
+    so far makes of the candidates, in the place of the encoder."""
+    initial: str = "random"
+    """The sampler whose picks for the first budget the queries start from."""
     sampler_seeds: Count = 5
-    """Draws of each sampler that is random; the others have one."""
+    """Draws of each sampler that is random; the others have one. A learner that is a classifier is
+    trained as many times with every sampler."""
     budgets: Budgets = []
     """Numbers of labels. ``{from, to, step}`` stands for a range, its end included."""
     learner: str = "logistic-regression"

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+TOP_K = (1, 2, 3)
 CHUNK_BYTES = 256 * 2**20
 
 
 def top_k_accuracy(
-    scores: NDArray[np.floating], labels: NDArray[np.integer], ks: Sequence[int] = (1, 2, 3)
+    scores: NDArray[np.floating], labels: NDArray[np.integer], ks: Sequence[int] = TOP_K
 ) -> NDArray[np.float64]:
     """Fraction of rows whose label is among the ``k`` best scores, for each ``k``.
 
@@ -68,12 +70,40 @@ def _at_least(
     return count
 
 
+def merits(
+    top_k: NDArray[np.float64],
+    precision: NDArray[np.float64],
+    picked: NDArray[np.integer],
+    outliers: int,
+) -> pd.DataFrame:
+    """What is said of one learner and the labels it had: metric, label, value.
+
+    Args:
+        top_k: accuracies for k = 1, 2, ...
+        precision: average precision of each class.
+        picked: labels of each class that it was trained on.
+        outliers: labels bought that are of none.
+    """
+    classes = list(range(len(precision)))
+    names = [f"top-{k + 1}" for k in range(len(top_k))]
+    return pd.DataFrame(
+        {
+            "metric": names
+            + ["average-precision"] * len(classes)
+            + ["picked"] * len(classes)
+            + ["outliers"],
+            "label": pd.array([pd.NA] * len(names) + classes * 2 + [pd.NA], dtype="Int64"),
+            "value": np.concatenate([top_k, precision, picked, [outliers]]),
+        }
+    )
+
+
 def evaluate_probes(
     features: NDArray[np.float32],
     labels: NDArray[np.integer],
     coef: NDArray[np.floating],
     intercept: NDArray[np.floating],
-    ks: Sequence[int] = (1, 2, 3),
+    ks: Sequence[int] = TOP_K,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Score linear probes on a test set by their predicted probabilities.
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from coldstart.config.encoders import Trained
+from coldstart.config.encoders import Clustering, Trained
 from coldstart.config.probes import Probe
 from coldstart.config.scores import Embedding
 from coldstart.data.read import OUTLIER, read_ids, read_images, read_labels
@@ -39,9 +39,9 @@ SAMPLE = 2048
 def make(job: Job) -> None:
     """``probes.parquet``: epoch, metric, value; one row per value.
 
-    Epoch 0 is the encoder before training; an encoder that was not trained by epochs has none. The
-    metrics are ``knn`` and ``linear`` (share of test images that are classified right),
-    ``embedding-std`` and ``effective-rank`` of the test embeddings.
+    Epoch 0 is the encoder before training; one that was not trained by epochs, or that goes on from
+    another, has none. The metrics are ``knn`` and ``linear`` (share of test images that are
+    classified right), ``embedding-std`` and ``effective-rank`` of the test embeddings.
     """
     recipe = Probe.model_validate(job.recipe)
     device = resolve_device(job.settings.device)
@@ -119,7 +119,9 @@ def _encoders(
     height, width, channels = shape
     inputs = Inputs(height, width, channels, *channel_statistics(unlabeled))
     untrained = build_model(recipe, inputs, checkpoint.manifest["recipe"]["seed"])
-    yield 0, place(untrained, device).eval().encoder
+    place(untrained, device).eval()
+    if not isinstance(recipe, Clustering):  # whose training starts from another encoder's weights
+        yield 0, untrained.encoder
     for epoch in snapshot_epochs(recipe):
         path = checkpoint.path(snapshot_name(epoch))
         load_tensors(untrained.encoder, read_tensors(path), path)

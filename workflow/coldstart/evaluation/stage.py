@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,12 @@ from coldstart.config.learners import LogisticRegression
 from coldstart.data.read import OUTLIER, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.metrics import evaluate_probes
+from coldstart.evaluation.metrics import TOP_K, evaluate_probes, merits
 from coldstart.jobs import Job
 from coldstart.progress import log
+from coldstart.store import Artefact
 
-TOP_K = (1, 2, 3)
+COLUMNS = ["sampler", "seed", "budget", "metric", "label", "value"]
 PICKED = "selection."
 """Inputs with this prefix are selections; the sampler's name follows."""
 
@@ -37,10 +39,30 @@ class Labelled:
 
 def make(job: Job) -> None:
     """``metrics.parquet``: sampler, seed, budget, metric, label, value; one row per value."""
+    trained = job.recipe["learner"] == "classifier"
+    table = gather(job.inputs) if trained else _evaluate(job)
+    table.to_parquet(job.out / "metrics.parquet", index=False)
+
+
+def gather(learners: Mapping[str, Artefact]) -> pd.DataFrame:
+    """The figures of merit of classifiers, each trained in a job of its own, in one table.
+
+    Args:
+        learners: by ``learner.<sampler>.<trial>.<budget>``.
+    """
+    frames = []
+    for name, artefact in learners.items():
+        _, sampler, trial, budget = name.split(".")
+        frame = pd.read_parquet(artefact.path("metrics.parquet"))
+        frames.append(frame.assign(sampler=sampler, seed=int(trial), budget=int(budget)))
+    return pd.concat(frames, ignore_index=True)[COLUMNS]
+
+
+def _evaluate(job: Job) -> pd.DataFrame:
     recipe = LogisticRegression.model_validate(job.recipe)
     candidates, test = (_read(job, split) for split in ("candidates", "test"))
     if recipe.standardise:
-        candidates, test = _standardised(candidates, test)
+        candidates, test = standardised(candidates, test)
     selections = {
         name.removeprefix(PICKED): pd.read_parquet(artefact.path("selection.parquet"))
         for name, artefact in job.inputs.items()
@@ -48,8 +70,7 @@ def make(job: Job) -> None:
     }
     # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the
     # same embeddings give the same metrics on every machine.
-    metrics = evaluate(candidates, test, selections, recipe.c)
-    metrics.to_parquet(job.out / "metrics.parquet", index=False)
+    return evaluate(candidates, test, selections, recipe.c)
 
 
 def evaluate(
@@ -90,27 +111,13 @@ def evaluate(
     log.info("fitting %d classifiers for %d selections", len(subsets), len(groups))
     coef, intercept = _fit(features, truth, subsets, classes, c)
     top_k, precision = evaluate_probes(test.features, test.labels, coef, intercept, TOP_K)
-    labels = pd.Series([pd.NA] * len(TOP_K) + list(range(classes)) * 2 + [pd.NA], dtype="Int64")
     frames = []
     for (sampler, seed, budget, rows), at in zip(groups, solved, strict=True):
         picked = np.bincount(truth[subsets[at]], minlength=classes)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "sampler": sampler,
-                    "seed": seed,
-                    "budget": budget,
-                    "metric": [f"top-{k}" for k in TOP_K]
-                    + ["average-precision"] * classes
-                    + ["picked"] * classes
-                    + ["outliers"],
-                    "label": labels,
-                    "value": np.concatenate(
-                        [top_k[at], precision[at], picked, [len(rows) - len(subsets[at])]]
-                    ),
-                }
-            )
-        )
+        outliers = len(rows) - len(subsets[at])
+        frame = merits(top_k[at], precision[at], picked, outliers)
+        about: dict[str, Any] = {"sampler": sampler, "seed": seed, "budget": budget}
+        frames.append(frame.assign(**about)[COLUMNS])
     return pd.concat(frames, ignore_index=True)
 
 
@@ -136,7 +143,7 @@ def _read(job: Job, split: str) -> Labelled:
     return Labelled(ids, features, read_labels(job.inputs["labels"], ids))
 
 
-def _standardised(candidates: Labelled, test: Labelled) -> tuple[Labelled, Labelled]:
+def standardised(candidates: Labelled, test: Labelled) -> tuple[Labelled, Labelled]:
     """Both brought to mean 0 and variance 1 over the candidates; constant features become 0."""
     mean, std = candidates.features.mean(axis=0), candidates.features.std(axis=0)
     scale = np.where(std > 0, 1 / np.maximum(std, 1e-12), 0).astype(np.float32)

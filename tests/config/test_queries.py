@@ -1,0 +1,76 @@
+"""Runs whose samplers ask a classifier, and what there must be for that."""
+
+import pytest
+
+from coldstart.errors import ColdstartError
+
+STUDY = "studies/zero-shot.yaml"
+RUN = ("runs", "baselines")
+MISTAKES = {
+    "queries without a classifier": (
+        ("learner", "logistic-regression"),
+        ["runs.baselines.learner", "`logistic-regression` is no classifier"],
+    ),
+    "a query that is a sampler too": (
+        ("queries", ["random"]),
+        ["runs.baselines.queries", "`random` is among the samplers too"],
+    ),
+    "a query that reads what a classifier does not give": (
+        ("queries", ["loss-mean"]),
+        ["runs.baselines.queries", "`loss-mean` reads scores, which no classifier gives"],
+    ),
+    "a query that is misspelt": (
+        ("queries", ["coreset"]),
+        ["runs.baselines.queries", "no `coreset`", "did you mean `core-set`"],
+    ),
+    "an initial pool that nothing makes": (
+        ("initial", "randm"),
+        ["runs.baselines.initial", "no `randm`", "did you mean `random`"],
+    ),
+    "an initial pool by scores that the encoder lacks": (
+        ("initial", "loss-mean"),
+        ["`loss-mean` reads a model's scores", "method `pca`"],
+    ),
+    "budgets that are cut": (("excess", "cut"), ["runs.baselines.learner", "`excess`"]),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_run_that_cannot_be_walked_is_refused(tree, name):
+    (key, value), words = MISTAKES[name]
+    tree.change(STUDY, *RUN, key, to=value)
+    with pytest.raises(ColdstartError) as error:
+        tree.load(studies="zero-shot")
+    message = str(error.value)
+    assert all(word in message for word in ["workflow/studies/zero-shot.yaml", *words]), message
+
+
+def test_an_initial_sampler_counts_only_where_there_are_queries(tree):
+    tree.change(STUDY, *RUN, "initial", to="loss-mean")
+    tree.change(STUDY, *RUN, "queries", to=[])
+    tree.change(STUDY, "tables", to={})  # some of these are of a query
+    tree.change(STUDY, "scales", to={})
+    tree.load(studies="zero-shot")
+
+
+def test_more_passes_than_a_score_has_are_refused(tree):
+    tree.change("recipes/samplers.yaml", "loss-mean-1", "passes", to=6)
+    with pytest.raises(ColdstartError) as error:
+        tree.load()
+    words = ["samplers.loss-mean-1.passes", "6 are more than the 5 of score `loss`"]
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_scores_of_named_views_are_refused_where_a_method_has_one_view(tree):
+    study = "studies/ssl-digits.yaml"
+    run = {"samplers": ["simclr-views-mean"], "budgets": [10]}
+    for name, method in (("vae", "vae"), ("rotation", "rotation")):
+        for key, value in run.items():
+            tree.change(study, "runs", name, key, to=value)
+        with pytest.raises(ColdstartError, match=f"method `{method}` sees one view alone"):
+            tree.load()
+        for key in run:
+            tree.change(study, "runs", name, key, to=[])
+    for key, value in run.items():
+        tree.change(study, "runs", "simclr", key, to=value)
+    tree.load()
