@@ -1,11 +1,14 @@
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
+from pydantic import TypeAdapter
 
 from coldstart.config.load import load
+from coldstart.config.targets import Figure, Table
 from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.plan import Plan
@@ -61,6 +64,26 @@ def test_another_scale_gives_other_keys(plan, tmp_path):
     asked = ("biased-cifar10", "byol-resnet18", 0)
     assert smoke.checkpoint(*asked).key != plan.checkpoint(*asked).key
     assert smoke.index("biased-cifar10").key == plan.index("biased-cifar10").key
+
+
+@pytest.mark.parametrize("scale", ["paper", "cpu", "smoke"])
+@pytest.mark.parametrize("study", ["byol-samplers", "zero-shot"])
+def test_every_target_of_a_study_can_be_planned(study, scale, tmp_path):
+    plan = Plan(load({"scale": scale}, [ROOT / "config.yaml"], ROOT / "workflow"), Store(tmp_path))
+    kinds = {"figures": TypeAdapter(Figure), "tables": TypeAdapter(Table)}
+    for folder, kind in kinds.items():
+        targets = getattr(plan.recipes.get("studies", study), folder)
+        assert targets
+        for name, target in targets.items():
+            told = plan.target_params(study=study, folder=folder, name=name)
+            assert told["keys"], name
+            assert set(told["runs"]) == {key.split("/")[1] for key in told["keys"]}
+            assert kind.validate_python(json.loads(json.dumps(told["target"]))) == target
+            inputs = plan.target_inputs(study=study, folder=folder, name=name)
+            assert all((ROOT / table).is_file() for table in told["published"])
+            assert set(told["published"]) < set(inputs)
+            if "metrics" in target.reads:
+                assert all("/evaluation/" in path for path in set(inputs) - set(told["published"]))
 
 
 def test_torch_is_not_imported_to_plan():

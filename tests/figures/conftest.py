@@ -17,9 +17,11 @@ class Studio:
         self.tables = []
         self.folder = folder
 
-    def run(self, name, samplers, encoder="byol-digits", pool="biased-digits", classes=DIGITS):
+    def run(
+        self, name, samplers, encoder="byol-digits", pool="biased-digits", classes=DIGITS, **more
+    ):
         described = {"pool": pool, "encoder": encoder, "samplers": samplers, "classes": classes}
-        self.runs[name] = described
+        self.runs[name] = described | more
         return self
 
     def metrics(self, run, seed, rows):

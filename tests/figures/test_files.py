@@ -9,13 +9,19 @@ from docutils.core import publish_parts
 
 from coldstart.config.targets import (
     AverageRank,
+    BudgetArea,
     BudgetCurve,
     ContactSheet,
+    CriticalDifference,
     EmbeddingMap,
+    Findings,
     ImageGrid,
     Metrics,
+    PairedDifferences,
+    PenaltyMatrix,
     PickedClasses,
     Published,
+    Statistics,
     TrainingCurves,
 )
 from coldstart.figures.stage import draw_figure, write_table
@@ -37,11 +43,19 @@ FIGURES = [
     ImageGrid(kind="image-grid", title="A question", count=20),
     EmbeddingMap(kind="embedding-map", title="A question", budget=40),
     AverageRank(kind="average-rank", title="A question"),
+    CriticalDifference(kind="critical-difference", title="A question", test="nemenyi"),
+    PenaltyMatrix(kind="penalty-matrix", title="A question"),
+    BudgetArea(kind="budget-area", title="A question"),
+    PairedDifferences(kind="paired-differences", title="A question", baseline="random"),
     TrainingCurves(kind="training-curves", title="A question"),
 ]
 TABLES = [
     AverageRank(kind="average-rank", title="A question", metric="average-precision"),
     Published(kind="published", title="A question", published="a-paper"),
+    Statistics(kind="statistics", title="A question", block=["run", "budget"]),
+    Findings(kind="findings", title="A question"),
+    BudgetArea(kind="budget-area", title="A question", metric="average-precision"),
+    PairedDifferences(kind="paired-differences", title="A question", baseline="random"),
     Metrics(kind="metrics", title="A question"),
 ]
 
@@ -52,8 +66,16 @@ SAID = {
     ("figure", "image-grid"): "each with its rank",
     ("figure", "embedding-map"): "t-SNE (perplexity 30.0",
     ("figure", "average-rank"): "95 % intervals of the mean",
+    ("figure", "critical-difference"): "test: their ranks differ by less",
+    ("figure", "penalty-matrix"): "top-1 accuracy is higher by a paired t-test",
+    ("figure", "budget-area"): "each doubling weighs alike",
+    ("figure", "paired-differences"): "less that of random",
     ("figure", "training-curves"): "a line per run and encoder seed",
     ("table", "average-rank"): "Ranks of the samplers by mean average precision",
+    ("table", "statistics"): "told apart by: run, number of labels;",
+    ("table", "findings"): "by top-1 accuracy, in sentences",
+    ("table", "budget-area"): "the curve of mean average precision",
+    ("table", "paired-differences"): "run, encoder seed, sampler seed",
     ("table", "published"): "ours less the paper's",
     ("table", "metrics"): "one row per value",
 }

@@ -59,3 +59,10 @@ def test_the_table_has_each_encoders_end_beside_itself_untrained(measured):
     assert table["epochs"].fillna(-1).to_dict() == {"one": 10, "two": 10, "pca": -1}
     np.testing.assert_allclose(table["mean"].loc[["one", "two", "pca"]], [0.7, 0.9, 0.55])
     np.testing.assert_allclose(table["untrained"].loc[["one", "two", "pca"]], [0.3, 0.3, np.nan])
+
+
+def test_a_papers_values_stand_beside_ours(measured):
+    measured.paper("run,metric,value\ntwo,linear,0.85\n")
+    table = tabulate(measured.shown(), TARGET).set_index(["run", "metric"])["paper"]
+    assert table["two", "linear"] == 0.85
+    assert table.drop(("two", "linear")).isna().all()

@@ -1,16 +1,26 @@
 """What no recipe can know alone: that names exist, budgets fit, and figures have their inputs."""
 
+from collections.abc import Mapping
+
+from coldstart.config.budgets import of_run
+from coldstart.config.claims import check_claims
 from coldstart.config.data import Dataset
 from coldstart.config.encoders import Transferred
+from coldstart.config.learners import Classifier
 from coldstart.config.pools import mixture, splits_of
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
 from coldstart.config.studies import Run, Study
 from coldstart.config.targets import (
+    BudgetArea,
     BudgetCurve,
+    Claims,
+    ClassExamples,
+    Compared,
     ContactSheet,
     EmbeddingMap,
     ImageGrid,
+    PairedDifferences,
     PickedClasses,
     Target,
 )
@@ -23,10 +33,7 @@ def check(recipes: Recipes, problems: Problems) -> None:
     for name in recipes.names("encoders"):
         _check_encoder(name, recipes, problems)
     for name in recipes.names("samplers"):
-        score = getattr(recipes.get("samplers", name), "score", None)
-        if score is not None:
-            file = recipes.files["samplers", name]
-            _named(recipes, problems, "scores", score, file, f"samplers.{name}.score")
+        _check_sampler(name, recipes, problems)
     for name in recipes.names("studies"):
         if name == "pools":
             problems.add(recipes.files["studies", name], "", "`pools` is where data sheets lie")
@@ -78,6 +85,20 @@ def _check_encoder(name: str, recipes: Recipes, problems: Problems) -> None:
             problems.add(file, path, f"`{recipe.encoder}` is itself transferred: name its encoder")
 
 
+def _check_sampler(name: str, recipes: Recipes, problems: Problems) -> None:
+    """Whether there is the score that a sampler reads, and as many passes of it."""
+    sampler, file = recipes.get("samplers", name), recipes.files["samplers", name]
+    score = getattr(sampler, "score", None)
+    if score is None or not _named(
+        recipes, problems, "scores", score, file, f"samplers.{name}.score"
+    ):
+        return
+    there, asked = recipes.get("scores", score).rounds, getattr(sampler, "passes", None) or 0
+    if asked > there:
+        what = f"{asked} are more than the {there} of score `{score}`"
+        problems.add(file, f"samplers.{name}.passes", what)
+
+
 def _check_study(study: Study, file: str, recipes: Recipes, problems: Problems) -> None:
     for name, run in study.runs.items():
         _check_run(run, file, f"runs.{name}", recipes, problems)
@@ -99,16 +120,41 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
     ]
     if run.labelled is not None:
         _named(recipes, problems, "datasets", run.labelled, file, f"{path}.labelled")
-    for sampler in run.samplers:
-        known = _named(recipes, problems, "samplers", sampler, file, f"{path}.samplers")
+    for sampler in run.samplers + ([run.initial] if run.queries else []):
+        key = "samplers" if sampler in run.samplers else "initial"
+        known = _named(recipes, problems, "samplers", sampler, file, f"{path}.{key}")
         if known and sound[1]:
             _check_scores(run, sampler, file, path, recipes, problems)
+    _check_learner(run, file, path, recipes, problems)
     if sound[0]:
         pool = recipes.get("pools", run.pool)
         dataset = _published(recipes, pool.dataset)
         if dataset is not None and not pool.problems(dataset):
             candidates = sum(pool.sizes(dataset)["candidates"].values())
             _check_budgets(run, candidates, file, path, problems)
+
+
+def _check_learner(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
+    """Whether there is a classifier to ask, and whether it can say what a query reads."""
+    for name in run.queries:
+        where = f"{path}.queries"
+        if name in run.samplers:
+            problems.add(file, where, f"`{name}` is among the samplers too: give it one name each")
+        if _named(recipes, problems, "samplers", name, file, where):
+            unknown = recipes.get("samplers", name).reads - {"embeddings"}
+            if unknown:
+                what = f"`{name}` reads {', '.join(sorted(unknown))}, which no classifier gives"
+                problems.add(file, where, what)
+    if run.learner not in recipes.names("learners"):
+        return
+    learner = recipes.get("learners", run.learner)
+    if not isinstance(learner, Classifier):
+        if run.queries:
+            what = f"`{run.learner}` is no classifier, and queries ask one"
+            problems.add(file, f"{path}.learner", what)
+    elif run.excess == "cut" or run.labelled is not None:
+        what = "a classifier is trained at each budget, which `excess` and `labelled` would change"
+        problems.add(file, f"{path}.learner", what)
 
 
 def _check_scores(
@@ -125,6 +171,15 @@ def _check_scores(
             f"{path}.samplers",
             f"`{sampler}` reads a model's scores, but an encoder of method `{encoder.method}` "
             "gives none",
+        )
+    score = getattr(recipes.get("samplers", sampler), "score", None)
+    named = score in recipes.names("scores") and recipes.get("scores", score).views
+    if named and len(getattr(encoder, "views", [])) == 1:
+        problems.add(
+            file,
+            f"{path}.samplers",
+            f"`{sampler}` reads `{score}`, which is of an image beside a view of it, but an "
+            f"encoder of method `{encoder.method}` sees one view alone",
         )
 
 
@@ -146,18 +201,30 @@ def _check_target(
             problems.add(
                 file, f"{path}.runs", f"the study has no run `{name}`{nearest(name, study.runs)}"
             )
-    shown = [run for name, run in study.runs.items() if name in (target.runs or study.runs)]
+    named = {name: run for name, run in study.runs.items() if name in (target.runs or study.runs)}
+    shown = list(named.values())
     for budget in _budgets(target):
         if shown and not any(budget in run.budgets for run in shown):
             problems.add(
                 file, path, f"shows {budget} labels, which is not among the budgets of its runs"
             )
     if isinstance(target, ContactSheet | ImageGrid) and any(
-        max(r.budgets) < target.count for r in shown
+        max(r.budgets, default=0) < target.count for r in shown
     ):
         problems.add(file, f"{path}.count", f"{target.count} picks are more than a run makes")
     if isinstance(target, ImageGrid) and sum(len(run.samplers) for run in shown) != 1:
         problems.add(file, f"{path}.runs", "shows one sampler of one run: name a run that has one")
+    if isinstance(target, ClassExamples):
+        _check_examples(target, shown, file, path, recipes, problems)
+    if isinstance(target, Compared):
+        _check_compared(target, named, file, path, problems)
+    if isinstance(target, Claims):
+        check_claims(target, named, file, path, problems)
+        for name, claim in target.claims.items():
+            where = f"{path}.claims.{name}"
+            for side in claim.sides:
+                for run in (named[name] for name in side.runs if name in named):
+                    _check_label(side.label, run, file, where, recipes, problems)
     if "metrics" in target.reads:
         for name in target.runs or study.runs:
             if name in study.runs:
@@ -168,9 +235,112 @@ def _check_target(
             problems.add(
                 file, f"{path}.label", "belongs to the metric average-precision, which needs it"
             )
-        elif target.label is not None:
+        else:
             for run in shown:
                 _check_label(target.label, run, file, path, recipes, problems)
+
+
+def _check_examples(
+    target: ClassExamples,
+    runs: list[Run],
+    file: str,
+    path: str,
+    recipes: Recipes,
+    problems: Problems,
+) -> None:
+    """Whether there is one run, its sampler, its class, and a learner on its embeddings."""
+    if len(runs) != 1:
+        problems.add(file, f"{path}.runs", "shows one run: name it")
+        return
+    (run,) = runs
+    if target.sampler not in run.samplers:
+        what = f"its run has no sampler `{target.sampler}`{nearest(target.sampler, run.samplers)}"
+        problems.add(file, f"{path}.sampler", what)
+    if run.learner in recipes.names("learners") and isinstance(
+        recipes.get("learners", run.learner), Classifier
+    ):
+        problems.add(file, f"{path}.runs", "shows what a logistic regression on embeddings does")
+    _check_label(target.label, run, file, path, recipes, problems)
+    if target.show == "tested":
+        _check_judged(run, f"`{path}`", file, f"{path}.runs", recipes, problems)
+
+
+def _check_compared(
+    target: Compared, named: Mapping[str, Run], file: str, path: str, problems: Problems
+) -> None:
+    """Whether the runs have what is held against each other."""
+    runs = list(named.values())
+    if isinstance(target.budgets, dict):
+        _check_budgets_by_run(target.budgets, named, file, path, problems)
+    counted = {name: _counted(target, name, run) for name, run in named.items()}
+    for name in counted:
+        if not counted[name] and any(counted.values()):
+            what = f"are none of run `{name}`, which is shown: name runs that have some"
+            problems.add(file, f"{path}.budgets", what)
+    if isinstance(target, BudgetArea) and any(len(some) < 2 for some in counted.values()):
+        problems.add(file, f"{path}.runs", "an area needs runs with two budgets or more")
+    if target.series == "run-and-sampler":
+        _check_series(target, named, file, path, problems)
+    elif not isinstance(target, BudgetArea):
+        _check_samplers(target, runs, file, path, problems)
+
+
+def _check_budgets_by_run(
+    budgets: Mapping[str, list[int]],
+    named: Mapping[str, Run],
+    file: str,
+    path: str,
+    problems: Problems,
+) -> None:
+    """Whether they are those of the runs that are shown, and of all of them."""
+    for name in budgets.keys() - named.keys():
+        what = f"is no run that is shown{nearest(name, named)}"
+        problems.add(file, f"{path}.budgets.{name}", what)
+    for name, run in named.items():
+        lacking = [budget for budget in budgets.get(name, []) if budget not in run.budgets]
+        if name not in budgets:
+            problems.add(file, f"{path}.budgets", f"says nothing of run `{name}`, which is shown")
+        elif lacking:
+            what = f"the run has no budget {', '.join(map(str, lacking))}"
+            problems.add(file, f"{path}.budgets.{name}", what)
+
+
+def _check_series(
+    target: Compared, named: Mapping[str, Run], file: str, path: str, problems: Problems
+) -> None:
+    """Whether each draw of a run stands beside one of each other run."""
+    runs = named.values()
+    for what, parts in (
+        ("some of one pool", {run.pool for run in runs}),
+        ("some with the same `encoder_seeds`", {frozenset(run.encoder_seeds) for run in runs}),
+        ("`budgets` that all have", {_counted(target, name, run) for name, run in named.items()}),
+    ):
+        if len(parts) > 1:
+            problems.add(file, f"{path}.runs", f"holds runs against each other: name {what}")
+    titled = [
+        f"{run.title} {sampler}"
+        for run in runs
+        for sampler in run.samplers
+        if run.title is not None
+    ]
+    for name in {name for name in titled if titled.count(name) > 1}:
+        problems.add(file, f"{path}.runs", f"two are called `{name}`: give them titles that differ")
+
+
+def _check_samplers(
+    target: Compared, runs: list[Run], file: str, path: str, problems: Problems
+) -> None:
+    """Whether the runs have the same samplers, two or more, and a baseline among them."""
+    samplers = [{*run.samplers, *run.queries} for run in runs]
+    if any(some != samplers[0] for some in samplers):
+        what = "holds samplers against each other: name runs that have the same"
+        problems.add(file, f"{path}.runs", what)
+    elif samplers and len(samplers[0]) < 2:
+        what = "holds samplers against each other: name a run that has several"
+        problems.add(file, f"{path}.runs", what)
+    elif samplers and isinstance(target, PairedDifferences) and target.baseline not in samplers[0]:
+        what = f"its runs have no sampler `{target.baseline}`"
+        problems.add(file, f"{path}.baseline", what + nearest(target.baseline, sorted(samplers[0])))
 
 
 def _check_judged(
@@ -188,9 +358,9 @@ def _check_judged(
 
 
 def _check_label(
-    label: int, run: Run, file: str, path: str, recipes: Recipes, problems: Problems
+    label: int | None, run: Run, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
-    if run.pool in recipes.names("pools"):
+    if label is not None and run.pool in recipes.names("pools"):
         name = recipes.get("pools", run.pool).dataset
         dataset = _published(recipes, name)
         if dataset is not None and not 0 <= label < len(dataset.classes):
@@ -198,7 +368,14 @@ def _check_label(
             problems.add(file, f"{path}.label", f"`{name}` has classes 0 to {last}")
 
 
+def _counted(target: Compared, name: str, run: Run) -> frozenset[int]:
+    """The numbers of labels of a run at which it is compared."""
+    wanted = of_run(target.budgets, name)
+    return frozenset(run.budgets) & frozenset(run.budgets if wanted is None else wanted)
+
+
 def _budgets(target: Target) -> list[int]:
-    if isinstance(target, PickedClasses | EmbeddingMap):
+    if isinstance(target, PickedClasses | EmbeddingMap | ClassExamples):
         return [target.budget]
-    return list(getattr(target, "budgets", None) or [])
+    budgets = getattr(target, "budgets", None) or []
+    return [] if isinstance(budgets, dict) else list(budgets)

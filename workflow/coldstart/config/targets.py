@@ -1,13 +1,21 @@
 """What a study shows: its figures and tables, and what each of them reads."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from coldstart.config.budgets import Budgets, BudgetsByRun
 from coldstart.config.model import Count, Model
 
 Metric = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|average-precision)$")]
 """A metric's name as in the table of metrics, higher is better; ``k`` is part of it."""
+
+Merit = Annotated[str, Field(pattern=r"^((rank-by-)?(top-[1-9]\d*|average-precision)|picked)$")]
+"""What a claim is about: a metric, a sampler's average rank by it among the samplers of its run (1
+is best), or the share of the labels that are of one class."""
+
+BlockPart = Literal["run", "encoder-seed", "sampler-seed", "budget"]
+"""What a block of a comparison can be told from others by."""
 
 
 class Target(Model):
@@ -21,8 +29,8 @@ class Target(Model):
     """Runs of the study that it shows; all of them where absent."""
 
     reads: ClassVar[frozenset[str]] = frozenset({"metrics"})
-    """Of ``metrics``, ``probes``, ``selections``, ``embeddings``, ``histories``, ``images``,
-    ``labels``, ``labelled`` and ``index``."""
+    """Of ``metrics``, ``probes``, ``selections``, ``embeddings``, ``clusters``, ``histories``,
+    ``images``, ``labels``, ``labelled``, ``index`` and ``learner``, which is a recipe."""
 
 
 class BudgetCurve(Target):
@@ -34,7 +42,7 @@ class BudgetCurve(Target):
     """The class that ``average-precision`` is of."""
     style: Literal["band", "scatter"] = "band"
     """Lines with a band over seeds, or the papers' scatter with error bars."""
-    budgets: list[Count] | None = None
+    budgets: Budgets | None = None
     """The numbers of labels that are shown; all of them where absent."""
     published: str | None = None
     """A table in ``workflow/papers/`` whose values are marked beside ours."""
@@ -45,6 +53,25 @@ class PickedClasses(Target):
 
     kind: Literal["picked-classes"]
     budget: Count
+    style: Literal["heat-map", "bars"] = "heat-map"
+    """Numbers in cells, or a histogram for each sampler with error bars."""
+
+
+class ClassExamples(Target):
+    """Images of one class: those that a sampler picked, or test images that were classified then.
+
+    Classified by the run's logistic regression on the labels that the sampler picked.
+    """
+
+    kind: Literal["class-examples"]
+    sampler: str
+    budget: Count
+    label: Annotated[int, Field(ge=0)]
+    """The class."""
+    show: Literal["picked", "tested"]
+    count: Count = 8
+    """Images in a row, at most."""
+    reads: ClassVar = frozenset({"selections", "embeddings", "images", "labels", "learner"})
 
 
 class ContactSheet(Target):
@@ -75,13 +102,133 @@ class EmbeddingMap(Target):
     reads: ClassVar = frozenset({"selections", "embeddings", "labels", "labelled"})
 
 
-class AverageRank(Target):
-    """The samplers' ranks by a metric, averaged over budgets and seeds; 1 is best."""
+class Compared(Target):
+    """Samplers held against each other by a metric, its mean over classes where it is of one."""
+
+    metric: Metric = "top-1"
+    budgets: BudgetsByRun | None = None
+    """The numbers of labels that count, of every run alike or by run; all where absent."""
+    series: Literal["sampler", "run-and-sampler"] = "sampler"
+    """What is compared: samplers, or each sampler of each run, where runs are of one pool."""
+
+
+class Blocked(Compared):
+    """A comparison within blocks, in each of which every sampler has one value."""
+
+    block: Annotated[list[BlockPart], Field(min_length=1)] = ["run", "encoder-seed", "budget"]
+    """What tells blocks apart; a sampler's value is the mean over the rest."""
+
+
+class AverageRank(Blocked):
+    """The samplers' ranks by a metric, averaged over blocks; 1 is best."""
 
     kind: Literal["average-rank"]
-    metric: Metric = "top-1"
-    budgets: list[Count] | None = None
-    """The numbers of labels that are ranked; all of them where absent."""
+    published: str | None = None
+    """A table in ``workflow/papers/`` whose ranks stand beside ours."""
+
+
+class CriticalDifference(Blocked):
+    """Average ranks on a line, with bars that join the samplers which are not told apart."""
+
+    kind: Literal["critical-difference"]
+    test: Literal["wilcoxon-holm", "nemenyi"] = "wilcoxon-holm"
+    """What tells two samplers apart. Nemenyi's only does where Friedman's test tells all apart."""
+
+
+class Statistics(Blocked):
+    """Every pair of samplers: the mean difference, its interval, p, and which is better."""
+
+    kind: Literal["statistics"]
+
+
+class Findings(Blocked):
+    """What the statistics say of the samplers, in sentences."""
+
+    kind: Literal["findings"]
+
+
+class PenaltyMatrix(Compared):
+    """How often each sampler beats each other, by paired t-tests at each number of labels."""
+
+    kind: Literal["penalty-matrix"]
+
+
+class BudgetArea(Compared):
+    """Area under the curve of a metric over the number of labels, and over its logarithm."""
+
+    kind: Literal["budget-area"]
+
+
+class PairedDifferences(Compared):
+    """Each sampler's metric less a baseline's, at each number of labels and on average."""
+
+    kind: Literal["paired-differences"]
+    baseline: str
+    """The sampler that the others are held against."""
+    block: Annotated[list[Literal["run", "encoder-seed", "sampler-seed"]], Field(min_length=1)] = [
+        "run",
+        "encoder-seed",
+        "sampler-seed",
+    ]
+    """What tells the blocks at one number of labels apart, which are drawn for the interval."""
+
+
+class Side(Model):
+    """A sampler by one figure of merit: what a claim is of, or holds it against."""
+
+    runs: Annotated[list[str], Field(min_length=1)]
+    """The runs it is asked in; the mean over them counts."""
+    sampler: str
+    metric: Merit = "top-1"
+    label: Annotated[int, Field(ge=0)] | None = None
+    """The class that ``average-precision`` or ``picked`` is of."""
+
+
+def _kind(other: Any) -> str:
+    """Which member of ``Other`` a value is meant to be."""
+    if isinstance(other, str):
+        return "best"
+    return "side" if isinstance(other, dict | Side) else "constant"
+
+
+Other = Annotated[
+    Annotated[Side, Tag("side")]
+    | Annotated[float, Tag("constant")]
+    | Annotated[Literal["best-other"], Tag("best")],
+    Discriminator(_kind),
+]
+"""A side, a number, or the best by the same metric of all other samplers of the same runs."""
+
+
+class Claim(Model):
+    """What somebody says of a sampler, in a form that can be checked."""
+
+    says: str
+    """The claim in words, and where it is made."""
+    ours: Side
+    direction: Literal["above", "below", "alike"]
+    other: Other
+    """What it is held against. Its runs stand beside those of ``ours`` in their order."""
+    budgets: BudgetsByRun | None = None
+    """The numbers of labels that it is about, of every run alike or by run of ``ours``; all where
+    absent."""
+    each: bool = False
+    """Whether it must hold at each of them, and not on average alone."""
+    margin: float = 0.0
+    """By how much it is above or below; a negative one lets it be as much on the other side. Under
+    ``alike``, how far apart both may be."""
+
+    @property
+    def sides(self) -> list[Side]:
+        """What it is of, and what it is held against where that is a side too."""
+        return [self.ours, *([self.other] if isinstance(self.other, Side) else [])]
+
+
+class Claims(Target):
+    """Claims, such as those of a paper, and whether they hold here."""
+
+    kind: Literal["claims"]
+    claims: Annotated[dict[str, Claim], Field(min_length=1)]
 
 
 class Published(Target):
@@ -109,7 +256,16 @@ class SslQuality(Target):
     """How good each encoder is, measured with all labels: on its way, and at its end."""
 
     kind: Literal["ssl-quality"]
+    published: str | None = None
+    """A table in ``workflow/papers/`` whose values stand in the table beside ours."""
     reads: ClassVar = frozenset({"probes"})
+
+
+class Clusters(Target):
+    """How an encoder's own clusters of the candidates came out, and how they match the classes."""
+
+    kind: Literal["clusters"]
+    reads: ClassVar = frozenset({"clusters", "labels"})
 
 
 class DataSheet(Target):
@@ -122,13 +278,31 @@ class DataSheet(Target):
 Figure = Annotated[
     BudgetCurve
     | PickedClasses
+    | ClassExamples
     | ContactSheet
     | ImageGrid
     | EmbeddingMap
     | AverageRank
+    | CriticalDifference
+    | PenaltyMatrix
+    | BudgetArea
+    | PairedDifferences
     | TrainingCurves
     | SslQuality
+    | Clusters
     | DataSheet,
     Field(discriminator="kind"),
 ]
-Table = Annotated[AverageRank | Published | Metrics | SslQuality, Field(discriminator="kind")]
+Table = Annotated[
+    AverageRank
+    | Statistics
+    | Findings
+    | BudgetArea
+    | PairedDifferences
+    | Claims
+    | Published
+    | Metrics
+    | SslQuality
+    | Clusters,
+    Field(discriminator="kind"),
+]

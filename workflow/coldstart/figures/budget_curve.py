@@ -1,7 +1,5 @@
 """A metric against the number of labels, one series per run and sampler."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,6 +15,7 @@ from coldstart.figures.style import (
     Look,
     add_note,
     budget_axis,
+    hollow,
     looks,
     metric_title,
     new_figure,
@@ -63,10 +62,10 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
         drawn = _scatter if target.style == "scatter" else _band
         entries.setdefault(titles[run], []).append(drawn(axes, x, table, look[sampler], number))
         if "paper" in table:
-            axes.plot(x, table["paper"], **_hollow(look[sampler].marker, look[sampler].colour))
+            axes.plot(x, table["paper"], **hollow(look[sampler].marker, look[sampler].colour))
     if "paper" in numbers:
         for run in numbers.loc[numbers["paper"].notna(), "run"].unique()[:1]:
-            entries[titles[run]].append(Line2D([], [], label="paper", **_hollow("o", GREY)))
+            entries[titles[run]].append(Line2D([], [], label="paper", **hollow("o", GREY)))
     _cut_to_possible(axes)
     _add_legend(axes, entries)
     add_note(figure, _note(target.style, numbers["n"]))
@@ -142,19 +141,6 @@ def _scatter(
         label=look.name,
     )
     return points
-
-
-def _hollow(marker: str, colour: str) -> dict[str, Any]:
-    """The paper's points: over ours, larger, and with nothing inside."""
-    return {
-        "linestyle": "none",
-        "marker": marker,
-        "markersize": 6.5,
-        "markerfacecolor": "none",
-        "markeredgecolor": colour,
-        "markeredgewidth": 1.0,
-        "zorder": 4,
-    }
 
 
 def _add_legend(axes: Axes, entries: dict[str, list[Line2D]]) -> None:

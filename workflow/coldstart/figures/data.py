@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.config.budgets import of_run
+from coldstart.config.targets import Blocked, Compared, PairedDifferences
 from coldstart.data.read import OUTLIER, read_images, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
+from coldstart.figures.style import run_titles
+from coldstart.statistics.blocks import Blocks, arrange
 from coldstart.store import Artefact, Store
 
 
@@ -63,35 +67,101 @@ class Shown:
         return self._tables("probes", "probes.parquet")
 
     def values(
-        self, metric: str, label: int | None = None, budgets: Sequence[int] | None = None
+        self,
+        metric: str,
+        label: int | None = None,
+        budgets: Sequence[int] | None = None,
+        run: str | None = None,
     ) -> pd.DataFrame:
-        """The rows of one metric; of one class and of some budgets only, where they are given.
+        """The rows of one metric; of one class, some budgets or one run, where they are given.
 
         Raises:
             ColdstartError: there are none; the message says what there is.
         """
-        table = self.metrics
+        table = self.metrics if run is None else self.metrics[self.metrics["run"] == run]
         for column, wanted in (("metric", [metric]), ("label", [label]), ("budget", budgets)):
             if wanted is None or wanted == [None]:
                 continue
             there = table[column].dropna().unique()
             table = table[table[column].isin(wanted)]
             if table.empty:
-                asked = ", ".join(map(str, wanted))
+                asked, runs = ", ".join(map(str, wanted)), run or ", ".join(self.runs)
                 raise ColdstartError(
-                    f"the figure shows {column} {asked}, but runs {', '.join(self.runs)} have "
+                    f"the figure shows {column} {asked}, but runs {runs} have "
                     f"{column} {', '.join(map(str, sorted(there)))}; name one of these in the study"
                 )
         return table
+
+    def compared(self, target: Compared) -> pd.DataFrame:
+        """The rows that are held against each other.
+
+        Where those are the samplers of each run, ``sampler`` names both and all runs are one.
+        """
+        values = pd.concat(
+            [
+                self.values(target.metric, budgets=of_run(target.budgets, run), run=run)
+                for run in self.runs
+            ]
+        )
+        if target.series == "sampler":
+            return values
+        names = {(run, sampler): name for run, sampler, name in self._series()}
+        pairs = zip(values["run"], values["sampler"], strict=True)
+        return values.assign(sampler=[names[pair] for pair in pairs], run="all")
+
+    def _series(self) -> list[tuple[str, str, str]]:
+        """Each sampler of each run: run, sampler, and both in one name."""
+        titles = run_titles(self.runs)
+        return [
+            (run, sampler, f"{titles[run]} {sampler}".strip())
+            for run, described in self.runs.items()
+            for sampler in described["samplers"]
+        ]
+
+    def samplers(self, target: Compared) -> list[str]:
+        """What is held against each other: samplers, which all runs must then have in common.
+
+        Raises:
+            ColdstartError: the runs have different samplers, there is just one, or the baseline is
+                not among them.
+        """
+        if target.series == "run-and-sampler":
+            series = [name for *_, name in self._series()]
+            if isinstance(target, PairedDifferences) and target.baseline not in series:
+                raise ColdstartError(
+                    f"baseline `{target.baseline}` is not among what is compared: "
+                    f"{', '.join(series)}; name one of these in the study"
+                )
+            return series
+        samplers = {name: sorted(run["samplers"]) for name, run in self.runs.items()}
+        first, *others = samplers
+        for other in others:
+            if samplers[other] != samplers[first]:
+                raise ColdstartError(
+                    f"runs {first} and {other} have different samplers, whose ranks do not "
+                    "compare; name runs that have the same under `runs` of the figure or table"
+                )
+        if len(samplers[first]) == 1:
+            raise ColdstartError(
+                f"run {first} has one sampler, which has no rank; name another run under `runs` of "
+                "the figure or table"
+            )
+        return list(self.runs[first]["samplers"])
+
+    def blocks(self, target: Blocked) -> Blocks:
+        """The samplers' values in the blocks that a figure or table asks for."""
+        return arrange(self.compared(target), self.samplers(target), target.block)
 
     def class_names(self, run: str) -> list[str]:
         """The names of a run's classes, by number."""
         return list(self.runs[run]["classes"])
 
-    def embeddings(self, run: str, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids, int64 [n], and embeddings, float32 [n, dim], of a run's candidates."""
+    def embeddings(
+        self, run: str, seed: int, split: str = "candidates"
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Ids, int64 [n], and embeddings, float32 [n, dim], of a split of a run's pool."""
         artefact = self.artefacts[f"embeddings/{run}/{seed}"]
-        return read_embeddings(artefact.path("embeddings.parquet"), "candidates")
+        return read_embeddings(artefact.path("embeddings.parquet"), split)
 
     def images(self, run: str, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The images with these ids, uint8 [n, height, width, channels]."""

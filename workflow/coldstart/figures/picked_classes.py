@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 
 from coldstart.config.targets import PickedClasses
 from coldstart.figures.data import Shown, summarise
-from coldstart.figures.style import add_note, looks, new_figure, run_titles
+from coldstart.figures.style import GREY, add_note, looks, new_figure, run_titles
 
 MOST_ANNOTATED = 20
 """Above so many classes the numbers would overlap."""
 
 
 def draw(shown: Shown, target: PickedClasses) -> tuple[Figure, pd.DataFrame]:
-    """A heat map per run: samplers by classes, the mean number picked in each cell.
+    """The mean number picked of each class: a heat map per run, or a histogram per sampler.
 
     Returns:
         The figure and run, sampler, budget, label, class, mean, sd, n, low and high over all draws.
@@ -26,6 +26,42 @@ def draw(shown: Shown, target: PickedClasses) -> tuple[Figure, pd.DataFrame]:
         for run, label in zip(numbers["run"], numbers["label"], strict=True)
     ]
     numbers.insert(list(numbers.columns).index("label") + 1, "class", names)
+    if target.style == "bars":
+        return _bars(shown, target, numbers), numbers
+    return _heat_maps(shown, target, numbers), numbers
+
+
+def _bars(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Figure:
+    """A panel per run and sampler: a bar per class with its interval."""
+    series = list(dict.fromkeys(zip(numbers["run"], numbers["sampler"], strict=True)))
+    titles, look = run_titles(shown.runs), looks(numbers["sampler"])
+    rows = -(-len(series) // 2)
+    figure = new_figure(target.title, 0.7 + 1.75 * rows)
+    grid = figure.subplots(rows, min(2, len(series)), squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(series) :]:
+        axes.set_visible(False)
+    for axes, (run, sampler) in zip(grid.flat, series, strict=False):
+        part = numbers[(numbers["run"] == run) & (numbers["sampler"] == sampler)]
+        at = np.arange(len(part))
+        axes.bar(at, part["mean"], color=look[sampler].colour, alpha=0.7, width=0.75)
+        if part["n"].min() > 1:
+            axes.vlines(at, part["low"].clip(lower=0), part["high"], color="0.1", linewidth=0.9)
+        axes.axhline(target.budget / len(part), color=GREY, linewidth=0.7, linestyle=(0, (4, 2)))
+        axes.set_title(f"{titles[run]}, {look[sampler].name}".removeprefix(", "), loc="left")
+        axes.set_xticks(at, part["class"], rotation=40, ha="right", rotation_mode="anchor")
+        axes.tick_params(axis="x", length=0)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("labels")
+    add_note(
+        figure,
+        f"Labels of each class among the first {target.budget:,}: mean over all seeds, and one "
+        "standard deviation each way. Dashed: as many of each class.",
+    )
+    return figure
+
+
+def _heat_maps(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Figure:
+    """A heat map per run: samplers by classes."""
     titles = run_titles(shown.runs)
     runs = list(numbers["run"].unique())
     rows = [numbers.loc[numbers["run"] == run, "sampler"].nunique() for run in runs]
@@ -41,7 +77,7 @@ def draw(shown: Shown, target: PickedClasses) -> tuple[Figure, pd.DataFrame]:
     add_note(
         figure, f"Labels of each class among the first {target.budget:,}; means over all seeds."
     )
-    return figure, numbers
+    return figure
 
 
 def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> None:

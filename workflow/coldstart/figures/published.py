@@ -9,7 +9,7 @@ COLUMNS = ["run", "sampler", "budget", "metric", "label"]
 
 
 def tabulate(shown: Shown, target: Published) -> pd.DataFrame:
-    """One row per value of the paper.
+    """One row per value that the paper has of these runs.
 
     Returns:
         run, sampler, budget, metric, label, paper (its value), ours (mean over all draws), sd, n
@@ -17,6 +17,7 @@ def tabulate(shown: Shown, target: Published) -> pd.DataFrame:
     """
     assert shown.published is not None  # the target names the table, so it was read
     paper = shown.published.astype({"label": "Int64"}).rename(columns={"value": "paper"})
+    paper = paper[paper["run"].isin(list(shown.runs))]
     ours = summarise(shown.metrics, COLUMNS).rename(columns={"mean": "ours"})
     table = paper.merge(ours, how="left", on=COLUMNS, validate="one_to_one")
     table["n"] = table["n"].fillna(0).astype(int)

@@ -56,8 +56,9 @@ def tabulate(shown: Shown, target: SslQuality) -> pd.DataFrame:
     """Each encoder at its end beside itself untrained, and the gain in linear accuracy.
 
     Returns:
-        run, pool, encoder, epochs, metric, mean, sd and n (over encoder seeds), and untrained (the
-        mean at epoch 0; missing for encoders without epochs).
+        run, pool, encoder, epochs, metric, mean, sd and n (over encoder seeds), untrained (the
+        mean at epoch 0; missing for encoders without epochs) and, where the target names a paper's
+        table, paper.
     """
     probes = shown.probes
     last = probes.groupby([*OF_A_RUN, "encoder_seed"], sort=False, dropna=False)["epoch"]
@@ -66,6 +67,9 @@ def tabulate(shown: Shown, target: SslQuality) -> pd.DataFrame:
     before = summarise(probes[probes["epoch"] == 0], [*OF_A_RUN, "metric"])
     before = before[[*OF_A_RUN, "metric", "mean"]].rename(columns={"mean": "untrained"})
     merged = table.merge(before, how="left", on=[*OF_A_RUN, "metric"], validate="one_to_one")
+    if shown.published is not None:
+        paper = shown.published.rename(columns={"value": "paper"})
+        merged = merged.merge(paper, how="left", on=["run", "metric"], validate="one_to_one")
     return merged.rename(columns={"epoch": "epochs"})
 
 

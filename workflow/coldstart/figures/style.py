@@ -90,6 +90,7 @@ _KNOWN = {
     "random": Look("Random", "#4D4D4D", "o"),
     "kmeans": Look("k-means", "#0072B2", "s"),
     "k-centre": Look("k-centre", "#56B4E9", "D"),
+    "core-set": Look("Core-Set", "#332288", "p"),
     "loss-mean": Look("Loss mean", "#E69F00", "^"),
     "loss-var": Look("Loss variance", "#D55E00", "v"),
     "grad-mean": Look("Gradient mean", "#009E73", "<"),
@@ -155,8 +156,29 @@ def line_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def hollow(marker: str, colour: str) -> dict[str, Any]:
+    """How a paper's point is drawn: over ours, larger, and with nothing inside."""
+    return {
+        "linestyle": "none",
+        "marker": marker,
+        "markersize": 6.5,
+        "markerfacecolor": "none",
+        "markeredgecolor": colour,
+        "markeredgewidth": 1.0,
+        "zorder": 4,
+    }
+
+
 def run_titles(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """What tells the runs of a figure apart: nothing, the encoder, the pool, or the run's name."""
+    """Their titles or, for lack of these, what tells the runs of a figure apart.
+
+    That is nothing for one run, else the encoder, the pool, or the run's name.
+    """
+    own = {name: run["title"] for name, run in runs.items() if run.get("title") is not None}
+    return _apart(runs) | own
+
+
+def _apart(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     if len(runs) == 1:
         return dict.fromkeys(runs, "")
     for key in ("encoder", "pool"):

@@ -1,0 +1,197 @@
+"""Claims, such as those of a paper, and whether they hold here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from coldstart.config.budgets import of_run
+from coldstart.config.targets import Claim, Claims, Side
+from coldstart.figures.data import Shown
+from coldstart.statistics import ALPHA
+from coldstart.statistics.blocks import WORDS, arrange
+from coldstart.statistics.pairs import FEWEST_RESAMPLED, bootstrap
+from coldstart.statistics.ranks import rank
+
+RANK = "rank-by-"
+"""Before a metric: the average rank by it."""
+CELL = ("run", "encoder-seed", "budget")
+PLACE = ["run", "budget"]
+ORDER = ("no", "undecided", "yes")
+"""A claim about each number of labels holds as little as it does at the worst."""
+
+
+def tabulate(shown: Shown, target: Claims) -> pd.DataFrame:
+    """Whether each claim holds, by the paired bootstrap interval of its difference.
+
+    Blocks are draws: encoder seeds and sampler seeds, and runs where a claim is about several. With
+    fewer than three of them they are numbers of labels instead, which share their encoders, so that
+    the interval is too narrow. A claim about each number of labels has an interval at each (draws
+    are its only blocks), all of which hold together (Bonferroni), and the row is of the number at
+    which it holds least.
+
+    The best of the other samplers is the one with the best mean over all that the claim is about.
+
+    Returns:
+        claim, holds (``yes`` or ``no`` where the interval leaves no other answer, else
+        ``undecided``), asked (direction and margin), against, ours and other (means), difference
+        (ours - other), low and high (its 95 % interval; none for fewer than three blocks), blocks,
+        block (what one is), and at (the number of labels, of a claim about each).
+    """
+    return pd.DataFrame([_judge(shown, claim) for claim in target.claims.values()])
+
+
+def _judge(shown: Shown, claim: Claim) -> dict[str, Any]:
+    against, frame = _beside(shown, claim)
+    if not claim.each:
+        judged = {**_interval(claim, _blocks(frame), ALPHA), "at": ""}
+    else:
+        places = frame.groupby(level=PLACE, sort=False)
+        several = len(claim.ours.runs) > 1
+        found = [
+            {
+                **_interval(claim, _draws(part), ALPHA / len(places)),
+                "at": f"{budget} labels" + (f" of {run}" if several else ""),
+            }
+            for (run, budget), part in places
+        ]
+        judged = min(found, key=lambda row: (ORDER.index(row["holds"]), _room(claim, row)))
+    holds = {"claim": claim.says, "holds": judged.pop("holds")}
+    return {**holds, "asked": _asked(claim), "against": against, **judged}
+
+
+def _interval(claim: Claim, blocks: pd.DataFrame, alpha: float) -> dict[str, Any]:
+    """Means over blocks, the interval of their difference, and what it says of the claim."""
+    low, high = bootstrap(blocks["difference"].to_numpy(dtype=float), alpha)
+    levels = [str(name) for name in blocks.index.names]
+    telling = [name for name in levels if blocks.index.get_level_values(name).nunique() > 1]
+    return {
+        "holds": _holds(claim, low, high),
+        **{name: float(blocks[name].mean()) for name in ("ours", "other", "difference")},
+        "low": low,
+        "high": high,
+        "blocks": len(blocks),
+        "block": ", ".join(WORDS[name] for name in telling or levels),
+    }
+
+
+def _holds(claim: Claim, low: float, high: float) -> str:
+    """``undecided`` where the interval holds the margin, or is none."""
+    if claim.direction == "alike":
+        yes = -claim.margin < low and high < claim.margin
+        no = low > claim.margin or high < -claim.margin
+    else:
+        nearest, farthest = (low, high) if claim.direction == "above" else (-high, -low)
+        yes, no = nearest > claim.margin, farthest < claim.margin
+    return "yes" if yes else "no" if no else "undecided"
+
+
+def _room(claim: Claim, row: dict[str, Any]) -> float:
+    """How far a mean difference is on the claimed side of the margin."""
+    difference = float(row["difference"])
+    if claim.direction == "alike":
+        return claim.margin - abs(difference)
+    return (difference if claim.direction == "above" else -difference) - claim.margin
+
+
+def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Draws, or numbers of labels where there are too few draws for an interval."""
+    draws = _draws(frame)
+    if len(draws) >= FEWEST_RESAMPLED:
+        return draws
+    return frame.groupby(level=PLACE, sort=False).mean()
+
+
+def _draws(frame: pd.DataFrame) -> pd.DataFrame:
+    """Means over the numbers of labels of each draw."""
+    names = [name for name in frame.index.names if name != "budget"]
+    return frame.groupby(level=names, sort=False).mean()
+
+
+def _beside(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
+    """Both sides of a claim in each draw and at each number of labels.
+
+    Returns:
+        What ours is held against, and ours, other and difference by run, encoder_seed, seed and
+        budget; without seed where neither side has more than one draw.
+    """
+    first, ours = _called(claim.ours), _values(shown, claim, claim.ours, [claim.ours.sampler])
+    if isinstance(claim.other, float):
+        second = against = f"{claim.other:g}"
+        other = ours.assign(value=claim.other)
+    elif isinstance(claim.other, Side):
+        second = against = _called(claim.other)
+        other = _values(shown, claim, claim.other, [claim.other.sampler])
+        ours, other = _repeated(ours, other), _repeated(other, ours)
+    else:
+        second, other = _best_other(shown, claim)
+        against = f"{second}, the best other"
+    both = pd.concat([ours.assign(sampler=first), other.assign(sampler=second)])
+    blocks = arrange(both, [first, second], [*CELL, "sampler-seed"])
+    difference = blocks.differences(first, second)
+    frame = blocks.values.groupby(level=list(difference.index.names), sort=False).mean()
+    frame = frame.rename(columns={first: "ours", second: "other"})
+    return against, frame.assign(difference=difference)
+
+
+def _best_other(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
+    """The other sampler with the best mean, each run alike, and its values."""
+    samplers = list(shown.runs[claim.ours.runs[0]]["samplers"])
+    samplers.remove(claim.ours.sampler)
+    values = _values(shown, claim, claim.ours, samplers)
+    cells = arrange(values, samplers, CELL).values
+    means = cells.groupby(level="run").mean().mean()
+    best = str(means.idxmin() if claim.ours.metric.startswith(RANK) else means.idxmax())
+    return best, values[values["sampler"] == best]
+
+
+def _values(shown: Shown, claim: Claim, side: Side, samplers: Sequence[str]) -> pd.DataFrame:
+    """Some samplers by a side's figure of merit, at the claim's numbers of labels.
+
+    Returns:
+        run (the one of ours that it stands beside), encoder_seed, sampler, seed, budget and value.
+    """
+    metric = side.metric.removeprefix(RANK)
+    frames = [
+        shown.values(metric, side.label, of_run(claim.budgets, name), run).assign(run=name)
+        for name, run in zip(claim.ours.runs, side.runs, strict=True)
+    ]
+    table = pd.concat(frames)
+    if metric == "picked":
+        table["value"] /= table["budget"]
+    if side.metric.startswith(RANK):
+        table = _ranks(table, shown.runs[side.runs[0]]["samplers"])
+    columns = ["run", "encoder_seed", "sampler", "seed", "budget", "value"]
+    return table.loc[table["sampler"].isin(samplers), columns]
+
+
+def _ranks(table: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
+    """Each sampler's rank by the mean of its draws, for each encoder at each number of labels."""
+    ranks = rank(arrange(table, samplers, CELL).values)
+    return ranks.melt(ignore_index=False).reset_index().assign(seed=0)
+
+
+def _repeated(values: pd.DataFrame, beside: pd.DataFrame) -> pd.DataFrame:
+    """A run with one encoder seed stands beside each encoder seed of the other side's."""
+    frames = []
+    for run, part in values.groupby("run", sort=False):
+        if part["encoder_seed"].nunique() == 1:
+            seeds = beside.loc[beside["run"] == run, ["encoder_seed"]].drop_duplicates()
+            part = part.drop(columns="encoder_seed").merge(seeds, how="cross")
+        frames.append(part)
+    return pd.concat(frames)
+
+
+def _called(side: Side) -> str:
+    """A side in words that no other side has."""
+    of = "" if side.label is None else f" of class {side.label}"
+    return f"{side.sampler} ({', '.join(side.runs)}), {side.metric}{of}"
+
+
+def _asked(claim: Claim) -> str:
+    margin = f"{abs(claim.margin):g}"
+    if claim.direction == "alike":
+        return f"alike within {margin}"
+    if claim.margin < 0:
+        return f"at most {margin} {'below' if claim.direction == 'above' else 'above'}"
+    return claim.direction + (f" by {margin}" if claim.margin else "")

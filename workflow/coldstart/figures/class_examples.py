@@ -1,0 +1,162 @@
+"""Images of one class: those that a sampler picked, or test images that were classified then."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from coldstart.config.learners import LogisticRegression
+from coldstart.config.targets import ClassExamples
+from coldstart.evaluation.logistic import fit_probes
+from coldstart.evaluation.stage import Labelled, standardised
+from coldstart.figures.data import Shown
+from coldstart.figures.style import GREY, NOTE_SIZE, WIDTH, add_note, looks, new_figure
+
+ROW_TITLE = 1.0
+"""Inches for what a row is of."""
+
+
+def draw(shown: Shown, target: ClassExamples) -> tuple[Figure, pd.DataFrame]:
+    """A row of images for each draw of the sampler, or one each for what was right and wrong.
+
+    Of the test images those of the class are shown which the learner was surest of, after the draw
+    that has the most picks of the class (the first of several).
+
+    Returns:
+        The figure and, for each image, run, encoder_seed, sampler, seed, row, id, and rank (from 1)
+        of a pick or probability (of the class) and predicted (the most probable class).
+    """
+    (run,) = shown.runs
+    picks = _picks(shown, target)
+    of_class = picks[shown.labels(run, picks["id"].to_numpy()) == target.label]
+    counts = of_class["seed"].value_counts().reindex(picks["seed"].unique(), fill_value=0)
+    rows = [f"draw {seed + 1}" for seed in counts.index]
+    numbers = of_class.assign(row=[f"draw {seed + 1}" for seed in of_class["seed"]])
+    note = (
+        "The candidates of the class among the picks of each draw, in their order, and how many "
+        "these are."
+    )
+    if target.show == "tested":
+        seed = int(counts.idxmax())
+        rows = ["right", "wrong"]
+        numbers = _tested(shown, run, target, picks[picks["seed"] == seed])
+        note = (
+            f"Test images of the class, the surest first, and how many these are, after draw "
+            f"{seed + 1} with {counts[seed]} of the class among its labels; below those that were "
+            "wrong, what they were taken for."
+        )
+    name = shown.class_names(run)[target.label]
+    look = looks([target.sampler])[target.sampler].name
+    note += f" {look}, {target.budget} labels, class {name}."
+    return _grid(shown, run, target, numbers, rows, note), numbers
+
+
+def _picks(shown: Shown, target: ClassExamples) -> pd.DataFrame:
+    """The picks of every draw with the first encoder seed, in their order."""
+    picks = shown.selections
+    picks = picks[
+        (picks["sampler"] == target.sampler)
+        & (picks["budget"] == target.budget)
+        & (picks["encoder_seed"] == picks["encoder_seed"].iloc[0])
+    ].sort_values(["seed", "rank"])
+    columns = ["run", "encoder_seed", "sampler", "seed", "rank", "id"]
+    found: pd.DataFrame = picks[columns].assign(rank=picks["rank"] + 1).reset_index(drop=True)
+    return found
+
+
+def _tested(shown: Shown, run: str, target: ClassExamples, picks: pd.DataFrame) -> pd.DataFrame:
+    """The test images of the class, by how sure the learner of one draw was of them."""
+    encoder_seed, seed = (int(picks[key].iloc[0]) for key in ("encoder_seed", "seed"))
+    learner = LogisticRegression.model_validate(shown.runs[run]["learner"])
+    candidates, test = (_labelled(shown, run, encoder_seed, s) for s in ("candidates", "test"))
+    probabilities = _probabilities(candidates, test, np.sort(picks["id"].to_numpy()), learner)
+    predicted = probabilities.argmax(1)
+    found: pd.DataFrame = pd.DataFrame(
+        {
+            "run": run,
+            "encoder_seed": encoder_seed,
+            "sampler": target.sampler,
+            "seed": seed,
+            "row": np.where(predicted == target.label, "right", "wrong"),
+            "id": test.ids,
+            "probability": probabilities[:, target.label],
+            "predicted": [shown.class_names(run)[label] for label in predicted],
+            "sure": probabilities.max(1),
+        }
+    )[test.labels == target.label]
+    found = found.sort_values(["row", "sure"], ascending=[True, False], kind="stable")
+    return found.drop(columns="sure").reset_index(drop=True)
+
+
+def _labelled(shown: Shown, run: str, seed: int, split: str) -> Labelled:
+    ids, features = shown.embeddings(run, seed, split)
+    return Labelled(ids, features, shown.labels(run, ids))
+
+
+def _probabilities(
+    candidates: Labelled, test: Labelled, chosen: NDArray[np.int64], learner: LogisticRegression
+) -> NDArray[np.float64]:
+    """Probability of each class for each test image, [n, classes], by the study's own learner."""
+    if learner.standardise:
+        candidates, test = standardised(candidates, test)
+    rows = np.searchsorted(candidates.ids, chosen)
+    rows = rows[candidates.labels[rows] >= 0]  # an outlier teaches nothing
+    features, labels = candidates.features[rows], candidates.labels[rows]
+    classes = int(max(candidates.labels.max(), test.labels.max())) + 1
+    coef, intercept = fit_probes(features, labels, [np.arange(len(rows))], classes, learner.c)
+    logits = test.features.astype(float) @ coef[0].T.astype(float) + intercept[0]
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities: NDArray[np.float64] = odds / odds.sum(1, keepdims=True)
+    return probabilities
+
+
+def _grid(
+    shown: Shown,
+    run: str,
+    target: ClassExamples,
+    numbers: pd.DataFrame,
+    rows: list[str],
+    note: str,
+) -> Figure:
+    size = (WIDTH - ROW_TITLE) / target.count
+    below = 0.16 if "predicted" in numbers else 0.05
+    name = shown.class_names(run)[target.label]
+    figure = new_figure(target.title, 0.75 + len(rows) * (size + below))
+    grid = figure.subplots(len(rows), target.count, squeeze=False)
+    for line, row in zip(grid, rows, strict=True):
+        part = numbers[numbers["row"] == row]
+        images = shown.images(run, part["id"].to_numpy()[: target.count])
+        for at, axes in enumerate(line):
+            _cell(axes, images[at] if at < len(images) else None)
+            if "predicted" in part and at < len(images) and part["predicted"].iloc[at] != name:
+                _say_below(axes, part["predicted"].iloc[at])
+        line[0].text(
+            -0.15,
+            0.5,
+            f"{row}\n({len(part)})",
+            transform=line[0].transAxes,
+            ha="right",
+            va="center",
+        )
+    add_note(figure, note)
+    return figure
+
+
+def _say_below(axes: Axes, text: str) -> None:
+    axes.text(
+        0.5,
+        -0.05,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="top",
+        fontsize=NOTE_SIZE,
+        color=GREY,
+    )
+
+
+def _cell(axes: Axes, image: NDArray[np.uint8] | None) -> None:
+    axes.set_axis_off()
+    if image is not None:
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")

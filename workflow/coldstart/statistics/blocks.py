@@ -1,0 +1,109 @@
+"""Values of the samplers in blocks: what a test compares them within."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from coldstart.errors import ColdstartError
+
+COLUMNS = {"run": "run", "encoder-seed": "encoder_seed", "sampler-seed": "seed", "budget": "budget"}
+"""What a block can be told from others by, as studies name it and as tables do."""
+WORDS = {
+    "run": "run",
+    "encoder_seed": "encoder seed",
+    "seed": "sampler seed",
+    "budget": "number of labels",
+}
+CELL = ["run", "encoder_seed", "budget"]
+DIGITS = 12
+"""Means of equal values may differ in their last bits, which must not break a tie."""
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """One value of each sampler in each block.
+
+    Attributes:
+        values: float64 [blocks, samplers], higher is better; the levels of the index are what a
+            block is told from others by, in the order of ``COLUMNS``.
+        once: samplers without randomness, which have one draw for each encoder.
+    """
+
+    values: pd.DataFrame
+    once: frozenset[str]
+
+    def differences(self, first: str, second: str) -> pd.Series:
+        """The first sampler's values less the second's, one for each block, float64 [n].
+
+        Where blocks are sampler seeds and neither sampler has more than one draw, its repetitions
+        are no blocks of their own: one of them is kept.
+        """
+        difference = (self.values[first] - self.values[second]).round(DIGITS)
+        names = [str(name) for name in difference.index.names]
+        if not {first, second} <= self.once or "seed" not in names:
+            return difference
+        names.remove("seed")
+        return difference.groupby(level=names, sort=False).first() if names else difference[:1]
+
+
+def arrange(values: pd.DataFrame, samplers: Sequence[str], block: Sequence[str]) -> Blocks:
+    """The samplers' mean values in each block.
+
+    A sampler's value in a cell (run, encoder seed, number of labels) is the mean over its draws,
+    and over classes where the metric is of one; its value in a block is the mean over the block's
+    cells. Where blocks are told apart by sampler seed, the draws are cells of their own, and the
+    one draw of a sampler without randomness stands beside each draw of the others.
+
+    Args:
+        values: tidy: run, encoder_seed, sampler, seed, budget and value.
+        samplers: which, in the order of the columns.
+        block: of ``COLUMNS``.
+
+    Raises:
+        ColdstartError: a sampler has no value in a cell, or one that is not a number.
+    """
+    parts = [column for name, column in COLUMNS.items() if name in block]
+    seeds = values.groupby("sampler")["seed"].nunique()
+    once = frozenset(str(sampler) for sampler in seeds.index[seeds == 1])
+    _check(values[values["value"].isna()][[*CELL, "sampler"]])
+    cells = CELL
+    if "seed" in parts:
+        values, cells = _repeated(values, once), [*CELL, "seed"]
+    table = values.pivot_table(index=cells, columns="sampler", values="value", sort=False)
+    table = table.reindex(columns=pd.Index(samplers, name="sampler"))
+    rows, columns = np.nonzero(table.isna().to_numpy())
+    missing = table.index.to_frame(index=False)[CELL].iloc[rows]
+    _check(missing.assign(sampler=table.columns[columns]))
+    return Blocks(table.groupby(level=parts, sort=False).mean().round(DIGITS), once)
+
+
+def described(block: Sequence[str]) -> str:
+    """What a block is, in words."""
+    return ", ".join(WORDS[column] for name, column in COLUMNS.items() if name in block)
+
+
+def _repeated(values: pd.DataFrame, once: frozenset[str]) -> pd.DataFrame:
+    """The one draw of samplers without randomness, repeated for each seed of the others."""
+    alone = values["sampler"].isin(list(once))
+    seeds = values.loc[~alone, [*CELL, "seed"]].drop_duplicates()
+    repeated = values[alone].drop(columns="seed").merge(seeds, how="left", on=CELL)
+    repeated["seed"] = repeated["seed"].fillna(0).astype(int)
+    return pd.concat([values[~alone], repeated], ignore_index=True)
+
+
+def _check(missing: pd.DataFrame) -> None:
+    """Refuse missing values: a test would drop them unseen, or their blocks."""
+    if missing.empty:
+        return
+    named = [
+        f"{row.sampler} (run {row.run}, encoder seed {row.encoder_seed}, {row.budget} labels)"
+        for row in missing.drop_duplicates().itertuples()
+    ]
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    raise ColdstartError(
+        f"no value of {', '.join(named[:MOST_NAMED])}{more}; samplers are compared in blocks that "
+        "have a value of each: name `runs` and `budgets` in the figure or table that all have"
+    )

@@ -1,0 +1,129 @@
+"""Pairs of samplers: Wilcoxon's signed-rank test, Holm's correction, bootstrap intervals."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
+
+from coldstart.statistics import ALPHA
+from coldstart.statistics.blocks import Blocks
+
+MOST_EXACT = 500
+"""Blocks up to which p is exact; the normal distribution is as good beyond them."""
+RESAMPLES = 10_000
+AT_ONCE = 1_000
+"""Resamples that are in memory together."""
+FEWEST_RESAMPLED = 3
+"""With fewer blocks there is no interval."""
+
+
+def signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:
+    """Wilcoxon's signed-rank test (two-sided) of differences that have median zero.
+
+    Zeros are ranked with the others and then left out (Pratt 1959). The distribution is that of all
+    signs of these very ranks, so p is exact with ties and zeros too.
+
+    Args:
+        differences: float64 [n].
+
+    Returns:
+        The sum of the ranks of positive differences less that of negative ones, and p.
+    """
+    # Doubled, ranks are whole numbers, also those that ties share.
+    ranks = np.rint(2 * rankdata(np.abs(differences))).astype(int)[differences != 0]
+    above = differences[differences != 0] > 0
+    total, positive = int(ranks.sum()), int(ranks[above].sum())
+    if total == 0:
+        return 0.0, 1.0
+    if len(differences) > MOST_EXACT:
+        z = (2 * positive - total) / np.sqrt(float((ranks.astype(float) ** 2).sum()))
+        return positive - total / 2, float(2 * norm.sf(abs(z)))
+    chances = np.zeros(total + 1)
+    chances[0] = 1.0
+    for step in ranks:
+        chances[step:] = chances[step:] + chances[:-step]  # the right-hand side is a copy
+        chances /= 2
+    tail = min(chances[: positive + 1].sum(), chances[positive:].sum())
+    return positive - total / 2, float(min(1.0, 2 * tail))
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of p adjusted for their number (Holm 1979), float64 [n], in the order given."""
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    steps = p[order] * np.arange(len(p), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return adjusted
+
+
+def smallest_p(blocks: int, pairs: int) -> float:
+    """The smallest p after Holm's correction that so many blocks can give."""
+    return float(min(1.0, pairs * 2.0 ** (1 - blocks)))
+
+
+def bootstrap(differences: NDArray[np.float64], alpha: float = ALPHA) -> tuple[float, float]:
+    """The percentile interval of a mean over blocks, which are drawn with replacement.
+
+    The draws are the same for every sampler, so that intervals compare. An interval from fewer than
+    ten blocks or so is too narrow; from fewer than three there is none (not a number).
+
+    Args:
+        differences: float64 [n], of one pair in each block.
+        alpha: what both tails hold together; the default gives the 95 % interval.
+    """
+    n = len(differences)
+    if n < FEWEST_RESAMPLED:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(0)
+    means = [
+        differences[rng.integers(n, size=(AT_ONCE, n))].mean(axis=1)
+        for _ in range(RESAMPLES // AT_ONCE)
+    ]
+    low, high = np.quantile(means, [alpha / 2, 1 - alpha / 2])
+    return float(low), float(high)
+
+
+def compare(blocks: Blocks) -> pd.DataFrame:
+    """Every pair of samplers.
+
+    Returns:
+        first, second, mean_difference (first - second), low, high (its bootstrap interval), blocks,
+        p (Wilcoxon's), p_holm and better (the sampler that is, missing where they are not told
+        apart).
+    """
+    rows = []
+    for first, second in combinations(blocks.values.columns, 2):
+        differences = blocks.differences(first, second).to_numpy(dtype=float)
+        low, high = bootstrap(differences)
+        sign, p = signed_rank(differences)
+        rows.append(
+            {
+                "first": first,
+                "second": second,
+                "mean_difference": differences.mean(),
+                "low": low,
+                "high": high,
+                "blocks": len(differences),
+                "p": p,
+                "better": first if sign > 0 else second,
+            }
+        )
+    table = pd.DataFrame(rows)
+    table.insert(7, "p_holm", holm(table["p"].to_numpy(dtype=float)))
+    table["better"] = table["better"].where(table["p_holm"] < ALPHA)
+    return table
+
+
+def p_matrix(pairs: pd.DataFrame, order: Sequence[str] | pd.Index) -> pd.DataFrame:
+    """Holm's p of each pair, float64 [samplers, samplers] in this order; 1 with itself.
+
+    Args:
+        pairs: what ``compare`` returns.
+        order: the samplers.
+    """
+    table = pairs.pivot(index="first", columns="second", values="p_holm")
+    table = table.reindex(index=list(order), columns=list(order))
+    return table.fillna(table.T).fillna(1.0)
