@@ -10,6 +10,7 @@ LOCK := envs/requirements.lock
 TEST_LOCK := envs/requirements-test.lock
 CPU_LOCK := envs/requirements-cpu.lock
 CUDA_LOCK := envs/requirements-cuda.lock
+SLURM_TESTS ?= # more for pytest, such as -m quick
 QUICKSTART := --config studies=quickstart
 
 .PHONY: help setup quickstart test test-slurm bench-ssl recover lint lock clean
@@ -31,7 +32,7 @@ test: .venv/.tested ## the tests; those on real image sets need COLDSTART_DATA
 
 test-slurm: .venv/.tested ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
 	$(BIN)/python tests/slurm/cluster.py install
-	COLDSTART_SLURM_TESTS=1 $(BIN)/pytest tests/slurm -n 6 --dist worksteal
+	COLDSTART_SLURM_TESTS=1 $(BIN)/pytest tests/slurm -n 6 --dist worksteal $(SLURM_TESTS)
 
 bench-ssl: .venv/.tested ## images/s of pretraining against lightly, for four methods
 	$(BIN)/python tests/benchmarks/bench_ssl.py

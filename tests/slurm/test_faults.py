@@ -5,6 +5,7 @@ import pytest
 EVERYTHING = ("--nodes=2", "--exclusive", "--mem=1000", "--output=/dev/null")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("partition", ["low", "cancel"])  # PreemptMode=REQUEUE and =CANCEL
 def test_preempted_job_is_continued_under_its_number(clone, cluster, partition):
     run, epoch = clone.train(COLDSTART_SLURM_GPU_PARTITION=partition)

@@ -77,6 +77,7 @@ def test_after_a_kill_one_command_recovers_and_nothing_is_trained_twice(clone):
     assert done["JobState"] == "COMPLETED"
 
 
+@pytest.mark.quick
 def test_recovery_leaves_the_jobs_of_other_clones_alone(clone, cluster):
     other = cluster.run(
         "sbatch", "--parsable", "--job-name=coldstart-00000000_x", "--output=/dev/null",
@@ -91,6 +92,7 @@ def test_recovery_leaves_the_jobs_of_other_clones_alone(clone, cluster):
     assert other in cluster.run("squeue", "--noheader", "--format=%A").split()
 
 
+@pytest.mark.quick
 def test_ctrl_c_ends_the_jobs_and_they_stay_ended(clone, cluster):
     run, _ = clone.train()
     run.send_signal(signal.SIGINT)
@@ -122,6 +124,7 @@ def test_two_clones_with_one_store_make_one_object_of_each_key(fresh, tmp_path):
     assert sorted(path.parent.name for path in store.glob("objects/*/*/manifest.json")) == keys
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("partition", "message"),
     [
@@ -142,6 +145,7 @@ def test_partition_that_cannot_be_found_is_said_before_anything_runs(
     assert f"Error: this cluster has {message}" in clone.output.read_text()
 
 
+@pytest.mark.quick
 def test_site_file_names_what_the_environment_does_not(clone):
     clone.set_epochs(2)
     site = clone.folder / "profiles/slurm/site.yaml"

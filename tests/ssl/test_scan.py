@@ -8,6 +8,7 @@ import pytest
 import torch
 from cases import CASES, inputs, settled, views
 from safetensors.torch import load_file
+from sklearn.neighbors import NearestNeighbors
 from trainings import CPU, changed, start_of
 
 from coldstart.config.optimizers import Optimizer
@@ -15,6 +16,7 @@ from coldstart.ssl.health import cluster_health, cluster_sizes
 from coldstart.ssl.images import Images
 from coldstart.ssl.pretrain import build_model, load_model, pretrain
 from coldstart.ssl.resume import fingerprint
+from coldstart.ssl.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -166,6 +168,26 @@ def test_a_training_starts_from_the_weights_of_its_start(digits, tmp_path, name)
     ]
     assert len(kept) > 5
     assert all(torch.equal(weights[key], begun.state_dict()[key]) for key in kept)
+
+
+def test_the_neighbours_are_those_of_the_starts_embeddings(digits, tmp_path, monkeypatch):
+    given = []
+
+    def watched(*arguments, **named):
+        given.append(named["neighbours"])
+        return Trainer(*arguments, **named)
+
+    monkeypatch.setattr("coldstart.ssl.pretrain.Trainer", watched)
+    recipe = changed(CASES["scan"], epochs=1)
+    start = start_of(recipe, digits, tmp_path)
+    pretrain(digits, recipe, 5, CPU, None, tmp_path / "out", start=start)
+    begun = load_model(start.folder, start.recipe, (8, 8, 1), CPU)
+    with torch.no_grad():
+        embeddings = begun.encoder(torch.from_numpy(digits)).double().numpy()
+    theirs = NearestNeighbors(n_neighbors=4, metric="cosine").fit(embeddings)
+    assert given[0] is None  # of the start itself
+    same = given[1].numpy() == theirs.kneighbors(return_distance=False)
+    assert same.mean() > 0.98  # all but where two are as far, up to rounding
 
 
 def test_a_state_belongs_to_its_start(digits):

@@ -79,7 +79,7 @@ def test_one_figure_needs_only_what_it_shows(fresh):
     [
         ("selection/samplers/kmeans.py", "weights /= weights.sum()", "weights /= weights.sum() * 2",
          {"select": 1, "evaluate": 1}),
-        ("selection/samplers/kmeans.py", "assert tables", "# A word.\n        assert tables", {}),
+        ("selection/samplers/kmeans.py", "weights = 1.0", "# A word.\n        weights = 1.0", {}),
         ("evaluation/metrics.py", '"""', '"""Another docstring. ', {}),
         ("figures/picked_classes.py", '"""', '"""A new word. ', {"figure": 1}),
     ],

@@ -51,11 +51,10 @@ def read_embeddings(path: Path, *splits: str) -> tuple[NDArray[np.int64], NDArra
         embeddings = np.empty((np.count_nonzero(kept), dim), dtype=np.float32)
         row = filled = 0
         for batch in file.iter_batches(ROWS, columns=["embedding"]):
-            part = (
-                batch.column(0).flatten().to_numpy().reshape(-1, dim)[kept[row : row + len(batch)]]
-            )
+            rows = batch.column(0).flatten().to_numpy().reshape(-1, dim)
+            part = rows[kept[row : row + len(rows)]]
             embeddings[filled : filled + len(part)] = part
-            row, filled = row + len(batch), filled + len(part)
+            row, filled = row + len(rows), filled + len(part)
     return keys["id"].to_numpy()[kept], embeddings
 
 
