@@ -8,6 +8,7 @@ from coldstart.errors import ColdstartError
 from coldstart.selection.base import Tables
 from coldstart.selection.registry import sampler_class
 from coldstart.selection.samplers import facility_location, prob_cover, similarity
+from coldstart.selection.samplers.facility_location import Nearer
 from coldstart.selection.samplers.prob_cover import pure_radius
 
 
@@ -23,12 +24,10 @@ def random_unit(count, dim, seed):
 
 @pytest.fixture(params=["whole", "in blocks"])
 def _blocks(request, monkeypatch):
-    """All at once, and with the smallest blocks that there can be."""
+    """All at once, and with small blocks."""
     if request.param == "in blocks":
         monkeypatch.setattr(similarity, "BLOCK", 170)
         monkeypatch.setattr(facility_location, "BLOCK", 170)
-        monkeypatch.setattr(facility_location, "FIRST", 1)
-        monkeypatch.setattr(prob_cover, "AT_ONCE", 20)
 
 
 @pytest.mark.usefixtures("_blocks")
@@ -138,13 +137,20 @@ def plain_facility_location(X, budget, labelled=()):
 
 
 @pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("pairs", [2**26, 2000, 0])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("labelled", [0, 6])
-def test_facility_location_equals_plain_greedy(seed, labelled):
+def test_facility_location_equals_plain_greedy(seed, labelled, pairs, monkeypatch):
+    """With pairs from the start, after some picks, and never."""
+    monkeypatch.setattr(facility_location, "PAIRS", pairs)
+    monkeypatch.setattr(facility_location, "FIRST", 1)
+    made = []
+    monkeypatch.setattr(facility_location, "Nearer", lambda *args: made.append(0) or Nearer(*args))
     X = random_unit(150, 6, seed) * np.random.default_rng(seed).gamma(3, size=(150, 1))
     tables = Tables(np.arange(150), X.astype(np.float32), labelled=np.arange(labelled))
     picks = query({"sampler": "facility-location"}, tables, 70)
     plain, gains = plain_facility_location(X, 70, range(labelled))
+    assert len(made) == (pairs > 0)
     assert picks.ids.tolist() == plain
     np.testing.assert_allclose(picks.scores, gains, rtol=1e-4)
 
@@ -158,6 +164,7 @@ def test_facility_location_looks_at_few_candidates_again(monkeypatch):
         return gains(X, highest, rows)
 
     monkeypatch.setattr(facility_location, "_gains", counted)
+    monkeypatch.setattr(facility_location, "PAIRS", 0)
     query({"sampler": "facility-location"}, Tables(np.arange(600), random_unit(600, 4, 0)), 100)
     assert 0 < sum(looks) < 0.2 * 600 * 100
 

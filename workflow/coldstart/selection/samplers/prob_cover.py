@@ -11,12 +11,10 @@ from coldstart.errors import ColdstartError
 from coldstart.progress import Progress, log
 from coldstart.selection.base import Picks, Sampler, Tables
 from coldstart.selection.samplers.clustering import k_means, members
-from coldstart.selection.samplers.similarity import blocks, unit_rows
+from coldstart.selection.samplers.similarity import blocks, in_parts, unit_rows
 
 EDGES = 2**28
 """Pairs of near images that fit into memory, at 4 bytes each."""
-AT_ONCE = 2**24
-"""How many of them are looked at together."""
 
 Graph = list[NDArray[np.int32]]
 """Rows in the ball around each row, itself among them."""
@@ -137,18 +135,17 @@ def max_cover(
         The rows, intp [budget]; how many each newly covers, float64 [budget]; and the share of all
         rows that is covered in the end.
     """
-    gains = np.array([len(ball) for ball in graph])
+    sizes = np.array([len(ball) for ball in graph])
+    gains = sizes.copy()
     covered = np.zeros(len(graph), dtype=bool)
 
     def cover(row: int) -> None:
         new = graph[row][~covered[graph[row]]]
         covered[new] = True
-        sizes = np.cumsum([len(graph[of_new]) for of_new in new])
         # Each edge is followed once in all, when the row that it leads to is covered.
-        for part in np.split(new, np.flatnonzero(np.diff(sizes // AT_ONCE)) + 1):
-            if len(part):
-                near = np.concatenate([graph[of_part] for of_part in part])
-                np.subtract(gains, np.bincount(near, minlength=len(gains)), out=gains)
+        for part in in_parts(new, sizes[new]):
+            near = np.concatenate([graph[of_part] for of_part in part])
+            np.subtract(gains, np.bincount(near, minlength=len(gains)), out=gains)
 
     for row in np.flatnonzero(~left):
         cover(int(row))

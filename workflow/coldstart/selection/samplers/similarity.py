@@ -1,9 +1,12 @@
 """Cosines and distances between all rows of a table, a block at a time."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Index = TypeVar("Index", np.int32, np.int64)
 
 BLOCK = 2**24
 """How many numbers of a matrix between all rows are in memory at a time."""
@@ -21,6 +24,12 @@ def blocks(start: int, stop: int, columns: int) -> Iterator[slice]:
     step = max(1, BLOCK // max(1, columns))
     for first in range(start, stop, step):
         yield slice(first, min(first + step, stop))
+
+
+def in_parts(rows: NDArray[Index], sizes: NDArray[np.intp]) -> Iterator[NDArray[Index]]:
+    """Cut ``rows`` so that the ``sizes`` of each part, [m], sum up to about ``BLOCK`` at most."""
+    cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // BLOCK)) + 1
+    yield from (part for part in np.split(rows, cuts) if len(part))
 
 
 def distances(rows: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
