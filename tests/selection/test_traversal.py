@@ -107,17 +107,38 @@ def test_a_line_is_halved():
     np.testing.assert_array_equal(radii, [np.inf, 8, 4, 2, 2, 1, 1, 1, 1])
 
 
-def test_few_distances_are_computed(monkeypatch):
-    """Rows that cannot be next are left alone: that is what makes it fast."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(20_000, 16)).astype(np.float32)
-    computed = []
-    bounds = traversal._Traversal._bounds
+@pytest.fixture
+def work(monkeypatch):
+    """How many distances were bounded, and how many computed without rounding, so far."""
+    done = {"bounded": 0, "computed": 0}
+    bounds, squared = traversal._Traversal._bounds, traversal.squared
 
-    def counting(self, points, norms, since):
-        computed.append(len(points) * (self.count - since))
+    def counting_bounds(self, points, norms, since):
+        done["bounded"] += len(points) * (self.count - since)
         return bounds(self, points, norms, since)
 
-    monkeypatch.setattr(traversal._Traversal, "_bounds", counting)
+    def counting_squared(points, others):
+        done["computed"] += len(points)
+        return squared(points, others)
+
+    monkeypatch.setattr(traversal._Traversal, "_bounds", counting_bounds)
+    monkeypatch.setattr(traversal, "squared", counting_squared)
+    return done
+
+
+def test_few_distances_are_computed(work):
+    """Rows that cannot be next are left alone: that is what makes it fast."""
+    X = np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32)
     farthest_first(X, 200, X[:0])
-    assert sum(computed) < 0.5 * 200 * len(X)
+    assert len(X) < work["bounded"] < 0.4 * 200 * len(X)
+    assert 200 <= work["computed"] < 10 * 200
+
+
+def test_where_the_origin_lies_costs_nothing(work):
+    X = np.random.default_rng(0).integers(-999, 1000, size=(5000, 8)).astype(np.float32)
+    rows, radii = farthest_first(X, 100, X[:0])
+    here = work["computed"]
+    there = farthest_first(X + 2.0**20, 100, X[:0])
+    np.testing.assert_array_equal(there[0], rows)
+    np.testing.assert_array_equal(there[1], radii)
+    assert work["computed"] - here < 2 * here

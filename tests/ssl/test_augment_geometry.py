@@ -63,6 +63,12 @@ def test_a_crop_of_another_size_is_torchvisions(size):
     assert_near(result, one_by_one(through_pil(crop(V1)), images, boxes), STEP + 1e-4)
 
 
+def test_a_crops_size_may_be_a_share_of_the_images():
+    images = make_images(6, 3, 32, 21)
+    crops = Augmentation(transforms=[Crop(op="crop", size=0.75)])
+    assert augment(images, crops, seeded()).shape == (6, 3, 24, 16)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("size", [5, 24])
 def test_a_crops_size_is_the_views(layout, size):

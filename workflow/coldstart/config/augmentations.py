@@ -35,8 +35,18 @@ class Crop(Model):
     """Share of the image's area that the patch covers."""
     ratio: Range = [3 / 4, 4 / 3]
     """Width over height of the patch; drawn log-uniformly."""
-    size: Count | None = None
-    """Height and width of what comes out, in pixels; by default the input's."""
+    size: Count | Share | None = None
+    """Height and width of what comes out: pixels, or a share of the input's; by default the input's."""
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what comes out of images of this size."""
+        match self.size:
+            case None:
+                return height, width
+            case float(share):
+                return max(1, round(share * height)), max(1, round(share * width))
+            case pixels:
+                return pixels, pixels
 
 
 class Shift(Model):

@@ -39,8 +39,8 @@ def _sizes(view: Augmentation, image: Size) -> Iterator[Size]:
     """Height and width before each transform, and after the last."""
     yield image
     for transform in view.transforms:
-        if isinstance(transform, Crop) and transform.size:
-            image = (transform.size, transform.size)
+        if isinstance(transform, Crop):
+            image = transform.resized(*image)
         yield image
 
 

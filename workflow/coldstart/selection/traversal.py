@@ -135,8 +135,6 @@ class _Traversal:
             self._add(self.X[pool.rows[at], None])
             pool.lower_to(*self._bounds(pool.points, pool.norms, self.count - 1))
             pool.upper[at] = -1.0
-            if self.radii[-1] == 0:
-                break
         self.upper[rows], self.exact[rows], self.seen[rows] = pool.upper, pool.exact, self.count
 
     def _largest(self, size: int) -> tuple[NDArray[np.intp], float, int]:

@@ -1,6 +1,5 @@
 """Starting the processes that train together on one machine, and ending with them."""
 
-import json
 import logging
 import os
 import signal
@@ -14,17 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import torch
 from torch import distributed
 
-from coldstart.config.encoders import Trained
 from coldstart.errors import ColdstartError
 from coldstart.jobs import TERMINATED
-from coldstart.ssl.images import Images
-from coldstart.ssl.method import Inputs
-from coldstart.ssl.resume import Keeper, Termination
-from coldstart.ssl.start import Start
+from coldstart.ssl.request import Request
+from coldstart.ssl.resume import Termination
 
 log = logging.getLogger("coldstart")
 
@@ -33,21 +28,15 @@ MISTAKE = "mistake.txt"
 PACKAGE = Path(__file__).parents[2]
 
 
-def launch(
-    processes: int,
-    images: Images,
-    recipe: Trained,
-    inputs: Inputs,
-    seed: int,
-    device: torch.device,
-    keeper: Keeper | None,
-    out: Path,
-    on_gpu: float,
-    start: Start | None = None,
-) -> None:
-    """Call ``train`` with these arguments in as many new processes, and wait for them.
+def launch(processes: int, request: Request, device: torch.device) -> None:
+    """Call ``train`` with this request in as many new processes, and wait for them.
 
     SIGTERM is handed on to them; all end when this process does, or when one of them fails.
+
+    Args:
+        processes: how many.
+        request: what to train.
+        device: of which kind each process takes one of its own; the CPU is shared.
 
     Raises:
         ColdstartError: that of a process which ended by one, or that one failed otherwise.
@@ -55,28 +44,10 @@ def launch(
     """
     with tempfile.TemporaryDirectory(prefix="coldstart-") as name:
         folder = Path(name)
-        file = getattr(images.array, "filename", None)  # of a memory map
-        if file is None:
-            file = folder / "images.npy"
-            np.save(file, images.array)
-        np.save(folder / "rows.npy", images.rows)
-        request = {
-            "images": str(file),
-            "recipe": recipe.model_dump(),
-            "shape": [inputs.height, inputs.width, inputs.channels],
-            "mean": inputs.mean.tolist(),
-            "std": inputs.std.tolist(),
-            "seed": seed,
-            "device": device.type,
-            "resume": str(keeper.folder.absolute()) if keeper else None,
-            "training": keeper.training if keeper else None,
-            "out": str(out.absolute()),
-            "on_gpu": on_gpu,
-            "start": start.described() if start else None,
-            "deterministic": torch.are_deterministic_algorithms_enabled(),
-        }
-        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        with Termination() as termination, _running(processes, folder) as workers:
+        request.write(folder)
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        arguments = [str(folder), device.type, *(["--deterministic"] if deterministic else [])]
+        with Termination() as termination, _running(processes, arguments) as workers:
             _wait(workers, termination, folder)
     if device.type == "cuda":
         # So that the record of this job names the GPU.
@@ -84,7 +55,7 @@ def launch(
 
 
 @contextmanager
-def _running(processes: int, folder: Path) -> Iterator[list[subprocess.Popen[str]]]:
+def _running(processes: int, arguments: Sequence[str]) -> Iterator[list[subprocess.Popen[str]]]:
     """Start the processes, tell each its rank as torchrun would, and leave none behind."""
     store = distributed.TCPStore(  # type: ignore[attr-defined]
         "127.0.0.1", 0, is_master=True, wait_for_workers=False
@@ -107,7 +78,7 @@ def _running(processes: int, folder: Path) -> Iterator[list[subprocess.Popen[str
     try:
         for number in range(processes):
             worker = subprocess.Popen(
-                [sys.executable, "-m", "coldstart.ssl.worker", str(folder)],
+                [sys.executable, "-m", "coldstart.ssl.worker", *arguments],
                 env=shared | {"RANK": str(number), "LOCAL_RANK": str(number)},
                 stdin=subprocess.PIPE,  # it reads until this process ends
                 stderr=subprocess.PIPE,

@@ -20,6 +20,7 @@ from coldstart.ssl.images import Images, channel_statistics
 from coldstart.ssl.launch import launch
 from coldstart.ssl.method import Continuing, EncoderModel, Inputs, SelfSupervised
 from coldstart.ssl.neighbours import embed_images, nearest
+from coldstart.ssl.request import Request
 from coldstart.ssl.resume import Keeper, fingerprint
 from coldstart.ssl.start import Start
 from coldstart.ssl.trainer import ON_GPU, Trainer, snapshot_epochs, snapshot_name
@@ -96,37 +97,39 @@ def pretrain(
     assert isinstance(recipe, Clustering) == (start is not None)
     begun = (start.folder / MODEL).read_bytes() if start else b""
     keeper = Keeper(resume, fingerprint(recipe, seed, images, begun)) if resume else None
+    request = Request(images, recipe, inputs, seed, keeper, out, on_gpu, start)
     if "TORCHELASTIC_RUN_ID" in os.environ:
         with joined(device) as own:
-            train(images, recipe, inputs, seed, own, keeper, out, on_gpu, start)
+            train(request, own)
     elif processes > 1:
-        launch(processes, images, recipe, inputs, seed, device, keeper, out, on_gpu, start)
+        launch(processes, request, device)
     else:
-        train(images, recipe, inputs, seed, device, keeper, out, on_gpu, start)
+        train(request, device)
 
 
-def train(
-    images: Images,
-    recipe: Trained,
-    inputs: Inputs,
-    seed: int,
-    device: torch.device,
-    keeper: Keeper | None,
-    out: Path,
-    on_gpu: float,
-    start: Start | None = None,
-) -> None:
+def train(request: Request, device: torch.device) -> None:
     """Train an encoder in this process and those that it has joined; the first one writes.
 
-    Arguments are those of ``pretrain``, and ``inputs``: what is known of the images; ``keeper``:
-    keeps the state; ``device``: this process's own.
+    Args:
+        request: what to train.
+        device: this process's own.
     """
-    model = build_model(recipe, inputs, seed)
+    images, recipe, keeper, out = request.images, request.recipe, request.keeper, request.out
+    model = build_model(recipe, request.inputs, request.seed)
+    start = request.start
     neighbours = go_on(model, recipe, start, images, device) if start else None
     # Kept where they outlive a kill.
     snapshots = keeper.folder if keeper else out
     trainer = Trainer(
-        model, images, recipe, seed, device, keeper, snapshots, on_gpu, neighbours=neighbours
+        model,
+        images,
+        recipe,
+        request.seed,
+        device,
+        keeper,
+        snapshots,
+        request.on_gpu,
+        neighbours=neighbours,
     )
     history = trainer.run()
     if rank() != 0:

@@ -1,14 +1,13 @@
 """Bring a store back to soundness, and the pointer files that name what is in it."""
 
-import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from coldstart.errors import ColdstartError
-from coldstart.store.manifest import MANIFEST, Fault, is_key
+from coldstart.store.manifest import Fault
 from coldstart.store.objects import Store
+from coldstart.store.pointers import pointers
 
 STALE = 24 * 3600.0
 """Seconds after which a folder that nobody writes to passes for a killed publisher's."""
@@ -45,29 +44,8 @@ def heal(store: Store, faults: Iterable[Fault], results: Path) -> Healing:
     for key in discarded:
         store.discard(key)
     swept = store.sweep(STALE)
-    pointers = sorted(_dangling(store, results))
-    for pointer in pointers:
+    found = pointers(results, [store.root])
+    dangling = sorted(path for path, key in found if not store.has(key))
+    for pointer in dangling:
         pointer.unlink(missing_ok=True)
-    return Healing(discarded, pointers, swept)
-
-
-def _dangling(store: Store, results: Path) -> Iterator[Path]:
-    stores = {store.root.resolve(), (results / "store").resolve()}
-    for folder, inner, names in os.walk(results):
-        inner[:] = [name for name in inner if Path(folder, name).resolve() not in stores]
-        for name in names:
-            if name.endswith(".json") and name != MANIFEST:
-                key = _pointed_at(Path(folder, name))
-                if key is not None and not store.has(key):
-                    yield Path(folder, name)
-
-
-def _pointed_at(path: Path) -> str | None:
-    """The key in a pointer file; None for any other JSON."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(content, dict) or not content.keys() >= {"key", "stage", "files"}:
-        return None
-    return content["key"] if is_key(content["key"]) else None
+    return Healing(discarded, dangling, swept)

@@ -102,8 +102,7 @@ def _transform(
     height, width = images.shape[-2:]
     if isinstance(transform, Crop):
         boxes = draw_boxes(draws, height, width, transform.scale, transform.ratio, generator)
-        size = (transform.size, transform.size) if transform.size else (height, width)
-        return crop_resize(images, each(boxes), size)
+        return crop_resize(images, each(boxes), transform.resized(height, width))
     if isinstance(transform, Shift):
         farthest = transform.pixels
         corners = draw_places(draws, 2 * farthest + 1, 2 * farthest + 1, generator) - farthest
