@@ -13,7 +13,6 @@ from torch.nn import functional
 from coldstart.cycles import learn
 from coldstart.cycles.classifier import build, load
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
 from coldstart.ssl import trainer
 from coldstart.ssl.images import Images
 from coldstart.ssl.method import Inputs
@@ -166,12 +165,3 @@ def test_the_loss_is_the_cross_entropy(pool):
     torch.testing.assert_close(loss, -chosen.mean())
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
-
-
-def test_the_setting_deterministic_is_heard(pool, monkeypatch):
-    calls = []
-    monkeypatch.setattr(learn, "make_deterministic", lambda: calls.append(1))
-    job = pool.learner()
-    job.settings = Settings(device="cpu", deterministic=True)
-    learn.make(job)
-    assert calls == [1]

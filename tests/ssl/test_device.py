@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from coldstart.errors import ColdstartError
-from coldstart.ssl.device import make_deterministic, resolve_device, use_bf16
+from coldstart.settings import Settings
+from coldstart.ssl.device import chosen_device, resolve_device, use_bf16
 
 CPU = torch.device("cpu")
 
@@ -46,7 +47,9 @@ def test_deterministic_is_for_all_that_follows(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     assert not torch.are_deterministic_algorithms_enabled()
     try:
-        make_deterministic()
+        chosen_device(Settings(device="cpu"))
+        assert not torch.are_deterministic_algorithms_enabled()
+        assert chosen_device(Settings(device="cpu", deterministic=True)).type == "cpu"
         assert torch.are_deterministic_algorithms_enabled()
         assert not torch.backends.cudnn.benchmark
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"

@@ -118,3 +118,12 @@ def test_a_job_that_is_told_to_stop_while_it_publishes_ends_well(run, tmp_path, 
     assert (tmp_path / "pointer.json").exists()
     assert [*tmp_path.glob("results/.resume/*")] == []
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_full_disk_beside_the_store_is_said_too(run, tmp_path, small_disk):
+    (tmp_path / "results").symlink_to(small_disk)
+    store = Store(tmp_path / "store")
+    said = failed(run, tmp_path, lambda job: write(job, 2 << 20), store.root)
+    assert f"Cannot write to {tmp_path}: No space left on device. Nothing was published" in said
+    assert "Traceback" not in said
+    assert store.keys() == []

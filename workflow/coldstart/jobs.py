@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from coldstart import slurm
-from coldstart.errors import ColdstartError
+from coldstart.errors import DISK_FULL, ColdstartError
 from coldstart.gpus import hold_gpus
 from coldstart.settings import Settings
 from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store
@@ -173,8 +173,13 @@ def _running(snakemake: Any) -> Iterator[None]:
         if stop.code == TERMINATED:
             slurm.requeue()
         raise
-    except Exception:
-        log.exception("%s failed for %s", snakemake.rule, dict(snakemake.wildcards.items()))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            place = error.filename2 or error.filename or Path.cwd()
+            remedy = "Nothing was published. Free space there and run again"
+            log.error("error: Cannot write to %s: %s. %s.", place, error.strerror, remedy)
+        else:
+            log.exception("%s failed for %s", snakemake.rule, dict(snakemake.wildcards.items()))
         raise SystemExit(1) from None
     finally:
         _hear_sigterm(before)

@@ -36,7 +36,7 @@ class Crop(Model):
     ratio: Range = [3 / 4, 4 / 3]
     """Width over height of the patch; drawn log-uniformly."""
     size: Count | Share | None = None
-    """Height and width of what comes out: pixels, or a share of the input's; by default the input's."""
+    """Height and width of what comes out: pixels, or a share of the input's; if unset, those."""
 
     def resized(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of what comes out of images of this size."""

@@ -18,7 +18,7 @@ from coldstart.evaluation.metrics import TOP_K, average_precision, merits, top_k
 from coldstart.jobs import Job
 from coldstart.progress import Progress, log
 from coldstart.ssl.checkpoint import save_tensors
-from coldstart.ssl.device import make_deterministic, resolve_device
+from coldstart.ssl.device import chosen_device
 from coldstart.ssl.images import Images, channel_statistics
 from coldstart.ssl.method import Inputs
 from coldstart.ssl.resume import Keeper, fingerprint
@@ -44,9 +44,7 @@ class Bought:
 
 def make(job: Job) -> None:
     """``model.safetensors``, ``history.parquet`` and ``metrics.parquet`` (metric, label, value)."""
-    if job.settings.deterministic:
-        make_deterministic()
-    device = resolve_device(job.settings.device)
+    device = chosen_device(job.settings)
     bought = _buy(job)
     unlabeled = Images.open(job.inputs["images"].path("images.npy"), _ids(job, "unlabeled"))
     height, width, channels = unlabeled.shape[1:]

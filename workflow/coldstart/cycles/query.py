@@ -15,7 +15,7 @@ from coldstart.embeddings.embed import embed
 from coldstart.jobs import Job
 from coldstart.selection.base import Sampler, Tables
 from coldstart.selection.registry import sampler_class
-from coldstart.ssl.device import resolve_device
+from coldstart.ssl.device import chosen_device
 
 
 def make(job: Job) -> None:
@@ -47,7 +47,7 @@ def _embeddings(job: Job, ids: NDArray[np.int64]) -> NDArray[np.float32]:
     learner = job.inputs["learner"]
     made = learner.manifest["recipe"]
     recipe = Recipe.model_validate(made["learner"])
-    device = resolve_device(job.settings.device)
+    device = chosen_device(job.settings)
     images = read_images(job.inputs["images"], ids)
     model = load(learner.path(MODEL), recipe, images.shape[1:], made["classes"], device)
     return embed(model.encoder, images, Embedding(batch_size=recipe.batch_size), device)

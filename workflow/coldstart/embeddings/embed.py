@@ -15,7 +15,7 @@ from coldstart.embeddings.tables import write_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
 from coldstart.progress import Progress
-from coldstart.ssl.device import resolve_device
+from coldstart.ssl.device import chosen_device
 
 SPLITS = ("candidates", "test")
 
@@ -23,7 +23,7 @@ SPLITS = ("candidates", "test")
 def make(job: Job) -> None:
     """``embeddings.parquet``: id, split, embedding: the features, or each cluster's probability."""
     recipe = Embedding.model_validate(job.recipe)
-    device = resolve_device(job.settings.device)
+    device = chosen_device(job.settings)
     ids, splits, parts = [], [], []
     model = None
     for split in SPLITS:

@@ -20,7 +20,7 @@ from coldstart.jobs import Job
 from coldstart.progress import Progress
 from coldstart.ssl.augment import augment
 from coldstart.ssl.backbones import unit_images
-from coldstart.ssl.device import resolve_device
+from coldstart.ssl.device import chosen_device
 from coldstart.ssl.method import Bank, SelfSupervised
 
 AS_IT_IS = Augmentation(transforms=[])
@@ -32,7 +32,7 @@ def make(job: Job) -> None:
     """``scores.parquet``: id, pass and the score, such as ``loss``, of every candidate."""
     recipe = Score.model_validate({k: v for k, v in job.recipe.items() if k != "seed"})
     images, ids = read_split(job.inputs["images"], job.inputs["index"], "candidates")
-    device = resolve_device(job.settings.device)
+    device = chosen_device(job.settings)
     model, encoder = read_model(job.inputs["checkpoint"], images.shape[1:], device)
     if not (isinstance(model, SelfSupervised) and isinstance(encoder, Trained)):
         raise ColdstartError(f"an encoder of method `{encoder.method}` has no scores")

@@ -24,7 +24,7 @@ from coldstart.evaluation.metrics import evaluate_probes
 from coldstart.jobs import Job
 from coldstart.progress import log
 from coldstart.ssl.checkpoint import load_tensors, read_tensors
-from coldstart.ssl.device import place, resolve_device
+from coldstart.ssl.device import chosen_device, place
 from coldstart.ssl.images import channel_statistics
 from coldstart.ssl.method import Inputs
 from coldstart.ssl.pretrain import build_model
@@ -44,7 +44,7 @@ def make(job: Job) -> None:
     classified right), ``embedding-std`` and ``effective-rank`` of the test embeddings.
     """
     recipe = Probe.model_validate(job.recipe)
-    device = resolve_device(job.settings.device)
+    device = chosen_device(job.settings)
     ids = {split: read_ids(job.inputs["index"], split) for split in ("candidates", "test")}
     labels = {split: read_labels(job.inputs["labels"], which) for split, which in ids.items()}
     inside = {split: labels[split] != OUTLIER for split in ids}

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from coldstart.errors import ColdstartError
+from coldstart.settings import Settings
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -36,6 +37,13 @@ def resolve_device(name: str) -> torch.device:
                 "here. Set device to auto or cpu, or install a CUDA build of torch."
             )
     return device
+
+
+def chosen_device(settings: Settings) -> torch.device:
+    """The device that the settings name, set to compute as they say."""
+    if settings.deterministic:
+        make_deterministic()
+    return resolve_device(settings.device)
 
 
 def use_bf16(precision: str, device: torch.device) -> bool:

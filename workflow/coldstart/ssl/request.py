@@ -69,11 +69,12 @@ class Request:
         recipe = RECIPES.validate_python(rest["recipe"])
         assert isinstance(recipe, Trained)
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in rest["statistics"])
+        height, width, channels = rest["shape"]
         keeper, start = rest["keeper"], rest["start"]
         return cls(
             images=Images.open(Path(rest["images"]), np.load(folder / ROWS)),
             recipe=recipe,
-            inputs=Inputs(*rest["shape"], mean, std),
+            inputs=Inputs(height, width, channels, mean, std),
             seed=rest["seed"],
             keeper=Keeper(Path(keeper[0]), keeper[1]) if keeper else None,
             out=Path(rest["out"]),

@@ -4,7 +4,7 @@ import torch
 
 from coldstart.data.read import read_ids
 from coldstart.jobs import Job
-from coldstart.ssl.device import make_deterministic, resolve_device
+from coldstart.ssl.device import chosen_device
 from coldstart.ssl.images import Images
 from coldstart.ssl.pretrain import pretrain
 from coldstart.ssl.start import RECIPES, Start
@@ -12,9 +12,7 @@ from coldstart.ssl.start import RECIPES, Start
 
 def make(job: Job) -> None:
     """``model.safetensors``, ``history.parquet`` and snapshots, as ``pretrain`` writes them."""
-    if job.settings.deterministic:
-        make_deterministic()
-    device = resolve_device(job.settings.device)
+    device = chosen_device(job.settings)
     ids = read_ids(job.inputs["index"], "unlabeled")
     begun = job.inputs.get("start")
     pretrain(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coldstart.errors import ColdstartError
+from coldstart.errors import DISK_FULL, ColdstartError
 from coldstart.progress import Progress
 from coldstart.store.files import last_written, make_folder, remove_tree, sync
 from coldstart.store.identity import Identity
@@ -40,7 +40,6 @@ SETTING = "`store` in config.yaml or --config, or the environment variable COLDS
 """How a user says where the stores are, for messages."""
 
 _DISCARDED = ".discarded-"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _verified: set[tuple[Path, int, int]] = set()
 
 
@@ -105,7 +104,7 @@ class Store:
         with self._writing():
             make_folder(folder)
         try:
-            with self._writing(*_FULL):
+            with self._writing(*DISK_FULL):
                 yield folder
             record = {"seconds": round(time.monotonic() - start, 3), **provenance(), **(made or {})}
             with self._writing():
@@ -310,7 +309,7 @@ class Store:
             raise self._unusable("write to", error) from error
 
     def _unusable(self, verb: str, error: OSError) -> ColdstartError:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             remedy = "Nothing was published. Free space there, or put another folder first"
         elif verb == "read":
             remedy = "Ask its owner for the right to read it, or drop it from the list of stores"
