@@ -32,7 +32,9 @@ def test_every_figure_and_table_is_there_with_its_numbers(built):
         assert len(pd.read_csv(built.folder / FIGURES / f"{name}.csv")) > 0
     assert pd.read_csv(built.folder / SHEET)["images"].sum() > 1000
     for name in study(built)["tables"]:
-        assert len(pd.read_csv(built.folder / f"results/tables/quickstart/{name}.csv")) > 0
+        path = built.folder / f"results/tables/quickstart/{name}"
+        assert len(pd.read_csv(path.with_suffix(".csv"))) > 0
+        assert "</table>" in path.with_suffix(".html").read_text()
 
 
 def test_a_second_run_does_nothing(built):

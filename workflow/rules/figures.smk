@@ -33,12 +33,13 @@ rule table:
         job.target_inputs("tables"),
     output:
         report(
-            "results/tables/{study}/{name}.csv",
+            "results/tables/{study}/{name}.html",
             caption="../report/table.rst",
             category="{study}",
             subcategory="tables",
             labels={"table": "{name}"},
         ),
+        "results/tables/{study}/{name}.csv",
     log:
         "results/logs/tables/{study}/{name}.log",
     conda:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from coldstart.config.targets import Figure, Table
 from coldstart.figures.data import Shown
+from coldstart.figures.page import write_page
 from coldstart.figures.style import save, styled
 from coldstart.store import Store
 
@@ -29,11 +30,16 @@ def draw_figure(snakemake: Any, store: Store) -> None:
 
 
 def write_table(snakemake: Any, store: Store) -> None:
-    """Write a table as CSV."""
+    """Write a table as CSV, and as a page for the report."""
     params = snakemake.params.target
     target = TypeAdapter(Table).validate_python(params["target"])
     shown = Shown.gather(params["keys"], params["runs"], params["published"], store)
-    write_csv(_module(target.kind).tabulate(shown, target), Path(snakemake.output[0]))
+    table = _module(target.kind).tabulate(shown, target)
+    for path in map(Path, snakemake.output):
+        if path.suffix == ".csv":
+            write_csv(table, path)
+        else:
+            write_page(table, target.title, path)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
