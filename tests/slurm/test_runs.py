@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 GPU_JOBS = ("byol-digits", "embed")
 
@@ -35,9 +36,11 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
         COLDSTART_SLURM_GPUS="2",
     )
     clone.finish(run, 900)
-    assert len([*clone.folder.glob("results/figures/quickstart/*.svg")]) == 6
+    study = yaml.safe_load((clone.folder / "workflow/studies/quickstart.yaml").read_text())
+    drawn = {path.stem for path in clone.folder.glob("results/figures/quickstart/*.svg")}
+    assert drawn == set(study["figures"])
     jobs = clone.job("")
-    # Of its 28 jobs; two of them use a GPU, the pretraining and what is computed with it.
+    # Of its 31 jobs; two of them use a GPU, the pretraining and what is computed with it.
     assert len(jobs) <= 8, [job["Comment"] for job in jobs]
     assert {job["Account"] for job in jobs} == {"lab"}
     for job in jobs:
