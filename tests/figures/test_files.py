@@ -154,6 +154,9 @@ def test_samplers_look_the_same_in_every_figure_and_never_alike_in_one():
     assert all(looks([name])[name] == both[name] for name in [*names, "my-own"])
     assert both["loss-var"].name == "Loss variance"
     assert both["my-own"].name == "my-own"
+    shown = ["loss-mean-20", "typiclust", "prob-cover-100", "own-20"]
+    found = [looks([name])[name].name for name in shown]
+    assert found == ["Loss mean (20)", "TypiClust", "ProbCover (100)", "own-20"]
     many = looks([*names, *(f"own-{at}" for at in range(6))])
     assert len({look.colour for look in many.values()}) == 13
     assert len({look.marker for look in many.values()}) == 13

@@ -96,6 +96,14 @@ _KNOWN = {
     "grad-mean": Look("Gradient mean", "#009E73", "<"),
     "grad-var": Look("Gradient variance", "#CC79A7", ">"),
 }
+_NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
+    "facility-location": "Facility location",
+    "grad-embedding-mean": "Embedding gradient mean",
+    "grad-embedding-var": "Embedding gradient variance",
+    "k-means-pp": "k-means++",
+    "prob-cover": "ProbCover",
+    "typiclust": "TypiClust",
+}
 _SPARE = (
     ("#332288", "p"),
     ("#882255", "h"),
@@ -140,8 +148,16 @@ def looks(samplers: Iterable[str]) -> dict[str, Look]:
         while at in taken and len(taken) < len(_SPARE):
             at = (at + 1) % len(_SPARE)
         taken.append(at)
-        found[sampler] = Look(sampler, *_SPARE[at])
+        found[sampler] = Look(_name(sampler), *_SPARE[at])
     return found
+
+
+def _name(sampler: str) -> str:
+    """As readers know it; a number behind a known name is that of its passes or clusters."""
+    base, _, number = sampler.rpartition("-")
+    if number.isdigit() and base in _NAMES:
+        return f"{_NAMES[base]} ({number})"
+    return _NAMES.get(sampler, sampler)
 
 
 def line_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
