@@ -5,6 +5,7 @@ import torch
 
 from coldstart.errors import ColdstartError
 from coldstart.settings import Settings
+from coldstart.ssl import device
 from coldstart.ssl.device import chosen_device, resolve_device, use_bf16
 
 CPU = torch.device("cpu")
@@ -40,6 +41,16 @@ def test_resolve_device(monkeypatch):
     for name in ("gpu", "mps", ""):
         with pytest.raises(ColdstartError, match="not one of auto, cpu"):
             resolve_device(name)
+
+
+def test_the_setting_deterministic_comes_before_the_device(monkeypatch):
+    calls = []
+    monkeypatch.setattr(device, "make_deterministic", lambda: calls.append("deterministic"))
+    monkeypatch.setattr(device, "resolve_device", calls.append)
+    chosen_device(Settings(deterministic=True))
+    assert calls == ["deterministic", "auto"]
+    chosen_device(Settings(device="cpu"))
+    assert calls[2:] == ["cpu"]
 
 
 def test_deterministic_is_for_all_that_follows(monkeypatch):

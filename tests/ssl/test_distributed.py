@@ -27,6 +27,7 @@ from coldstart.ssl.distributed import anywhere, gather, rank, synchronise, total
 from coldstart.ssl.images import Images
 from coldstart.ssl.neighbours import nearest
 from coldstart.ssl.pretrain import build_model
+from coldstart.ssl.request import Request
 from coldstart.ssl.resume import Keeper
 from coldstart.ssl.trainer import Trainer
 
@@ -265,18 +266,19 @@ def stopped_and_resumed(digits, folder):
     """Weights and history of a training of which one process got SIGTERM in the ninth step."""
     images = Images.of(digits)
     recipe = changed(CASES["byol"], optimizer=Optimizer(name="sgd", lr=0.01))
-    arguments = (images, recipe, inputs(), 5, CPU)
+    keeper, out = Keeper(folder / "resume", "same"), folder / "out"
+    request = Request(images, recipe, inputs(), 5, keeper, out, on_gpu=0.4, start=None)
     with pytest.MonkeyPatch.context() as patch:
         if rank() == 1:
             interrupt(patch, 9, send(signal.SIGTERM))
         with pytest.raises(SystemExit) as stopped:
-            pretrain.train(*arguments, Keeper(folder / "resume", "same"), folder / "out", 0.4)
+            pretrain.train(request, CPU)
     assert stopped.value.code == 143
     distributed.barrier()
-    state = Keeper(folder / "resume", "same").load(CPU)
+    state = keeper.load(CPU)
     assert (state["epoch"], state["step"]) == (1, 3)
-    (folder / "out").mkdir(exist_ok=True)
-    pretrain.train(*arguments, Keeper(folder / "resume", "same"), folder / "out", 0.4)
+    out.mkdir(exist_ok=True)
+    pretrain.train(request, CPU)
     return True
 
 
@@ -284,7 +286,8 @@ def test_all_stop_in_the_same_step_and_go_on(digits, tmp_path):
     together(lambda: stopped_and_resumed(digits, tmp_path), tmp_path)
     recipe = changed(CASES["byol"], optimizer=Optimizer(name="sgd", lr=0.01))
     (tmp_path / "alone").mkdir()
-    pretrain.train(Images.of(digits), recipe, inputs(), 5, CPU, None, tmp_path / "alone", 0.4)
+    alone = tmp_path / "alone"
+    pretrain.train(Request(Images.of(digits), recipe, inputs(), 5, None, alone, 0.4, None), CPU)
     (alone, history), (both, found) = (result(tmp_path / name) for name in ("alone", "out"))
     for name, tensor in alone.items():
         torch.testing.assert_close(both[name], tensor, rtol=1e-2, atol=1e-3)

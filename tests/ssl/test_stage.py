@@ -49,21 +49,8 @@ def test_the_unlabeled_images_of_the_pool_are_trained_on(job, tmp_path):
 )
 def test_each_gpu_of_the_job_has_a_process(job, monkeypatch, device, gpus, expected):
     asked = []
-    monkeypatch.setattr(stage, "resolve_device", lambda name: torch.device(device))
+    monkeypatch.setattr(stage, "chosen_device", lambda settings: torch.device(device))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(stage, "pretrain", lambda *arguments: asked.append(arguments))
     stage.make(job(gpus=gpus, settings={"images_on_gpu": 0.25}))
     assert asked[0][6:] == (expected, 0.25, None)
-
-
-def test_the_setting_deterministic_comes_before_the_device(job, monkeypatch):
-    calls = []
-    monkeypatch.setattr(stage, "make_deterministic", lambda: calls.append("deterministic"))
-    monkeypatch.setattr(
-        stage, "resolve_device", lambda name: calls.append(name) or torch.device("cpu")
-    )
-    monkeypatch.setattr(stage, "pretrain", lambda *arguments: None)
-    stage.make(job(settings={"deterministic": True}))
-    assert calls == ["deterministic", "auto"]
-    stage.make(job())
-    assert calls[2:] == ["auto"]
