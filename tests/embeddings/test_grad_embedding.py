@@ -5,7 +5,7 @@ from torch import nn
 
 from coldstart.embeddings.grad_embedding import embedding_gradient_norms
 from coldstart.errors import ColdstartError
-from coldstart.ssl.method import Bank
+from coldstart.ssl.method import Bank, Contrastive
 
 COUNT = 5
 IDS = torch.arange(COUNT)
@@ -19,7 +19,7 @@ def scene(request):
     model = settled(recipe).eval()
     generator = torch.Generator().manual_seed(2)
     views = [torch.rand(COUNT, 1, 8, 8, generator=generator) for _ in recipe.views]
-    if model.contrastive:
+    if isinstance(model, Contrastive):
         negatives = torch.rand(7, 1, 8, 8, generator=generator)
         with torch.no_grad():
             model.bank = Bank(model.keys(negatives), torch.arange(7) + 100)

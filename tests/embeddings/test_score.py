@@ -10,11 +10,12 @@ from coldstart.errors import ColdstartError
 from coldstart.ssl.augment import augment
 from coldstart.ssl.backbones import unit_images
 from coldstart.ssl.contrast import nt_xent
+from coldstart.ssl.method import Contrastive
 
 CPU = torch.device("cpu")
 COUNT = 9
 IDS = np.arange(COUNT, dtype=np.int64) * 3 + 5
-CONTRASTIVE = [name for name in CASES if settled(CASES[name], steps=0).contrastive]
+CONTRASTIVE = [name for name in CASES if isinstance(settled(CASES[name], steps=0), Contrastive)]
 FLIP = Augmentation(transforms=[Flip(op="flip", probability=1.0)])
 JITTER = Augmentation(transforms=[Jitter(op="jitter", probability=1.0, contrast=0.8)])
 

@@ -130,10 +130,7 @@ class Linear(SelfSupervised):
 
     @property
     def encoder(self):
-        return self._embed
-
-    def _embed(self, images):
-        raise NotImplementedError
+        return torch.nn.Flatten()
 
     def losses(self, views, ids=None):
         return self.online(views[0].flatten(1)).square().sum(1)

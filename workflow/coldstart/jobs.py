@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 from coldstart import slurm
+from coldstart.atomic import replacing
 from coldstart.errors import DISK_FULL, ColdstartError
 from coldstart.gpus import hold_gpus
 from coldstart.settings import Settings
@@ -137,9 +138,8 @@ def write_pointer(path: Path, artefact: Artefact) -> None:
         "stage": manifest["stage"],
         "files": {name: entry["sha256"] for name, entry in manifest["files"].items()},
     }
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def run_target(snakemake: Any, draw: Callable[[Any, Store], None]) -> None:

@@ -21,7 +21,7 @@ from coldstart.progress import Progress
 from coldstart.ssl.augment import augment
 from coldstart.ssl.backbones import unit_images
 from coldstart.ssl.device import chosen_device
-from coldstart.ssl.method import Bank, SelfSupervised
+from coldstart.ssl.method import Bank, Contrastive, SelfSupervised
 
 AS_IT_IS = Augmentation(transforms=[])
 
@@ -68,7 +68,7 @@ def score(
         ColdstartError: if a score is not finite.
     """
     generator = torch.Generator(device).manual_seed(seed)
-    if model.contrastive:
+    if isinstance(model, Contrastive):
         model.bank = _bank(model, images, ids, recipe.negatives, seed, device)
     rounds = [[AS_IT_IS, view] for view in recipe.views] or [list(views)]
     progress = Progress(recipe.score, recipe.rounds * len(images))
@@ -87,7 +87,7 @@ def score(
 
 @torch.no_grad()
 def _bank(
-    model: SelfSupervised,
+    model: Contrastive,
     images: NDArray[np.uint8],
     ids: NDArray[np.int64],
     count: int,

@@ -1,10 +1,11 @@
 """A table as a page that a browser shows, as the report does."""
 
 import html
-import os
 from pathlib import Path
 
 import pandas as pd
+
+from coldstart.atomic import replacing
 
 ROWS = 1000
 """More than these are for programs to read, from the CSV beside the page."""
@@ -36,7 +37,6 @@ def write_page(table: pd.DataFrame, title: str, path: Path) -> None:
             index=False, border=0, na_rep="", float_format=lambda value: f"{value:.4g}"
         )
     note = f"The first {ROWS:,} of {len(table):,} rows." if len(table) > ROWS else ""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     page = PAGE.format(title=html.escape(title), table=body, note=note)
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(page, encoding="utf-8")

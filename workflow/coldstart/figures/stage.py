@@ -1,13 +1,13 @@
 """Figures and tables of a study, each written with its numbers."""
 
 import importlib
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
 
+from coldstart.atomic import replacing
 from coldstart.config.targets import Figure, Table
 from coldstart.figures.data import Shown
 from coldstart.figures.page import write_page
@@ -44,9 +44,8 @@ def write_table(snakemake: Any, store: Store) -> None:
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table atomically, numbers with six significant digits."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    table.to_csv(draft, index=False, float_format="%.6g")
-    draft.replace(path)
+    with replacing(path) as draft:
+        table.to_csv(draft, index=False, float_format="%.6g")
 
 
 def _module(kind: str) -> Any:

@@ -1,7 +1,6 @@
 """How every figure looks: type, colours, markers and names; and how it is written to a file."""
 
 import hashlib
-import os
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
+
+from coldstart.atomic import replacing
 
 NARROW = 3.3
 """Inches: one column of a two-column paper."""
@@ -253,9 +254,8 @@ def budget_axis(axes: Axes, budgets: NDArray[np.int64]) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure atomically, in the format of the path's suffix; PNG has 200 dots per inch."""
-    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    figure.savefig(draft, dpi=200, metadata=_METADATA[path.suffix])
-    draft.replace(path)
+    with replacing(path) as draft:
+        figure.savefig(draft, dpi=200, metadata=_METADATA[path.suffix])
 
 
 def _readable(name: str) -> str:

@@ -1,7 +1,6 @@
 """What is written at last of a user's own images: the ranking, beside its figures, and tasks."""
 
 import logging
-import os
 import shlex
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from coldstart.atomic import replacing
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.figures.stage import write_csv
 from coldstart.own.label_studio import interface, tasks
@@ -71,9 +71,8 @@ def _skipped(images: Artefact) -> pd.DataFrame:
 
 
 def _write_text(text: str, path: Path) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _say(ranked: pd.DataFrame, skipped: int, images: Path, outputs: dict[str, Path]) -> None:

@@ -15,7 +15,6 @@ recipe in ``workflow/recipes/encoders.yaml``, and put a small recipe of it into
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -106,16 +105,7 @@ class Supervised(Trainable):
 
 
 class SelfSupervised(Trainable):
-    """A model that is trained on views of unlabeled images.
-
-    Attributes:
-        bank: negatives for ``losses``; only methods with ``contrastive`` read it.
-    """
-
-    contrastive: ClassVar[bool] = False
-    """Whether an image's loss is against other images, and needs a bank when it is scored alone."""
-
-    bank: Bank | None = None
+    """A model that is trained on views of unlabeled images."""
 
     @abstractmethod
     def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
@@ -126,7 +116,7 @@ class SelfSupervised(Trainable):
 
         Args:
             views: of the same N images, each float [N, C, H, W] in [0, 1].
-            ids: of the images, int64 [N]; for methods with a bank.
+            ids: of the images, int64 [N]; for contrastive methods.
         """
 
     def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
@@ -138,9 +128,19 @@ class SelfSupervised(Trainable):
         """
         return self.losses(views).mean()
 
+
+class Contrastive(SelfSupervised):
+    """A model for which an image's loss is against other images.
+
+    Attributes:
+        bank: negatives for ``losses``, which needs them when it scores images one by one.
+    """
+
+    bank: Bank | None = None
+
+    @abstractmethod
     def keys(self, view: Tensor) -> Tensor:
         """Return what a bank holds of images [N, C, H, W]: unit vectors [N, D]."""
-        raise NotImplementedError(f"{type(self).__name__} has no bank")
 
 
 class Continuing(SelfSupervised):

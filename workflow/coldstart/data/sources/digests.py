@@ -9,13 +9,13 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coldstart.atomic import replacing
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 
@@ -113,11 +113,7 @@ class _Cache:
         """Replace the file in one step, for others may read it; files that are gone go."""
         if self._path is None:
             return
-        draft = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            with replacing(self._path) as draft:
                 draft.write_text(json.dumps(self._now), encoding="utf-8")
-                draft.replace(self._path)
-            finally:
-                draft.unlink(missing_ok=True)

@@ -14,20 +14,18 @@ from coldstart.config.encoders import Moby
 from coldstart.ssl.backbones import Encoder
 from coldstart.ssl.contrast import against_bank, info_nce, unit
 from coldstart.ssl.heads import build_head
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.ssl.method import Contrastive, Inputs
 from coldstart.ssl.momentum import follow, target_decay, target_of
 from coldstart.ssl.queue import Queue
 
 
-class MobyModel(SelfSupervised):
+class MobyModel(Contrastive):
     """The online network (encoder, projector, predictor), its target, and a queue for each view.
 
     Args:
         recipe: sizes, temperature, and how the target follows.
         encoder: images to embeddings; its copy becomes the target's.
     """
-
-    contrastive = True
 
     def __init__(self, recipe: Moby, encoder: Encoder) -> None:
         super().__init__()

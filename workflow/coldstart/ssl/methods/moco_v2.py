@@ -18,20 +18,18 @@ from coldstart.config.encoders import MocoV2
 from coldstart.ssl.backbones import Encoder
 from coldstart.ssl.contrast import against_bank, info_nce, unit
 from coldstart.ssl.heads import build_head
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.ssl.method import Contrastive, Inputs
 from coldstart.ssl.momentum import follow, target_decay, target_of
 from coldstart.ssl.queue import Queue
 
 
-class MocoModel(SelfSupervised):
+class MocoModel(Contrastive):
     """The queries' network (encoder, projector), the keys', which follows it, and their queue.
 
     Args:
         recipe: sizes, temperature, and how the keys' network follows.
         encoder: images to embeddings; its copy becomes the keys'.
     """
-
-    contrastive = True
 
     def __init__(self, recipe: MocoV2, encoder: Encoder) -> None:
         super().__init__()

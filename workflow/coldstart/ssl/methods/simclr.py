@@ -10,18 +10,16 @@ from coldstart.config.encoders import SimClr
 from coldstart.ssl.backbones import Encoder
 from coldstart.ssl.contrast import against_bank, nt_xent, unit
 from coldstart.ssl.heads import build_head
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.ssl.method import Contrastive, Inputs
 
 
-class SimClrModel(SelfSupervised):
+class SimClrModel(Contrastive):
     """One network (encoder, projector) that sees both views.
 
     Args:
         recipe: sizes and temperature.
         encoder: images to embeddings.
     """
-
-    contrastive = True
 
     def __init__(self, recipe: SimClr, encoder: Encoder) -> None:
         super().__init__()
