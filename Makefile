@@ -28,7 +28,7 @@ quickstart: setup ## run the study `quickstart`: from images to figures and a re
 	@echo "Report:  results/report.html"
 
 test: .venv/.tested ## the tests; those on real image sets need COLDSTART_DATA
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: .venv/.tested ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
 	$(BIN)/python tests/slurm/cluster.py install

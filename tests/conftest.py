@@ -9,6 +9,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with those that run Snakemake: they take longest, and workers then end together."""
+    items.sort(key=lambda item: item.path.parent.name != "workflow")
+
+
 @pytest.fixture
 def read_only():
     """Make a folder read-only as a whole: for root, to whom modes mean nothing, by a mount."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from coldstart.data.download import one_at_a_time
+
 ROOT = Path(__file__).parents[2]
 SMOKE = "scale=smoke"
 
@@ -20,6 +22,10 @@ class Clone:
 
     def __init__(self, folder):
         self.folder = folder
+
+    @classmethod
+    def new(cls, folder):
+        """Copy what git lists into a folder, but tests and results."""
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT, check=True, capture_output=True, text=True,
@@ -29,6 +35,11 @@ class Clone:
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, target, follow_symlinks=False)
+        return cls(folder)
+
+    def copy(self, folder):
+        """Another, results and all, in a folder that is not there yet."""
+        return Clone(shutil.copytree(self.folder, folder, symlinks=True))
 
     def snakemake(self, *args, check=True, config=(SMOKE,), **env):
         """Run Snakemake and return the finished process, its output as text."""
@@ -61,32 +72,34 @@ class Clone:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """A clone in which the whole quickstart study was built at smoke scale."""
-    clone = Clone(tmp_path_factory.mktemp("built"))
-    clone.snakemake()
-    return clone
+    """A clone in which the whole quickstart study was built at smoke scale.
+
+    The worker that comes first builds it, and each has a copy of its own.
+    """
+    own = tmp_path_factory.getbasetemp()
+    ours = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    first = ours / "first"
+    with one_at_a_time(ours):
+        if not first.exists():
+            clone = Clone.new(tmp_path_factory.mktemp("building"))
+            clone.snakemake()
+            clone.folder.rename(first)
+    return Clone(first).copy(own / "built")
 
 
 @pytest.fixture
 def copy_of(tmp_path):
     """A second copy of a built clone, results and all, that a test may change."""
-
-    def copy(clone):
-        other = Clone.__new__(Clone)
-        other.folder = tmp_path / "copy"
-        shutil.copytree(clone.folder, other.folder, symlinks=True)
-        return other
-
-    return copy
+    return lambda clone: clone.copy(tmp_path / "copy")
 
 
 @pytest.fixture
 def fresh(tmp_path):
     """A clone in which nothing was built."""
-    return Clone(tmp_path / "fresh")
+    return Clone.new(tmp_path / "fresh")
 
 
 @pytest.fixture(scope="session")
 def clone_at():
     """Makes a clone, in which nothing was built, in a folder."""
-    return Clone
+    return Clone.new
