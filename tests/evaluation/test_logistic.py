@@ -134,6 +134,16 @@ def test_a_probe_depends_only_on_its_own_subset(monkeypatch):
     assert (np.isinf(together[1]) == np.isinf(alone[1])).all()
 
 
+def test_a_class_that_larger_subsets_lack_is_learnt():
+    features, labels = digits()
+    without = np.flatnonzero(labels != 4)[:400]  # solved first, and the others set out from there
+    other = np.flatnonzero(labels != 7)[:300]
+    both = np.arange(200)
+    coef, intercept = fit_probes(features / 16, labels, [both, without, other], 10, 1.0)
+    for i, rows in enumerate((both, without, other)):
+        assert_same((coef[i], intercept[i]), features / 16, labels, rows, 10, 1.0)
+
+
 def test_repeated_rows_count_twice():
     features, labels = digits()
     rows = np.arange(30)

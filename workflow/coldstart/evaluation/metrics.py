@@ -1,6 +1,7 @@
 """Top-k accuracy and one-vs-rest average precision of many probes at once."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 TOP_K = (1, 2, 3)
-CHUNK_BYTES = 256 * 2**20
+CHUNK_BYTES = 32 * 2**20
 
 
 def top_k_accuracy(
@@ -20,17 +21,18 @@ def top_k_accuracy(
     ``top_k_accuracy_score``.
 
     Args:
-        scores: [..., n, classes].
+        scores: [n, classes].
         labels: [n].
         ks: the values of k.
 
     Returns:
-        [..., len(ks)].
+        [len(ks)].
     """
-    own = np.take_along_axis(scores, np.broadcast_to(labels[:, None], (*scores.shape[:-1], 1)), -1)
-    later = np.arange(scores.shape[-1]) > labels[:, None]
-    rank = ((scores > own) | ((scores == own) & later)).sum(-1)
-    return np.stack([(rank < k).mean(-1) for k in ks], -1)
+    columns = scores.T
+    own = columns[labels, np.arange(len(labels))]
+    later = np.arange(len(columns))[:, None] > labels
+    rank = ((columns > own) | ((columns == own) & later)).sum(0)
+    return np.array([(rank < k).mean() for k in ks])
 
 
 def average_precision(
@@ -43,31 +45,27 @@ def average_precision(
     without a row has 0, as there.
 
     Args:
-        scores: [..., n, classes]; for probes, the predicted probabilities. Logits rank otherwise.
+        scores: [n, classes]; for probes, the predicted probabilities. Logits rank otherwise.
         labels: [n].
 
     Returns:
-        [..., classes].
+        [classes].
     """
-    n, classes = scores.shape[-2:]
-    columns = np.ascontiguousarray(np.moveaxis(scores, -1, 0)).reshape(classes, -1, n)
-    result = np.zeros(columns.shape[:2])
-    for k in range(classes):
-        positives = np.sort(np.ascontiguousarray(columns[k][:, labels == k]), axis=-1)
-        if positives.shape[1]:
+    result = np.zeros(scores.shape[1])
+    for k, column in enumerate(scores.T):
+        positives = np.sort(column[labels == k])
+        if len(positives):
             # Precision at a row's score is the share of positives among the rows with at least it.
             true = _at_least(positives, positives)
-            result[k] = (true / _at_least(np.sort(columns[k], axis=-1), positives)).mean(-1)
-    return np.moveaxis(result.reshape(classes, *scores.shape[:-2]), 0, -1)
+            result[k] = (true / _at_least(np.sort(column), positives)).mean()
+    return result
 
 
 def _at_least(
     ascending: NDArray[np.floating], thresholds: NDArray[np.floating]
-) -> NDArray[np.int64]:
-    """How many of each row's values reach each of its thresholds."""
-    below = torch.searchsorted(torch.from_numpy(ascending), torch.from_numpy(thresholds))
-    count: NDArray[np.int64] = ascending.shape[-1] - below.numpy()
-    return count
+) -> NDArray[np.integer]:
+    """How many of the values reach each of the thresholds."""
+    return len(ascending) - np.searchsorted(ascending, thresholds)
 
 
 def merits(
@@ -121,13 +119,20 @@ def evaluate_probes(
     # float64, because probabilities near 1 would be ties in float32.
     X = torch.from_numpy(features).double()
     top_k, precision = np.empty((probes, len(ks))), np.empty((probes, classes))
+
+    def judge(probe: int, probabilities: NDArray[np.float64]) -> None:
+        top_k[probe] = top_k_accuracy(probabilities.T, labels, ks)
+        precision[probe] = average_precision(probabilities.T, labels)
+
     room = max(1, CHUNK_BYTES // (8 * len(labels) * classes))
-    for first in range(0, probes, room):
-        part = slice(first, first + room)
-        W = torch.from_numpy(coef[part]).double()
-        b = torch.from_numpy(intercept[part]).double()
-        logits = (X @ W.reshape(-1, dim).T).view(len(X), -1, classes) + b
-        probabilities = torch.softmax(logits, -1).transpose(0, 1).numpy()
-        top_k[part] = top_k_accuracy(probabilities, labels, ks)
-        precision[part] = average_precision(probabilities, labels)
+    # NumPy sorts without the interpreter's lock, so threads keep all cores busy.
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        for first in range(0, probes, room):
+            part = range(first, min(first + room, probes))
+            W = torch.from_numpy(coef[part]).double()
+            b = torch.from_numpy(intercept[part]).double()
+            # A class's probabilities lie side by side, for they are sorted.
+            logits = (W.view(-1, dim) @ X.T).view(len(part), classes, -1) + b[..., None]
+            for _ in threads.map(judge, part, torch.softmax(logits, 1).numpy()):
+                pass
     return top_k, precision
