@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from coldstart.errors import ColdstartError
-from coldstart.evaluation import logistic
+from coldstart.evaluation import logistic, newton
 from coldstart.evaluation.logistic import fit_probes
 
 
@@ -154,7 +154,7 @@ def test_repeated_rows_count_twice():
 
 def test_says_how_many_did_not_converge(monkeypatch, caplog):
     features, labels = digits()
-    monkeypatch.setattr(logistic, "MAX_NEWTON_STEPS", 1)
+    monkeypatch.setattr(newton, "MAX_NEWTON_STEPS", 1)
     one_class = np.flatnonzero(labels == 4)[:3]
     with caplog.at_level(logging.WARNING, logger="coldstart"):
         fit_probes(features, labels, [np.arange(50), np.arange(400), one_class], 10, 1.0)

@@ -5,18 +5,16 @@ and seed. Each is the convex problem of scikit-learn's ``LogisticRegression(C=c)
 
     minimise over W, b:   C * sum_i cross_entropy(W x_i + b, y_i) + ||W||^2 / 2,
 
-so a batch of them is solved together by Newton's method with truncated conjugate gradients (Nocedal
-and Wright, Numerical Optimization, 2nd ed., algorithm 7.1). The penalty does not change when the
+so a batch of them is solved together by Newton's method. The penalty does not change when the
 features are rotated, nor, the intercept being free, when they are shifted. So each problem is
 solved in centred principal axes, where a diagonal preconditioner does well even on badly scaled
 embeddings, and a subset of n < dim rows has only n of them. Subsets with more rows than that share
 their axes: the largest is solved first, and one that lies within it sets out from its solution,
-which saves two fifths of the work.
+which saves a third of the work.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -25,14 +23,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coldstart.errors import ColdstartError
+from coldstart.evaluation.newton import MAX_NEWTON_STEPS, Problems, minimise
 from coldstart.progress import Progress
 
 log = logging.getLogger("coldstart")
 
-TOLERANCE = 3e-4  # of the gradient's norm, relative to that of the coefficients
-FORCING = 0.3  # relative residual that early Newton steps are solved to
-MAX_NEWTON_STEPS = 60
-MAX_CG_STEPS = 250
 CHUNK_BYTES = 256 * 2**20
 
 
@@ -186,11 +181,11 @@ def _fit_chunk(
 
     shared = longest >= data.features.shape[1]
     Z, mean, restore = (_shared_axes if shared else _own_axes)(data, rows_of, mask)
-    problems = _Problems.build(Z, mask, target, present, weight)
+    problems = Problems.build(Z, mask, target, present, weight)
     theta = torch.zeros(len(subsets), classes, problems.Z.shape[2], dtype=Z.dtype, device=device)
     if shared:
         data.guess(subsets, theta)
-    theta, failed = _newton(problems, theta * present)
+    theta, failed = minimise(problems, theta * present)
     if shared:
         data.solved += zip(subsets, theta, strict=True)
     W = restore(theta[..., :-1])
@@ -237,159 +232,3 @@ def _shared_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Te
         return coef @ data.axes.T
 
     return data.rotated[rows_of] * mask.mT, data.mean[:, None], restore
-
-
-@dataclass(frozen=True)
-class _Problems:
-    """A batch of problems of like size; ``r`` counts the axes and, last, the constant feature.
-
-    All that has a class axis has it before that of rows or features: products with ``Z`` take a
-    third of the time that way round.
-    """
-
-    Z: Tensor  # [B, n, r] features
-    Z32: Tensor  # the same in float32, for the conjugate gradients
-    squares: Tensor  # [B, n, r] float32, for the preconditioner
-    mask: Tensor  # [B, 1, n]: 0 on padding
-    target: Tensor  # [B, K, n] one-hot
-    floor: Tensor  # [B, K, 1]: -inf for an absent class, else 0
-    weight: Tensor  # [B, 1, 1]: C
-
-    @classmethod
-    def build(
-        cls, axes: Tensor, mask: Tensor, target: Tensor, present: Tensor, weight: Tensor
-    ) -> "_Problems":
-        Z = torch.cat([axes, mask.mT], 2)
-        floor = torch.where(present, 0.0, -torch.inf).double()
-        return cls(Z, Z.float(), Z.float().square(), mask, target, floor, weight)
-
-    def keep(self, which: Tensor) -> "_Problems":
-        return _Problems(*(getattr(self, field.name)[which] for field in fields(self)))
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return torch.softmax(logits + self.floor, 1) * self.mask
-
-    def gradient(self, theta: Tensor, probabilities: Tensor) -> Tensor:
-        return self.weight * ((probabilities - self.target) @ self.Z) + _penalised(theta)
-
-    def objective(self, theta: Tensor, logits: Tensor) -> Tensor:
-        """[B, 1, 1]."""
-        loss = torch.logsumexp(logits + self.floor, 1, keepdim=True) * self.mask
-        loss = loss - (self.target * logits).sum(1, keepdim=True)
-        penalty = _penalised(theta).square().sum((1, 2), keepdim=True) / 2
-        return self.weight * loss.sum(2, keepdim=True) + penalty
-
-
-def _penalised(theta: Tensor) -> Tensor:
-    """``theta`` [..., r] with 0 for the intercept."""
-    return torch.nn.functional.pad(theta[..., :-1], (0, 1))
-
-
-def _norm(x: Tensor) -> Tensor:
-    return x.square().sum((1, 2), keepdim=True).sqrt()
-
-
-def _newton(problems: _Problems, theta: Tensor) -> tuple[Tensor, int]:
-    """Minimise each problem's objective, setting out from ``theta`` [B, K, r].
-
-    Returns:
-        theta [B, K, r], and the number of problems left unsolved.
-    """
-    result, active = theta.clone(), torch.arange(len(theta), device=theta.device)
-    logits = theta @ problems.Z.mT
-    probabilities = problems.probabilities(logits)
-    gradient = problems.gradient(theta, probabilities)
-    start = _norm(gradient)
-    for _ in range(MAX_NEWTON_STEPS):
-        left = ~_solved(problems, theta, gradient, probabilities, start)
-        if not left.all():
-            result[active] = theta
-            problems, active = problems.keep(left), active[left]
-            theta, logits, probabilities, gradient, start = (
-                x[left] for x in (theta, logits, probabilities, gradient, start)
-            )
-        if not len(active):
-            return result, 0
-        step = _conjugate_gradients(problems, theta, gradient, probabilities, start)
-        theta, logits = _line_search(problems, theta, logits, gradient, step)
-        probabilities = problems.probabilities(logits)
-        gradient = problems.gradient(theta, probabilities)
-    result[active] = theta
-    return result, int((~_solved(problems, theta, gradient, probabilities, start)).sum())
-
-
-def _solved(
-    problems: _Problems, theta: Tensor, gradient: Tensor, probabilities: Tensor, start: Tensor
-) -> Tensor:
-    """[B] bool: the solution is as near as ``TOLERANCE`` asks.
-
-    The penalty makes the objective 1-strongly convex in W, so the gradient's norm bounds the error
-    of W. The intercept has no penalty: its gradient is compared with its own curvature.
-    """
-    # Rounding leaves a gradient of this size even at the solution.
-    floor = 1e-11 * start
-    curvature = problems.weight * _curvature(problems, probabilities).sum(2, keepdim=True)
-    near = _norm(gradient[..., :-1]) <= torch.maximum(TOLERANCE * _norm(theta[..., :-1]), floor)
-    level = _norm(gradient[..., -1:]) <= torch.maximum(TOLERANCE * curvature, floor)
-    return (near & level).flatten()
-
-
-def _curvature(problems: _Problems, probabilities: Tensor) -> Tensor:
-    """[B, 1, n]: mean eigenvalue of diag(p) - p p^T over its non-trivial directions."""
-    free = (problems.floor == 0).sum(1, keepdim=True) - 1
-    return (probabilities * (1 - probabilities)).sum(1, keepdim=True) / free.clamp(min=1)
-
-
-def _conjugate_gradients(
-    problems: _Problems, theta: Tensor, gradient: Tensor, probabilities: Tensor, start: Tensor
-) -> Tensor:
-    """Newton step [B, K, r], solved as exactly as the distance from the solution deserves.
-
-    In float32: an inexact step costs no accuracy, since the gradient that judges it is float64.
-    """
-    Z, P, weight = problems.Z32, probabilities.float(), problems.weight.float()
-    Zt, curvature = Z.mT, _curvature(problems, probabilities).float()
-    # One scale for all classes keeps steps orthogonal to a shift common to the classes.
-    diagonal = weight * (curvature @ problems.squares)
-    diagonal[..., :-1] += 1
-    inverse = 1 / diagonal.clamp(min=torch.finfo(torch.float32).tiny)
-    scale = _norm(gradient)
-    residual = -(gradient / scale).float()
-    step = torch.zeros_like(residual)
-    direction = preconditioned = inverse * residual
-    power = (residual * preconditioned).sum((1, 2), keepdim=True)
-    goal = power * (scale / start).clamp(max=FORCING**2).float()
-    for _ in range(MAX_CG_STEPS):
-        weighted = P * (direction @ Zt)
-        curved = weighted - P * weighted.sum(1, keepdim=True)
-        image = weight * (curved @ Z)
-        image[..., :-1] += direction[..., :-1]
-        bend = (direction * image).sum((1, 2), keepdim=True)
-        rate = torch.where((power > goal) & (bend > 0), power / bend, 0)
-        step += rate * direction
-        residual -= rate * image
-        preconditioned = inverse * residual
-        new_power = (residual * preconditioned).sum((1, 2), keepdim=True)
-        if not ((new_power > goal) & (rate > 0)).any():
-            break
-        direction = preconditioned + new_power / power * direction
-        power = new_power
-    return step.double() * scale
-
-
-def _line_search(
-    problems: _Problems, theta: Tensor, logits: Tensor, gradient: Tensor, step: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Halve each problem's step until it lowers the objective enough (Armijo's rule)."""
-    slope = (gradient * step).sum((1, 2), keepdim=True)
-    logits_step = step @ problems.Z.mT
-    value = problems.objective(theta, logits)
-    slack = 1e-13 * value.abs()
-    length = torch.ones_like(value)
-    for _ in range(30):
-        new = theta + length * step, logits + length * logits_step
-        short = problems.objective(*new) <= value + 1e-4 * length * slope + slack
-        if short.all():
-            break
-        length = torch.where(short, length, length / 2)
-    return new
