@@ -50,8 +50,6 @@ def test_a_teammate_plans_only_what_the_team_lacks(built, fresh, team, read_only
 @pytest.mark.parametrize(
     ("line", "variable", "given", "expected"),
     [
-        ("results/store", None, None, "results/store"),
-        ("results/store", "from-variable", None, "from-variable"),
         ("from-file", "from-variable", None, "from-variable"),
         ("[from-file, team]", None, None, "from-file"),
         ("from-file", "from-variable", "[given, team]", "given"),
