@@ -1,5 +1,6 @@
 """What jobs ask a scheduler for."""
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,6 +77,15 @@ def test_more_work_asks_for_more(tmp_path, device):
 def test_more_cores_ask_for_less_time(tmp_path):
     asked = checkpoint(tmp_path, "cpu")
     assert estimate(*asked, "cpu", 8).minutes < estimate(*asked, "cpu", 1).minutes
+
+
+def test_smaller_views_ask_for_less(tmp_path):
+    small, facts = checkpoint(tmp_path, "cpu")
+    whole = copy.deepcopy(small)
+    crops = [view["transforms"][0] for view in whole.identity.recipe["encoder"]["views"]]
+    assert [crop.pop("size") for crop in crops] == [0.75, 0.75]
+    less, more = (estimate(planned, facts, "cpu", 1) for planned in (small, whole))
+    assert less.minutes < 0.7 * more.minutes  # of memory the libraries take most
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from coldstart.config.encoders import Encoder, Pca, Trained, Training
+from coldstart.config.fits import size_of
 from coldstart.config.learners import Classifier
 from coldstart.config.probes import Probe
 from coldstart.config.scores import Embedding, Score
@@ -138,10 +139,10 @@ def _pretrain(planned: Planned, facts: Facts, device: str) -> _Estimate:
     batch = min(recipe.batch_size, count)
     steps = recipe.epochs * (count // batch)
     megabytes = min(2 * pixels / MEGABYTE, CACHE)
+    views = [[*size_of(view, (shape[0], shape[1])), shape[2]] for view in recipe.views]
     if device == "cpu":
-        views = recipe.forwards * len(recipe.views)
-        megabytes += _activations(recipe, shape, views * batch)
-    return megabytes, steps * batch * _training(recipe, shape), steps
+        megabytes += sum(_activations(recipe, view, recipe.forwards * batch) for view in views)
+    return megabytes, steps * batch * _training(recipe, views), steps
 
 
 def _embed(planned: Planned, facts: Facts, device: str) -> _Estimate:
@@ -165,7 +166,8 @@ def _forward(
     megabytes = (2 * pixels + 3 * FLOAT * count * encoder.dim) / MEGABYTE
     flops = 2.0 * encoder.macs(*shape)
     if isinstance(encoder, Trained):
-        flops = _training(encoder, shape)  # scored by a gradient's norm, at most
+        # Scored by a gradient's norm, at most, and in views that no crop makes smaller.
+        flops = _training(encoder, [shape] * len(encoder.views))
     if device == "cpu":
         # A gradient's norm takes a layer's unfolded input and output gradients at a time.
         megabytes += 3 * _activations(encoder, shape, 2 * batch)
@@ -254,10 +256,9 @@ def _encoder(planned: Planned) -> Encoder:
     return ENCODERS.validate_python(planned.inputs["checkpoint"].identity.recipe["encoder"])
 
 
-def _training(recipe: Trained, shape: list[int]) -> float:
-    """Operations for one image in one step: its views, back and forth, and through a target."""
-    views = recipe.forwards * len(recipe.views)
-    return views * (3 + 1) * 2.0 * recipe.macs(*shape)
+def _training(recipe: Trained, views: list[list[int]]) -> float:
+    """Operations for one image in one step: views of these shapes, there, back and to a target."""
+    return recipe.forwards * (3 + 1) * 2.0 * sum(recipe.macs(*view) for view in views)
 
 
 def _activations(recipe: Encoder | Training, shape: list[int], images: int) -> float:
