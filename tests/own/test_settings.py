@@ -50,6 +50,23 @@ def keys(plan):
     return {planned.identity.stage: planned.key for planned in walk(selection)}
 
 
+def encoder_of(plan):
+    selection = plan.selection("own", "own", 0, plan.config.sampler)
+    made = next(planned for planned in walk(selection) if planned.identity.stage == "pretrain")
+    return made.identity.recipe["encoder"]
+
+
+def test_few_images_are_seen_in_more_epochs(tmp_path):
+    few, fewer = (
+        encoder_of(plan_for(paint(tmp_path / str(count), count), scale="cpu", budget=1))
+        for count in (300, 30)
+    )
+    assert few.pop("epochs") == 750  # of two batches of 128
+    assert fewer.pop("epochs") == 1500  # of all 30
+    assert few == fewer
+    assert "least_steps" not in few
+
+
 def test_the_folder_is_what_is_built(images):
     plan = plan_for(images)
     assert plan.config.studies == ["own"]

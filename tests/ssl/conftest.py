@@ -3,7 +3,7 @@ import torch
 from trainings import load_images
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", autouse=True)
 def one_thread():
     """Threads cost more than they save on nets this small, most of all on a busy machine."""
     before = torch.get_num_threads()

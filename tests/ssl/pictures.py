@@ -1,6 +1,5 @@
 """Pictures for the tests of augmentations, and torchvision as their reference."""
 
-import pytest
 import scipy.stats
 import torch
 
@@ -13,15 +12,6 @@ STEP = 1 / 255
 ROUNDING = 5e-6
 LEVEL = 1e-3
 """Of the statistical tests; the seeds are fixed, so each passes always or never."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The reference's images are too small to share between threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def seeded(seed=0):

@@ -11,7 +11,6 @@ from pictures import (
     assert_near,
     jitter_recipe,
     make_images,
-    one_thread,  # noqa: F401
     same_distribution,
     seeded,
 )

@@ -16,7 +16,6 @@ from pictures import (
     jitter_recipe,
     make_images,
     one_by_one,
-    one_thread,  # noqa: F401
     seeded,
     through_pil,
     through_uint8,

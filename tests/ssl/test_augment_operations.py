@@ -12,7 +12,6 @@ from pictures import (
     assert_near,
     make_images,
     one_by_one,
-    one_thread,  # noqa: F401
     seeded,
     through_pil,
     through_uint8,

@@ -39,14 +39,6 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def without_classifier(name):
     """Torchvision's network, as far as the mean over positions."""
     models = torchvision.models

@@ -31,7 +31,6 @@ from coldstart.ssl.request import Request
 from coldstart.ssl.resume import Keeper
 from coldstart.ssl.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 WORLD = 2
 
 
@@ -235,7 +234,6 @@ def train(digits, name):
 @pytest.fixture(scope="module")
 def trained_together(digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
-    torch.set_num_threads(1)
     return together(lambda: {name: train(digits, name) for name in NAMES}, folder)
 
 

@@ -14,8 +14,6 @@ from coldstart.errors import ColdstartError
 from coldstart.ssl import launch, worker
 from coldstart.ssl.pretrain import pretrain
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_new_processes_train_what_one_does(digits, tmp_path):
     """From the arguments of ``pretrain`` to its files."""

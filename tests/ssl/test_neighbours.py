@@ -15,8 +15,6 @@ from coldstart.ssl.neighbours import draw, embed_images, nearest
 from coldstart.ssl.pretrain import build_model
 from coldstart.ssl.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def embeddings():

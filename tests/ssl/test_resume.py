@@ -22,8 +22,6 @@ from trainings import (
 from coldstart.ssl import resume
 from coldstart.ssl.pretrain import pretrain
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def every_epoch(monkeypatch):

@@ -18,8 +18,6 @@ from coldstart.ssl.pretrain import build_model, load_model, pretrain
 from coldstart.ssl.resume import fingerprint
 from coldstart.ssl.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 class Given(torch.nn.Module):
     """A network whose output is given: its input, as it came."""

@@ -35,7 +35,6 @@ def job(tmp_path):
     return job
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_the_unlabeled_images_of_the_pool_are_trained_on(job, tmp_path):
     stage.make(job(settings={"device": "cpu"}))
     recipe = changed(CASES["byol"], epochs=1, batch_size=20)

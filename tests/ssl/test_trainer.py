@@ -26,8 +26,6 @@ from coldstart.ssl.optim import learning_rate
 from coldstart.ssl.pretrain import build_model, load_model, pretrain
 from coldstart.ssl.trainer import Steps, Trainer, epoch_order, snapshot_epochs
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def uninterrupted(digits, tmp_path_factory):

@@ -14,6 +14,7 @@ from coldstart.config.encoders import (
     Clustering,
     Encoder,
     Existing,
+    Trained,
     Transferred,
     method_module,
 )
@@ -134,6 +135,8 @@ class Artefacts:
             _require_fit(pool, encoder, misfit_elsewhere(source, trained.shape, shape))
             return self.checkpoint(recipe.pool, recipe.encoder, seed)
         _require_fit(pool, encoder, misfit(recipe, shape))
+        if isinstance(recipe, Trained):
+            recipe = recipe.settled(self.facts(pool).sizes["unlabeled"])
         described, inputs = recipe.model_dump(), self._images_of(pool)
         if isinstance(recipe, Existing):
             described["weights"] = digest_weights(recipe, Path(self.config.data_dir), DIGESTS)

@@ -136,8 +136,8 @@ def _pretrain(planned: Planned, facts: Facts, device: str) -> _Estimate:
         return 4 * FLOAT * pixels / MEGABYTE, 100.0 * pixels * recipe.components, 0
     if not isinstance(recipe, Trained):  # weights of up to a gigabyte: the file's and the network's
         return 2000, 60 * CPU, 0
-    batch = min(recipe.batch_size, count)
-    steps = recipe.epochs * (count // batch)
+    batch, parts, of_an_epoch = recipe.steps(count)
+    steps = recipe.epochs * of_an_epoch * parts
     megabytes = min(2 * pixels / MEGABYTE, CACHE)
     views = [[*size_of(view, (shape[0], shape[1])), shape[2]] for view in recipe.views]
     if device == "cpu":
@@ -214,8 +214,9 @@ def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
 def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
     recipe = Classifier.model_validate(planned.identity.recipe["learner"])
     count, shape = planned.identity.recipe["labels"], facts.shape
-    batch, test = min(recipe.batch_size, count), facts.sizes["test"]
-    steps = recipe.epochs * (count // batch)
+    test = facts.sizes["test"]
+    batch, parts, of_an_epoch = recipe.steps(count)
+    steps = recipe.epochs * of_an_epoch * parts
     # The channels' statistics are of all images, and the test images are held and passed once.
     pixels = (facts.sizes["unlabeled"] + 2 * test) * math.prod(shape)
     megabytes = min(pixels / MEGABYTE, CACHE)

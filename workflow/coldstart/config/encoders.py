@@ -1,7 +1,8 @@
 """Recipes of encoders: what turns an image into an embedding, and how it is trained."""
 
+import math
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -47,6 +48,15 @@ class Training(Model, ABC):
         """Size of an embedding."""
         return self.backbone.dim
 
+    def steps(self, images: int) -> tuple[int, int, int]:
+        """Images of a batch, batches of a step, and steps of an epoch of so many images.
+
+        The recipe's numbers are cut to what the images allow; the last, smaller step is left out.
+        """
+        batch = min(self.batch_size, images)
+        parts = min(self.accumulate, images // batch)
+        return batch, parts, images // (batch * parts)
+
     def macs(self, height: int, width: int, channels: int) -> int:
         """Multiply-adds that embed one image."""
         return self.backbone.macs(height, width, channels)
@@ -69,6 +79,10 @@ class Trained(Training):
     forwards: ClassVar[int] = 1
     """Passes through the trained network that each view costs."""
 
+    least_steps: Annotated[int, Field(ge=0, exclude=True)] = 0
+    """Steps of the optimiser at least: where a pool has so few images that its epochs have fewer,
+    there are more epochs. Those are what artefacts are named by, and not this."""
+
     method: str
     """The method's name: a ``Literal`` in each sub-class."""
 
@@ -76,6 +90,11 @@ class Trained(Training):
     def called(self) -> str:
         """What messages call it."""
         return self.method
+
+    def settled(self, images: int) -> Self:
+        """The recipe for a pool with so many unlabeled images."""
+        epochs = math.ceil(self.least_steps / self.steps(images)[2])
+        return self.model_copy(update={"epochs": max(self.epochs, epochs)})
 
 
 TwoViews = Annotated[list[Augmentation], Field(min_length=2, max_length=2)]

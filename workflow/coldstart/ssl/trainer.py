@@ -90,7 +90,7 @@ class Steps:
         Raises:
             ColdstartError: the batch does not divide among the processes.
         """
-        batch = min(recipe.batch_size, images)
+        batch, parts, count = recipe.steps(images)
         if batch < recipe.batch_size:
             log.info("batch_size %d is cut to the %d images", recipe.batch_size, batch)
         if batch % world():
@@ -98,8 +98,7 @@ class Steps:
                 f"batches of {batch} images do not divide among {world()} processes (one for each "
                 f"GPU): ask for as many GPUs as divide {batch}, or change batch_size."
             )
-        parts = min(recipe.accumulate, images // batch)
-        return cls(batch, parts, images // (batch * parts))
+        return cls(batch, parts, count)
 
 
 class Objective(nn.Module):
@@ -355,7 +354,7 @@ class Trainer:
             raise self._not_finite("embeddings")
         flat = [name for name, spread in spreads.items() if spread.is_flat]
         self.flat = self.flat + 1 if flat and self._done >= SETTLED else 0
-        if self.flat == PATIENCE:
+        if self.flat >= PATIENCE and self.flat * self.steps >= SETTLED:
             raise self._collapsed(flat[0], spreads[flat[0]])
         return {
             "embedding_std": embeddings.std,
@@ -366,7 +365,7 @@ class Trainer:
 
     def _collapsed(self, what: str, spread: Spread) -> ColdstartError:
         return ColdstartError(
-            f"{self.recipe.called}: for {PATIENCE} epochs, up to epoch {self.epoch + 1}, all "
+            f"{self.recipe.called}: for {self.flat} epochs, up to epoch {self.epoch + 1}, all "
             f"images have had almost the same {what} (standard deviation {spread.std:.2g} at unit "
             f"length, where {spread.dim} dimensions allow {spread.dim**-0.5:.2g}; effective rank "
             f"{spread.rank:.2f}; loss {self._loss:.4g}): the training has collapsed. The likely "

@@ -21,7 +21,8 @@ LEAST = 0.03
 of their mean direction. Small trainings of every method measured 0.1 or more once they had settled;
 BYOL without predictor and moving average fell below it within epochs, and stayed there."""
 PATIENCE = 3
-"""Epochs in a row with less: some trainings come near it at the start and recover."""
+"""Epochs in a row with less, of ``SETTLED`` steps together or more: some trainings come near it at
+the start and recover."""
 SETTLED = 50
 """Steps before which nothing is made of it: until then BatchNorm's running statistics, by which
 embeddings are computed here, are partly those of no images at all (0.9 to the 50th: 0.5 %)."""

@@ -1,0 +1,44 @@
+"""How many steps a training has."""
+
+import pytest
+
+from coldstart.config.augmentations import Augmentation
+from coldstart.config.backbones import ResNet
+from coldstart.config.encoders import Rotation
+from coldstart.config.optimizers import Optimizer
+
+
+def recipe(**numbers):
+    return Rotation(
+        method="rotation",
+        backbone=ResNet(family="resnet", stem="cifar", widths=[4], blocks=[1]),
+        views=[Augmentation(transforms=[])],
+        optimizer=Optimizer(name="adam", lr=1e-3),
+        **numbers,
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "accumulate", "expected"),
+    [
+        (10, 1, (4, 1, 2)),
+        (3, 1, (3, 1, 1)),
+        (10, 2, (4, 2, 1)),
+        (7, 3, (4, 1, 1)),
+        (1, 2, (1, 1, 1)),
+    ],
+)
+def test_batches_and_steps_are_cut_to_the_images(images, accumulate, expected):
+    assert recipe(epochs=5, batch_size=4, accumulate=accumulate).steps(images) == expected
+
+
+@pytest.mark.parametrize(("images", "epochs"), [(400, 5), (40, 5), (39, 6), (8, 25), (1, 50)])
+def test_few_images_get_more_epochs(images, epochs):
+    settled = recipe(epochs=5, batch_size=4, least_steps=50).settled(images)
+    assert settled.epochs == epochs
+    assert settled.epochs * settled.steps(images)[2] >= 50
+
+
+def test_what_a_recipe_is_named_by_does_not_hold_the_least_steps():
+    dumped = recipe(epochs=5, batch_size=4, least_steps=50).model_dump()
+    assert dumped == recipe(epochs=5, batch_size=4).model_dump()
