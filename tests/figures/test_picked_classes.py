@@ -42,6 +42,16 @@ def test_each_sampler_of_each_run_has_a_histogram(studio):
         assert set(even.get_ydata()) == {10 / 3}
 
 
+def test_colours_tell_runs_apart_where_asked(studio):
+    picked(studio, "mine", ["random"], title="Mine")
+    shown = picked(studio, "other", ["random"], title="Other").shown()
+    for series, colours in (("sampler", 1), ("run-and-sampler", 2)):
+        figure, _ = picked_classes.draw(shown, BARS.model_copy(update={"series": series}))
+        assert len({axes.patches[0].get_facecolor() for axes in figure.axes}) == colours
+        titles = [axes.get_title(loc="left") for axes in figure.axes]
+        assert titles == ["Mine, Random", "Other, Random"]
+
+
 def test_bars_have_one_standard_deviation_each_way_but_no_less_than_nothing(studio):
     figure, _ = picked_classes.draw(picked(studio, "main", ["core-set"]).shown(), BARS)
     (lines,) = figure.axes[0].collections

@@ -120,6 +120,18 @@ def test_runs_are_told_apart_by_encoder(two_seeds):
     assert row(numbers, run="pca")["mean"] == pytest.approx(0.15)
 
 
+def test_colours_tell_runs_apart_where_asked(two_seeds):
+    two_seeds.run("pca", ["random"], encoder="pca-512")
+    two_seeds.metrics("pca", 0, top_1("random", 10, 0.1, 0.2))
+    target = CURVE.model_copy(update={"series": "run-and-sampler"})
+    axes = budget_curve.draw(two_seeds.shown(), target)[0].axes[0]
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["BYOL digits random", "BYOL digits loss variance", "PCA 512 random"]
+    lines = axes.get_lines()
+    assert {line.get_linestyle() for line in lines} == {"-"}
+    assert len({line.get_color() for line in lines}) == 3
+
+
 def test_series_at_one_budget_are_set_apart_but_never_cross_the_next():
     budgets = np.array([50, 51, 1000])
     places = [budget_curve._dodged(budgets, budgets, (at + 0.5) / 6 - 0.5) for at in range(6)]

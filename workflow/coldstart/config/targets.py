@@ -33,10 +33,16 @@ class Target(Model):
     ``images``, ``labels``, ``labelled``, ``index`` and ``learner``, which is a recipe."""
 
 
+Series = Literal["sampler", "run-and-sampler"]
+
+
 class BudgetCurve(Target):
-    """A metric against the number of labels, one series per run and sampler."""
+    """A metric against the number of labels, one line per run and sampler."""
 
     kind: Literal["budget-curve"]
+    series: Series = "sampler"
+    """What has a colour of its own: a sampler, whose lines differ by run, or each sampler of each
+    run."""
     metric: Metric = "top-1"
     label: int | None = None
     """The class that ``average-precision`` is of."""
@@ -53,6 +59,8 @@ class PickedClasses(Target):
 
     kind: Literal["picked-classes"]
     budget: Count
+    series: Series = "sampler"
+    """What has a colour of its own in ``bars``."""
     style: Literal["heat-map", "bars"] = "heat-map"
     """Numbers in cells, or a histogram for each sampler with error bars."""
 
@@ -108,7 +116,7 @@ class Compared(Target):
     metric: Metric = "top-1"
     budgets: BudgetsByRun | None = None
     """The numbers of labels that count, of every run alike or by run; all where absent."""
-    series: Literal["sampler", "run-and-sampler"] = "sampler"
+    series: Series = "sampler"
     """What is compared: samplers, or each sampler of each run, where runs are of one pool."""
 
 

@@ -1,4 +1,4 @@
-"""A metric against the number of labels, one series per run and sampler."""
+"""A metric against the number of labels, one line per run and sampler."""
 
 import numpy as np
 import pandas as pd
@@ -53,16 +53,21 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
         for sampler in shown.runs[run]["samplers"]
         if len(table := numbers[(numbers["run"] == run) & (numbers["sampler"] == sampler)])
     ]
-    titles, look = run_titles(shown.runs), looks(numbers["sampler"])
+    names = shown.series(target.series)
+    look = looks(names[run, sampler] for run, sampler, _ in series)
+    # Where colours tell runs apart, their titles and their line styles need not.
+    by_run = target.series == "sampler"
+    titles = run_titles(shown.runs) if by_run else dict.fromkeys(shown.runs, "")
     entries: dict[str, list[Line2D]] = {}
     for at, (run, sampler, table) in enumerate(series):
-        number = list(shown.runs).index(run)
+        number = list(shown.runs).index(run) if by_run else 0
+        own = look[names[run, sampler]]
         place = (at + 0.5) / len(series) - 0.5 if target.style == "scatter" else 0.0
         x = _dodged(table["budget"].to_numpy(), budgets, place)
         drawn = _scatter if target.style == "scatter" else _band
-        entries.setdefault(titles[run], []).append(drawn(axes, x, table, look[sampler], number))
+        entries.setdefault(titles[run], []).append(drawn(axes, x, table, own, number))
         if "paper" in table:
-            axes.plot(x, table["paper"], **hollow(look[sampler].marker, look[sampler].colour))
+            axes.plot(x, table["paper"], **hollow(own.marker, own.colour))
     if "paper" in numbers:
         for run in numbers.loc[numbers["paper"].notna(), "run"].unique()[:1]:
             entries[titles[run]].append(Line2D([], [], label="paper", **hollow("o", GREY)))

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coldstart.config.budgets import of_run
-from coldstart.config.targets import Blocked, Compared, PairedDifferences
+from coldstart.config.targets import Blocked, Compared, PairedDifferences, Series
 from coldstart.data.read import OUTLIER, read_images, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
@@ -105,18 +105,18 @@ class Shown:
         )
         if target.series == "sampler":
             return values
-        names = {(run, sampler): name for run, sampler, name in self._series()}
+        names = self.series(target.series)
         pairs = zip(values["run"], values["sampler"], strict=True)
         return values.assign(sampler=[names[pair] for pair in pairs], run="all")
 
-    def _series(self) -> list[tuple[str, str, str]]:
-        """Each sampler of each run: run, sampler, and both in one name."""
-        titles = run_titles(self.runs)
-        return [
-            (run, sampler, f"{titles[run]} {sampler}".strip())
+    def series(self, of: Series) -> dict[tuple[str, str], str]:
+        """The name of each sampler of each run: its own, or the run's title before it."""
+        titles = run_titles(self.runs) if of == "run-and-sampler" else dict.fromkeys(self.runs, "")
+        return {
+            (run, sampler): f"{titles[run]} {sampler}".strip()
             for run, described in self.runs.items()
             for sampler in described["samplers"]
-        ]
+        }
 
     def samplers(self, target: Compared) -> list[str]:
         """What is held against each other: samplers, which all runs must then have in common.
@@ -126,7 +126,7 @@ class Shown:
                 not among them.
         """
         if target.series == "run-and-sampler":
-            series = [name for *_, name in self._series()]
+            series = list(self.series(target.series).values())
             if isinstance(target, PairedDifferences) and target.baseline not in series:
                 raise ColdstartError(
                     f"baseline `{target.baseline}` is not among what is compared: "

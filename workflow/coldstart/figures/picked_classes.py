@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from coldstart.config.targets import PickedClasses
 from coldstart.figures.data import Shown, summarise
-from coldstart.figures.style import GREY, add_note, looks, new_figure, run_titles
+from coldstart.figures.style import GREY, add_note, looks, new_figure, run_titles, sampler_name
 
 MOST_ANNOTATED = 20
 """Above so many classes the numbers would overlap."""
@@ -34,7 +34,8 @@ def draw(shown: Shown, target: PickedClasses) -> tuple[Figure, pd.DataFrame]:
 def _bars(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Figure:
     """A panel per run and sampler: a bar per class with its interval."""
     series = list(dict.fromkeys(zip(numbers["run"], numbers["sampler"], strict=True)))
-    titles, look = run_titles(shown.runs), looks(numbers["sampler"])
+    names = shown.series(target.series)
+    titles, look = run_titles(shown.runs), looks(names[pair] for pair in series)
     rows = -(-len(series) // 2)
     figure = new_figure(target.title, 0.7 + 1.75 * rows)
     grid = figure.subplots(rows, min(2, len(series)), squeeze=False, sharex=True, sharey=True)
@@ -43,11 +44,11 @@ def _bars(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Figure:
     for axes, (run, sampler) in zip(grid.flat, series, strict=False):
         part = numbers[(numbers["run"] == run) & (numbers["sampler"] == sampler)]
         at = np.arange(len(part))
-        axes.bar(at, part["mean"], color=look[sampler].colour, alpha=0.7, width=0.75)
+        axes.bar(at, part["mean"], color=look[names[run, sampler]].colour, alpha=0.7, width=0.75)
         if part["n"].min() > 1:
             axes.vlines(at, part["low"].clip(lower=0), part["high"], color="0.1", linewidth=0.9)
         axes.axhline(target.budget / len(part), color=GREY, linewidth=0.7, linestyle=(0, (4, 2)))
-        axes.set_title(f"{titles[run]}, {look[sampler].name}".removeprefix(", "), loc="left")
+        axes.set_title(f"{titles[run]}, {sampler_name(sampler)}".removeprefix(", "), loc="left")
         axes.set_xticks(at, part["class"], rotation=40, ha="right", rotation_mode="anchor")
         axes.tick_params(axis="x", length=0)
     for axes in grid[:, 0]:

@@ -149,12 +149,20 @@ def looks(samplers: Iterable[str]) -> dict[str, Look]:
         while at in taken and len(taken) < len(_SPARE):
             at = (at + 1) % len(_SPARE)
         taken.append(at)
-        found[sampler] = Look(_name(sampler), *_SPARE[at])
+        found[sampler] = Look(sampler_name(sampler), *_SPARE[at])
     return found
 
 
-def _name(sampler: str) -> str:
-    """As readers know it; a number behind a known name is that of its passes or clusters."""
+def sampler_name(sampler: str) -> str:
+    """As readers know it, behind a run's title where it has one.
+
+    A number behind a known name is that of its passes or clusters.
+    """
+    title, _, last = sampler.rpartition(" ")
+    if title:
+        name = sampler_name(last)
+        plain = name[1:] == name[1:].lower()  # no name of its own, such as TypiClust
+        return f"{title} {name[0].lower() + name[1:] if plain else name}"
     base, _, number = sampler.rpartition("-")
     if number.isdigit() and base in _NAMES:
         return f"{_NAMES[base]} ({number})"
