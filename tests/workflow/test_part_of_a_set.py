@@ -1,39 +1,74 @@
-"""The figures of a set that is here in part, as an edition of its own."""
+"""The figures of sets that are here in part, each part as an edition of its own."""
 
 import os
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-DATASET = """
-svhn-test-10000:
-  source: arrays
-  path: svhn/svhn_test_first10000.npz
-"""
-POOL = """
-svhn-test-10000:
-  operator: split
-  dataset: svhn-test-10000
-  splits:
-    unlabeled: { part: all, first: 0, last: 7999, per: part }
-    candidates: { part: all, first: 0, last: 7999, per: part }
-    test: { part: all, first: 8000, last: 9999, per: part }
-"""
-FIGURE = "results/figures/byol-samplers/figure-3b.csv"
+pytestmark = pytest.mark.skipif(
+    "COLDSTART_DATA" not in os.environ, reason="COLDSTART_DATA names no folder"
+)
+STUDY = "workflow/studies/byol-samplers.yaml"
 
 
-@pytest.mark.skipif("COLDSTART_DATA" not in os.environ, reason="COLDSTART_DATA names no folder")
+def draw(clone, name, pool, path, test, budgets):
+    """Draw a figure of the study from an ``.npz`` file, of whose images the last are the test.
+
+    Args:
+        clone: to draw it in.
+        name: the figure's, which shows one run.
+        pool: what the part is called.
+        path: of the file.
+        test: how many images.
+        budgets: of the run and of the figure.
+    """
+    size = len(np.load(path)["labels"])
+    rest = {"part": "all", "first": 0, "last": size - test - 1, "per": "part"}
+    splits = {
+        "unlabeled": rest,
+        "candidates": rest,
+        "test": {**rest, "first": size - test, "last": size - 1},
+    }
+    added = {
+        "datasets": {pool: {"source": "arrays", "path": str(path)}},
+        "pools": {pool: {"operator": "split", "dataset": pool, "splits": splits}},
+    }
+    for recipes, more in added.items():
+        with (clone.folder / f"workflow/recipes/{recipes}.yaml").open("a") as file:
+            yaml.safe_dump(more, file)
+    study = yaml.safe_load((clone.folder / STUDY).read_text())
+    figure = study["figures"][name] | {"budgets": budgets}
+    (run,) = figure["runs"]
+    # One seed: k-means of thousands of clusters takes long.
+    cut = study["runs"][run] | {"pool": pool, "budgets": budgets, "sampler_seeds": 1}
+    scale = {"runs": {run: study["scales"]["smoke"]["runs"][run]}}
+    study |= {"runs": {run: cut}, "figures": {name: figure}, "tables": {}}
+    study["scales"] = {"smoke": scale}
+    (clone.folder / STUDY).write_text(yaml.safe_dump(study))
+    target = f"results/figures/byol-samplers/{name}.csv"
+    clone.snakemake(target, config=("scale=smoke", "studies=byol-samplers"))
+    drawn = pd.read_csv(clone.folder / target)
+    return drawn[drawn["n"] > 0]
+
+
 def test_svhns_figure_is_drawn_of_a_part_of_its_test_images(fresh):
-    for name, recipe in (("datasets", DATASET), ("pools", POOL)):
-        with (fresh.folder / f"workflow/recipes/{name}.yaml").open("a") as file:
-            file.write(recipe)
-    study = "workflow/studies/byol-samplers.yaml"
-    fresh.edit(study, "    pool: svhn\n", "    pool: svhn-test-10000\n")
-    fresh.edit(study, ", 7500, 10000]", ", 7500]")
-    path = fresh.folder / study  # k-means of thousands of clusters takes long
-    path.write_text(path.read_text().replace("sampler_seeds: 5", "sampler_seeds: 1"))
-    config = ("scale=smoke", "studies=byol-samplers", f"data_dir={os.environ['COLDSTART_DATA']}")
-    fresh.snakemake(FIGURE, config=config)
-    drawn = pd.read_csv(fresh.folder / FIGURE)
+    path = Path(os.environ["COLDSTART_DATA"], "svhn/svhn_test_first10000.npz").resolve()
+    few, many = {"from": 5, "to": 91, "step": 3}, [500, 1000, 1500, 2000, 2500, 5000, 7500]
+    drawn = draw(fresh, "figure-3b", "svhn-test-10000", path, 2000, [few, *many])
     assert drawn["budget"].max() == 7500
-    assert drawn.groupby("sampler")["budget"].nunique().eq(36).all()
+    assert drawn.groupby("sampler")["budget"].nunique().to_dict() == dict.fromkeys(
+        ["random", "kmeans", "loss-mean", "loss-var", "grad-mean", "grad-var"], 36
+    )
+
+
+def test_stl10s_figure_is_drawn_of_the_few_of_its_images(fresh, tmp_path):
+    few = np.load(Path(os.environ["COLDSTART_DATA"], "stl10_binary/stl10_test_first95.npz"))
+    np.savez(tmp_path / "few.npz", images=few["X"], labels=few["y"].astype(np.int64) - 1)
+    budgets = [*range(5, 75, 3)]
+    drawn = draw(fresh, "figure-3a", "stl10-test-95", tmp_path / "few.npz", 20, budgets)
+    assert drawn["budget"].max() == 74
+    assert drawn.groupby("sampler")["budget"].nunique().eq(24).all()
+    assert drawn["mean"].between(0, 1).all()
