@@ -3,6 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
@@ -134,14 +135,27 @@ def test_a_probe_depends_only_on_its_own_subset(monkeypatch):
     assert (np.isinf(together[1]) == np.isinf(alone[1])).all()
 
 
-def test_a_class_that_larger_subsets_lack_is_learnt():
+def test_a_subset_within_another_is_solved_as_if_alone():
     features, labels = digits()
-    without = np.flatnonzero(labels != 4)[:400]  # solved first, and the others set out from there
-    other = np.flatnonzero(labels != 7)[:300]
-    both = np.arange(200)
-    coef, intercept = fit_probes(features / 16, labels, [both, without, other], 10, 1.0)
-    for i, rows in enumerate((both, without, other)):
-        assert_same((coef[i], intercept[i]), features / 16, labels, rows, 10, 1.0)
+    features /= 16
+    around = np.arange(600)  # so much larger that it is solved before
+    within = np.flatnonzero(labels[:300] != 4)  # lacks a class that its first guess knows
+    coef, intercept = fit_probes(features, labels, [within, around], 10, 1.0)
+    for i, rows in enumerate((within, around)):
+        assert_same((coef[i], intercept[i]), features, labels, rows, 10, 1.0)
+    assert (coef[0, 4] == 0).all()
+
+
+def test_the_first_guess_is_the_solution_of_the_smallest_subset_around():
+    data = logistic._Data(torch.zeros(9, 2), torch.zeros(9))
+    data.solved = [(np.arange(size), torch.full((3, 3), float(size))) for size in (9, 6, 4)]
+    theta = torch.zeros(3, 3, 3)
+    data.guess([np.array([5, 0]), np.array([3, 1]), np.array([0, 8])], theta)
+    assert theta[:, 0, 0].tolist() == [6, 4, 9]
+    data.solved = data.solved[1:]
+    theta.zero_()
+    data.guess([np.array([0, 8])], theta[:1])
+    assert (theta == 0).all()
 
 
 def test_repeated_rows_count_twice():
