@@ -1,0 +1,35 @@
+"""Views on a GPU, where a transform is computed for all images, are those of the CPU."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from coldstart.config.load import load
+from coldstart.ssl import augment as package
+from coldstart.ssl.augment import augment, colours, draws, geometry, operations
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+AUGMENTATIONS = load({"studies": [], "scale": "paper"}, [], WORKFLOW).recipes
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS.names("augmentations"))
+def test_views_are_those_of_the_cpu(name, gpu, monkeypatch):
+    recipe = AUGMENTATIONS.get("augmentations", name)
+    plain = draws.uniform
+
+    def drawn_on_the_cpu(count, between, generator):
+        return plain(count, between, source).to(generator.device)
+
+    for module in (package, geometry, colours, operations):
+        monkeypatch.setattr(module, "uniform", drawn_on_the_cpu)
+    pixels = torch.randint(0, 256, (64, 3, 32, 32), generator=torch.Generator().manual_seed(3))
+    views = []
+    for device in (torch.device("cpu"), gpu):
+        source = torch.Generator().manual_seed(1)
+        images = (pixels / 255).to(device)
+        views.append(augment(images, recipe, torch.Generator(device)).cpu())
+    apart = (views[0] - views[1]).abs()
+    # A value that lies between two levels may be rounded to either, and equalised far from it.
+    assert (apart <= 1 / 255).float().mean() > 0.999
+    assert (apart <= 1e-4).float().mean() > 0.99
