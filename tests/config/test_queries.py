@@ -19,6 +19,14 @@ MISTAKES = {
         ("queries", ["loss-mean"]),
         ["runs.baselines.queries", "`loss-mean` reads scores, which no classifier gives"],
     ),
+    "a sampler that reads what nothing has learnt yet": (
+        ("samplers", ["min-margin"]),
+        ["runs.baselines.samplers", "`min-margin` reads predictions", "under `queries`"],
+    ),
+    "an initial pool that reads it": (
+        ("initial", "max-entropy"),
+        ["runs.baselines.initial", "`max-entropy` reads predictions"],
+    ),
     "a query that is misspelt": (
         ("queries", ["coreset"]),
         ["runs.baselines.queries", "no `coreset`", "did you mean `core-set`"],

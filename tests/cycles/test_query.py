@@ -8,6 +8,7 @@ from small_pool import CANDIDATES, PICKED, RECIPE
 
 from coldstart.cycles import learn, query
 from coldstart.cycles.classifier import load
+from coldstart.selection.samplers.uncertainty import uncertainty
 
 CPU = torch.device("cpu")
 
@@ -48,6 +49,19 @@ def test_a_query_goes_on_from_the_labels_there_are(pool, asked):
         embeddings = model.encoder(torch.from_numpy(pool.images[: len(CANDIDATES)])).numpy()
     expected = farthest_first(embeddings.astype(float), PICKED, 24 - len(PICKED))
     assert table["id"].tolist()[len(PICKED) :] == expected
+
+
+@pytest.mark.parametrize("measure", ["least-confidence", "margin", "entropy"])
+def test_a_query_may_read_what_is_predicted(pool, asked, measure):
+    query.make(asked(sampler={"sampler": "uncertainty", "measure": measure}))
+    model = load(pool.folder / "learner/model.safetensors", RECIPE, (8, 8, 1), 10, CPU)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(pool.images[: len(CANDIDATES)]))
+    values = uncertainty(torch.softmax(logits.double(), 1).numpy(), measure)
+    left = [image for image in np.argsort(-values) if image not in PICKED]
+    table = picks(pool)
+    assert table["id"].tolist() == PICKED + left[: 24 - len(PICKED)]
+    np.testing.assert_allclose(table["score"][len(PICKED) :], values[left[: 24 - len(PICKED)]])
 
 
 def test_what_was_picked_can_be_learnt_from_and_asked_again(pool, asked):

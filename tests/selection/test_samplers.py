@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from coldstart.errors import ColdstartError
-from coldstart.selection.base import Tables
+from coldstart.selection.base import COLUMNS, Tables
 from coldstart.selection.registry import sampler_class, sampler_classes
 from coldstart.selection.samplers import kmeans, stratified
 from coldstart.selection.samplers.clustering import k_means
@@ -25,6 +25,9 @@ CASES = {
     "facility-location": {"sampler": "facility-location"},
     "stratified-kmeans": {"sampler": "stratified-kmeans", "clusters": 4, "allocation": "equal"},
     "stratified-clusters": {"sampler": "stratified-clusters", "allocation": "proportional"},
+    "least-confidence": {"sampler": "uncertainty", "measure": "least-confidence"},
+    "min-margin": {"sampler": "uncertainty", "measure": "margin"},
+    "max-entropy": {"sampler": "uncertainty", "measure": "entropy"},
     "score-bins": {"sampler": "score-bins", "score": "loss", "statistic": "mean", "bins": 3},
 }
 
@@ -45,6 +48,7 @@ def make_tables(count=60, dim=5, seed=0, **extra):
         embeddings=rng.normal(size=(count, dim)).astype(np.float32),
         scores=rng.gamma(2.0, size=(count, 5)),
         clusters=rng.integers(4, size=count),
+        predictions=rng.dirichlet(np.ones(3), size=count),
         **extra,
     )
 
@@ -133,8 +137,13 @@ def test_values_that_are_not_finite_are_refused(sampler):
 
 
 def test_candidates_that_are_all_alike_do_not_break_it(sampler):
-    one = np.zeros(20, dtype=np.int64)
-    tables = Tables(np.arange(20), np.ones((20, 3), np.float32), np.ones((20, 5)), one)
+    tables = Tables(
+        np.arange(20),
+        embeddings=np.ones((20, 3), np.float32),
+        scores=np.ones((20, 5)),
+        clusters=np.zeros(20, dtype=np.int64),
+        predictions=np.full((20, 4), 0.25),
+    )
     assert len(set(query(sampler, tables, 20).ids.tolist())) == 20
 
 
@@ -274,7 +283,7 @@ def test_tables_are_merged_in_the_order_of_their_ids():
     for name, values in merged.columns.items():
         whole = dict(zip(tables.ids, getattr(tables, name), strict=True))
         np.testing.assert_array_equal(values, [whole[number] for number in merged.ids])
-    assert set(merged.columns) == {"embeddings", "scores", "clusters"}
+    assert set(merged.columns) == set(COLUMNS)
     assert set(merged.ids[~merged.left]) == set(tables.ids[::3])
 
 

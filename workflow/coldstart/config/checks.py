@@ -123,6 +123,9 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
     for sampler in run.samplers + ([run.initial] if run.queries else []):
         key = "samplers" if sampler in run.samplers else "initial"
         known = _named(recipes, problems, "samplers", sampler, file, f"{path}.{key}")
+        if known and "predictions" in recipes.get("samplers", sampler).reads:
+            what = f"`{sampler}` reads predictions, which need labels: name it under `queries`"
+            problems.add(file, f"{path}.{key}", what)
         if known and sound[1]:
             _check_scores(run, sampler, file, path, recipes, problems)
     _check_learner(run, file, path, recipes, problems)
@@ -141,7 +144,7 @@ def _check_learner(run: Run, file: str, path: str, recipes: Recipes, problems: P
         if name in run.samplers:
             problems.add(file, where, f"`{name}` is among the samplers too: give it one name each")
         if _named(recipes, problems, "samplers", name, file, where):
-            unknown = recipes.get("samplers", name).reads - {"embeddings"}
+            unknown = recipes.get("samplers", name).reads - {"embeddings", "predictions"}
             if unknown:
                 what = f"`{name}` reads {', '.join(sorted(unknown))}, which no classifier gives"
                 problems.add(file, where, what)

@@ -1,15 +1,16 @@
 """The next cycle's labels: a sampler asks what a classifier makes of the candidates, and picks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from coldstart.config.learners import Classifier as Recipe
 from coldstart.config.scores import Embedding
 from coldstart.cycles.classifier import load
 from coldstart.cycles.labels import labelled_rows
-from coldstart.cycles.learn import MODEL
+from coldstart.cycles.learn import MODEL, predict
 from coldstart.data.read import read_ids, read_images
 from coldstart.embeddings.embed import embed
 from coldstart.jobs import Job
@@ -27,7 +28,7 @@ def make(job: Job) -> None:
     sampler: Sampler = TypeAdapter(sampler_class(described["sampler"])).validate_python(described)
     before = labelled_rows(job.inputs["selection"], job.recipe)
     ids = read_ids(job.inputs["index"], "candidates")
-    tables = Tables(ids, _embeddings(job, ids), labelled=before["id"].to_numpy())
+    tables = _answers(job, Tables(ids, labelled=before["id"].to_numpy()), sampler.reads)
     budget = job.recipe["budget"]
     rng = np.random.default_rng((job.recipe["encoder_seed"], job.recipe["trial"], budget))
     picks = sampler.query(tables, budget - len(before), rng)
@@ -42,12 +43,20 @@ def make(job: Job) -> None:
     ).to_parquet(job.out / "selection.parquet", index=False)
 
 
-def _embeddings(job: Job, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The classifier's embeddings of the candidates, [n, dim]."""
+def _answers(job: Job, tables: Tables, asked: frozenset[str]) -> Tables:
+    """Add what the classifier makes of the candidates, as much of it as is asked for."""
+    if not asked:
+        return tables
     learner = job.inputs["learner"]
     made = learner.manifest["recipe"]
     recipe = Recipe.model_validate(made["learner"])
     device = chosen_device(job.settings)
-    images = read_images(job.inputs["images"], ids)
+    images = read_images(job.inputs["images"], tables.ids)
     model = load(learner.path(MODEL), recipe, images.shape[1:], made["classes"], device)
-    return embed(model.encoder, images, Embedding(batch_size=recipe.batch_size), device)
+    if "embeddings" in asked:
+        settings = Embedding(batch_size=recipe.batch_size)
+        tables = replace(tables, embeddings=embed(model.encoder, images, settings, device))
+    if "predictions" in asked:
+        predictions = predict(model, images, recipe.batch_size, device)
+        tables = replace(tables, predictions=predictions)
+    return tables

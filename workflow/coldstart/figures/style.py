@@ -102,6 +102,9 @@ _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "grad-embedding-mean": "Embedding gradient mean",
     "grad-embedding-var": "Embedding gradient variance",
     "k-means-pp": "k-means++",
+    "least-confidence": "Least confidence",
+    "max-entropy": "Maximum entropy",
+    "min-margin": "Minimum margin",
     "prob-cover": "ProbCover",
     "typiclust": "TypiClust",
 }

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from coldstart.config.model import Model
 from coldstart.errors import ColdstartError
 
+COLUMNS = ("embeddings", "scores", "clusters", "predictions")
+"""The tables that a sampler may declare to read."""
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -21,6 +24,8 @@ class Tables:
         scores: float64 [n, passes], where the sampler reads them.
         clusters: int64 [n], the cluster that the encoder itself assigns, where the sampler reads
             them.
+        predictions: float64 [n, classes], the probability of each class by what has learnt from
+            the labels so far, where the sampler reads them.
         labelled: int64 [m], ids that have a label already and must not be picked; those that are
             no candidates do not matter.
     """
@@ -29,6 +34,7 @@ class Tables:
     embeddings: NDArray[np.float32] | None = None
     scores: NDArray[np.float64] | None = None
     clusters: NDArray[np.int64] | None = None
+    predictions: NDArray[np.float64] | None = None
     labelled: NDArray[np.int64] | None = None
 
     @property
@@ -41,7 +47,7 @@ class Tables:
     @property
     def columns(self) -> dict[str, NDArray[Any]]:
         """The tables that are here, by name."""
-        named = {name: getattr(self, name) for name in ("embeddings", "scores", "clusters")}
+        named = {name: getattr(self, name) for name in COLUMNS}
         return {name: values for name, values in named.items() if values is not None}
 
     def rows(self, rows: NDArray[np.intp]) -> "Tables":
@@ -89,7 +95,7 @@ class Sampler(Model, ABC):
     """The sampler's name: a ``Literal`` in each sub-class."""
 
     reads: ClassVar[frozenset[str]]
-    """Which of ``embeddings``, ``scores`` and ``clusters`` it needs. It is given just that."""
+    """Which of ``COLUMNS`` it needs. It is given just that."""
     stochastic: ClassVar[bool]
     """Whether another seed gives another pick. If not, one seed stands for all."""
     nested: ClassVar[bool]
