@@ -56,6 +56,25 @@ def test_a_line_per_run_and_encoder_seed(trained):
     assert [text.get_text() for text in legend.get_texts()] == ["BYOL digits", "SimCLR digits"]
 
 
+def test_losses_of_different_sizes_are_drawn_from_nought_to_one(trained):
+    studio = trained
+    studio.run("large", ["random"], encoder="barlow-twins-digits")
+    rows = [{"epoch": e, "loss": 100.0 / e, "lr": 0.1, "images_per_second": 9.0} for e in (1, 2, 4)]
+    table = pd.DataFrame(rows).assign(embedding_std=0.1, effective_rank=3.0)
+    studio._publish(
+        "histories/large/0", lambda out: table.to_parquet(out / "history.parquet", index=False)
+    )
+    figure, numbers = draw(studio.shown(), TARGET)
+    assert numbers.loc[numbers["run"] == "large", "loss"].tolist() == [100, 50, 25]
+    one, again, two, large = (line.get_ydata().tolist() for line in figure.axes[0].lines)
+    assert one == pytest.approx([0.8, 0.4, 0.0])  # of losses from 0 to 2.5, with that of seed 1
+    assert again == pytest.approx([1.0, 0.6, 0.2])
+    assert two == pytest.approx([1.0, 0.0])
+    assert large == pytest.approx([1.0, 1 / 3, 0.0])
+    assert figure.axes[0].get_ylabel() == "loss, 0 to 1"
+    assert figure.axes[1].lines[3].get_ydata().tolist() == [0.1, 0.1, 0.1]
+
+
 def test_one_run_has_no_legend(studio):
     history(studio.run("one", ["random"]), "one", 0, 1)
     figure, numbers = draw(studio.shown(), TARGET)

@@ -130,6 +130,7 @@ _WORDS = {
     "pca": "PCA",
     "resnet": "ResNet",
     "resnet18": "ResNet-18",
+    "scan": "SCAN",
     "simclr": "SimCLR",
     "twins": "Twins",
     "vae": "VAE",

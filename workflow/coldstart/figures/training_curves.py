@@ -16,6 +16,8 @@ PANELS = {
     "embedding_std": "embedding s.d.",
     "effective_rank": "effective rank",
 }
+MUCH = 5
+"""How many times as far as another's a run's losses may reach on one scale."""
 
 
 def draw(shown: Shown, target: TrainingCurves) -> tuple[Figure, pd.DataFrame]:
@@ -39,14 +41,29 @@ def draw(shown: Shown, target: TrainingCurves) -> tuple[Figure, pd.DataFrame]:
     figure = new_figure(target.title, 4.2, WIDE)
     runs = {name: run for name, run in shown.runs.items() if name in set(numbers["run"])}
     titles = run_titles(runs)
+    scaled = _alike(numbers["loss"], numbers["run"])
+    drawn = numbers if scaled is None else numbers.assign(loss=scaled)
     for axes, (column, title) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
-        _panel(axes, numbers, column, {run: titles[run] or run for run in runs})
-        axes.set_ylabel(title)
+        _panel(axes, drawn, column, {run: titles[run] or run for run in runs})
+        axes.set_ylabel(title if column != "loss" or scaled is None else "loss, 0 to 1")
     handles, labels = axes.get_legend_handles_labels()
     if len(runs) > 1:
         figure.legend(handles, labels, loc="outside right upper")
-    add_note(figure, _note(numbers))
+    add_note(figure, _note(numbers, scaled is not None))
     return figure, numbers
+
+
+def _alike(losses: pd.Series, runs: pd.Series) -> pd.Series | None:
+    """Losses from 0 to 1 within each run, where one scale would make lines of some level.
+
+    Methods have losses of any size: Barlow Twins' starts at hundreds, an entropy can be below 0.
+    """
+    of_run = losses.groupby(runs)
+    low, high = of_run.transform("min"), of_run.transform("max")
+    spans = high - low
+    if spans.max() <= MUCH * spans[spans > 0].min():
+        return None
+    return (losses - low) / spans.where(spans > 0, 1.0)
 
 
 def _panel(axes: Axes, numbers: pd.DataFrame, column: str, titles: dict[str, str]) -> None:
@@ -68,10 +85,11 @@ def _panel(axes: Axes, numbers: pd.DataFrame, column: str, titles: dict[str, str
         axes.set_ylim(bottom=0)
 
 
-def _note(numbers: pd.DataFrame) -> str:
+def _note(numbers: pd.DataFrame, scaled: bool) -> str:
     seeds = numbers.groupby("run")["encoder_seed"].nunique()
     lines = "One line per encoder seed. " if seeds.max() > 1 else ""
+    losses = "Losses from each run's lowest (0) to its highest (1). " if scaled else ""
     return (
-        f"{lines}Embeddings are of at most 512 images, the same after each epoch: the mean s.d. of "
-        "their dimensions as unit vectors, and exp of the entropy of their singular values."
+        f"{lines}{losses}Embeddings are of at most 512 images, the same after each epoch: the mean "
+        "s.d. of their dimensions as unit vectors, and exp of the entropy of their singular values."
     )
