@@ -132,6 +132,24 @@ def test_self_labels_loss_does_not_depend_on_how_often_a_cluster_occurs():
     torch.testing.assert_close(once, often)
 
 
+@pytest.mark.parametrize(("threshold", "silent"), [(0.15, 0), (0.9, 2), (0.999, 5)])
+def test_clusters_that_give_no_labels_are_told_of_before_the_training(threshold, silent, caplog):
+    model = settled(CASES["scan"]).eval()
+    # By their brightness images are surely of clusters 0, 1 and 2, and hardly of 3 and 4.
+    logits = torch.tensor([[5.0, 0, 0, 0, 0], [0, 5, 0, 0, 0], [0, 0, 5, 0, 0]])
+    hardly = torch.tensor([[0.0, 0, 0, 0.3, 0], [0, 0, 0, 0, 0.3]])
+    table = torch.cat([logits, hardly])
+    model.online = torch.nn.Module()
+    model.online.forward = lambda images: table[images[:, 0, 0, 0].long()]
+    images = np.arange(5, dtype=np.uint8).repeat(4)[:, None, None, None] * np.ones(
+        (8, 8, 1), np.uint8
+    )
+    trained = build_model(changed(CASES["self-label"], threshold=threshold), inputs(), 1)
+    trained.look_at(model, Images.of(images), CPU)
+    told = f"none is surer than {threshold} of {silent} of the 5 clusters"
+    assert (told in caplog.text) == (silent > 0) == bool(caplog.records)
+
+
 def test_in_evaluation_the_loss_of_self_labelling_knows_no_threshold():
     model = settled(CASES["self-label"]).eval()
     weak, strong = views(6)

@@ -16,7 +16,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+
+from coldstart.ssl.images import Images
 
 
 @dataclass(frozen=True)
@@ -152,4 +155,13 @@ class Continuing(SelfSupervised):
 
         Args:
             start: the other model, with the same backbone.
+        """
+
+    def look_at(self, start: EncoderModel, images: Images, device: torch.device) -> None:
+        """Warn where the start bodes ill for the training; nothing by default.
+
+        Args:
+            start: the other model, in evaluation mode, on the device.
+            images: of the training.
+            device: where to compute.
         """

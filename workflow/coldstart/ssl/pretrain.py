@@ -153,6 +153,8 @@ def go_on(
     assert isinstance(model, Continuing)
     begun = load_model(start.folder, start.recipe, images.shape[1:], device)
     model.go_on_from(begun)
+    if rank() == 0:
+        model.look_at(begun, images, device)
     if not isinstance(recipe, Scan):
         return None
     return nearest(embed_images(begun.encoder, images, device), recipe.neighbours)

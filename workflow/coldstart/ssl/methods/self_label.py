@@ -4,6 +4,7 @@ After SCAN, an image whose cluster is predicted with confidence has that cluster
 the network learns to give it to a stronger view of the image.
 """
 
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +15,14 @@ from coldstart.config.encoders import SelfLabel
 from coldstart.ssl.backbones import Encoder
 from coldstart.ssl.clusters import ClusterModel
 from coldstart.ssl.distributed import total
+from coldstart.ssl.images import Images
 from coldstart.ssl.method import EncoderModel, Inputs
+from coldstart.ssl.neighbours import embed_images
+
+log = logging.getLogger("coldstart")
+
+LOOKED_AT = 4096
+"""Images at most that are looked at before a training."""
 
 
 class SelfLabelModel(ClusterModel):
@@ -33,6 +41,24 @@ class SelfLabelModel(ClusterModel):
         """Take over the encoder's and the classifier's weights."""
         online = start.get_submodule("online")
         self.online.load_state_dict(online.state_dict())
+
+    def look_at(self, start: EncoderModel, images: Images, device: torch.device) -> None:
+        """Tell of clusters that give no labels at first: they fade while the others grow."""
+        assert start.clusters is not None
+        every = -(-len(images) // LOOKED_AT)
+        some = Images(images.array, images.rows[::every])
+        sureness, clusters = embed_images(start.clusters, some, device).max(dim=1)
+        sure = torch.bincount(clusters[sureness > self.threshold].cpu(), minlength=self.count)
+        if not sure.all():
+            log.warning(
+                "self-label: of %d images, none is surer than %g of %d of the %d clusters. These "
+                "get no labels and may die out: lower threshold, or train the encoders that it "
+                "goes on from for longer",
+                len(some),
+                self.threshold,
+                int((sure == 0).sum()),
+                self.count,
+            )
 
     def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
         """Return each image's cross-entropy [N], whether its prediction is confident or not.
