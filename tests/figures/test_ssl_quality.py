@@ -53,6 +53,17 @@ def test_a_line_per_run_and_a_level_one_without_epochs(measured):
     assert end.loc["knn", "sd"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
 
 
+def test_the_note_tells_of_encoders_that_go_on_from_others(measured):
+    def note():
+        return draw(measured.shown(), TARGET)[0].texts[-1].get_text().replace("\n", " ")
+
+    assert "mean ± 1 s.d. over 2 seeds" in note()
+    assert "another encoder" not in note()
+    measured.run("chained", [], encoder="scan-digits")
+    probes(measured, "chained", 0, {5: 0.6, 10: 0.7})
+    assert "Lines that start later go on from another encoder." in note()
+
+
 def test_the_table_has_each_encoders_end_beside_itself_untrained(measured):
     table = tabulate(measured.shown(), TARGET)
     table = table[table["metric"] == "linear"].set_index("run")

@@ -48,7 +48,7 @@ def draw(shown: Shown, target: SslQuality) -> tuple[Figure, pd.DataFrame]:
     for axes in rows[:, 0]:
         entries.update(dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)))
     figure.legend(list(entries.values()), list(entries), loc="outside right upper")
-    add_note(figure, _note(numbers["n"]))
+    add_note(figure, _note(numbers))
     return figure, numbers
 
 
@@ -85,9 +85,12 @@ def _line(axes: Axes, table: pd.DataFrame, title: str, look: dict[str, Any]) -> 
     axes.plot(epochs, table["mean"], label=title, marker="o", markersize=2.5, **look)
 
 
-def _note(draws: pd.Series) -> str:
-    spread = "one seed" if draws.max() == 1 else f"mean ± 1 s.d. over {draws.max()} seeds"
+def _note(numbers: pd.DataFrame) -> str:
+    draws = numbers["n"].max()
+    spread = "one seed" if draws == 1 else f"mean ± 1 s.d. over {draws} seeds"
+    starts = numbers.groupby("run")["epoch"].min().dropna()
+    later = " Lines that start later go on from another encoder." if (starts > 0).any() else ""
     return (
         "Measured offline on frozen embeddings, with the labels of all candidates; accuracy on the "
-        f"test images; {spread}. Epoch 0: before training. Dotted: encoders without epochs."
+        f"test images; {spread}. Epoch 0: before training.{later} Dotted: encoders without epochs."
     )
