@@ -80,6 +80,8 @@ def test_one_run_has_no_legend(studio):
     figure, numbers = draw(studio.shown(), TARGET)
     assert not figure.legends
     assert numbers["loss"].tolist() == [2.0]
+    assert figure.axes[0].lines[0].get_ydata().tolist() == [2.0]
+    assert figure.axes[0].get_ylabel() == "loss"
     assert figure.axes[0].lines[0].get_marker() == "o"  # a line through one point shows nothing
 
 

@@ -23,6 +23,8 @@ MUCH = 5
 def draw(shown: Shown, target: TrainingCurves) -> tuple[Figure, pd.DataFrame]:
     """Loss, learning rate and the spread of the embeddings, a line per run and encoder seed.
 
+    Losses of very different sizes are drawn from 0 to 1 within each run.
+
     Returns:
         The figure and run, pool, encoder, encoder_seed, epoch, loss, lr, embedding_std and
         effective_rank.
@@ -61,7 +63,8 @@ def _alike(losses: pd.Series, runs: pd.Series) -> pd.Series | None:
     of_run = losses.groupby(runs)
     low, high = of_run.transform("min"), of_run.transform("max")
     spans = high - low
-    if spans.max() <= MUCH * spans[spans > 0].min():
+    moved = spans[spans > 0]  # none does within one epoch
+    if moved.empty or moved.max() <= MUCH * moved.min():
         return None
     return (losses - low) / spans.where(spans > 0, 1.0)
 

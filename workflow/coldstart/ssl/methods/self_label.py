@@ -15,6 +15,7 @@ from coldstart.config.encoders import SelfLabel
 from coldstart.ssl.backbones import Encoder
 from coldstart.ssl.clusters import ClusterModel
 from coldstart.ssl.distributed import total
+from coldstart.ssl.health import cluster_sizes
 from coldstart.ssl.images import Images
 from coldstart.ssl.method import EncoderModel, Inputs
 from coldstart.ssl.neighbours import embed_images
@@ -47,8 +48,8 @@ class SelfLabelModel(ClusterModel):
         assert start.clusters is not None
         every = -(-len(images) // LOOKED_AT)
         some = Images(images.array, images.rows[::every])
-        sureness, clusters = embed_images(start.clusters, some, device).max(dim=1)
-        sure = torch.bincount(clusters[sureness > self.threshold].cpu(), minlength=self.count)
+        probabilities = embed_images(start.clusters, some, device).cpu().numpy()
+        sure = cluster_sizes(probabilities[probabilities.max(axis=1) > self.threshold])
         if not sure.all():
             log.warning(
                 "self-label: of %d images, none is surer than %g of %d of the %d clusters. These "
