@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import tempfile
+import traceback
 from pathlib import Path
 
 import pytest
@@ -124,10 +125,12 @@ def shared():
                     os.umask(umask)
                     do()
                     status = 0
-                except ColdstartError:
-                    status = 1
-                except PermissionError:
-                    status = 2
+                except BaseException as error:
+                    traceback.print_exc()  # shown where the test fails
+                    if isinstance(error, ColdstartError):
+                        status = 1
+                    elif isinstance(error, PermissionError):
+                        status = 2
                 finally:
                     os._exit(status)
             return child
@@ -209,6 +212,39 @@ def test_eight_writers_of_two_users_publish_one_object_for_each_key(shared, iden
     assert owners <= {60001, 60002}
     for user in (60001, 60002):
         assert act(user, 60000, lambda: [store.open(key) for key in keys]) == 0
+
+
+def test_a_folder_that_another_member_makes_is_the_groups_from_the_first(
+    shared, identity, monkeypatch
+):
+    store, act = shared
+    first = identity(0)
+    neighbour = next(i for i in map(identity, range(1, 10000)) if i.key[:2] == first.key[:2])
+    making, made = os.pipe(), os.pipe()
+    mkdir = Path.mkdir
+
+    def pause(path, *args, **settings):
+        """Stop once a folder of ``objects`` has been made, before anything more is done to it."""
+        mkdir(path, *args, **settings)
+        if path.parent.name == "objects":
+            os.write(making[1], b".")
+            os.read(made[0], 1)
+
+    def publish(which):
+        with store.publishing(which) as folder:
+            (folder / "a").touch()
+
+    def slowly():
+        monkeypatch.setattr(Path, "mkdir", pause)
+        publish(first)
+
+    slow = act.begin(60001, 60000, slowly, 0o077)
+    os.read(making[0], 1)
+    quick = act(60002, 60000, lambda: publish(neighbour))
+    os.write(made[1], b".")
+    assert [quick, end(slow)] == [0, 0]
+    assert store.keys() == sorted([first.key, neighbour.key])
+    assert os.listdir(store.root / "objects") == [first.key[:2]]
 
 
 def test_a_store_of_another_group_names_itself_and_the_remedy(shared, identity):

@@ -4,7 +4,10 @@ import contextlib
 import os
 import shutil
 import stat
+import threading
 from pathlib import Path
+
+_umask = threading.Lock()
 
 
 def make_folder(path: Path) -> None:
@@ -16,15 +19,21 @@ def make_folder(path: Path) -> None:
     if path.is_dir():
         return
     make_folder(path.parent)
-    try:
-        path.mkdir(mode=0o775)
-    except FileExistsError:
-        if not path.is_dir():
-            raise
-        return
     shared = stat.S_ISGID | stat.S_IWGRP
-    if path.parent.stat().st_mode & shared == shared:
-        path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXG)
+    if path.parent.stat().st_mode & shared != shared:
+        path.mkdir(mode=0o775, exist_ok=True)
+        return
+    # Not by chmod: another member may find the folder before that, and may not write to it. Nor by
+    # renaming a finished one: that replaces an empty folder, and whoever is on the way into it
+    # finds it gone. The umask is the process's: a file that another thread makes at this moment may
+    # be writable for the group.
+    with _umask:
+        umask = os.umask(0o077)
+        os.umask(umask & ~stat.S_IRWXG)
+        try:
+            path.mkdir(mode=0o775, exist_ok=True)
+        finally:
+            os.umask(umask)
 
 
 def sync(path: Path) -> None:
