@@ -106,6 +106,18 @@ def test_of_what_only_starts_queries_no_more_is_asked(tmp_path):
     assert {name.split(".")[1] for name in evaluation.inputs} == {"core-set"}
 
 
+def test_a_query_that_reads_nothing_waits_for_no_classifier(tmp_path):
+    run = {"queries": ["random", "core-set"], "initial": "kmeans", "budgets": [10, 20]}
+    plan = plan_of(tmp_path, run)
+    drawn, asked = (plan.query("one", "digits", 0, name, 0, 20) for name in run["queries"])
+    assert set(drawn.inputs) == {"index", "selection"}
+    assert set(asked.inputs) == {"index", "selection", "images", "learner"}
+    facts = plan.facts("digits")
+    assert [gains_from_gpu(one) for one in (drawn, asked)] == [False, True]
+    minutes = [estimate(one, facts, "cpu", 1).minutes for one in (drawn, asked)]
+    assert minutes[0] < minutes[1]
+
+
 def test_estimates_grow_with_labels_and_are_for_a_gpu(plan, tmp_path):
     few, many = (plan.learner(*WHERE, "random", 0, budget) for budget in (5000, 25000))
     asked = plan.query(*WHERE, "core-set", 0, 7500)

@@ -75,13 +75,16 @@ def test_what_was_picked_can_be_learnt_from_and_asked_again(pool, asked):
 
 
 @pytest.mark.parametrize("other", [{"trial": 1}, {"encoder_seed": 1}])
-def test_each_trial_asks_with_chance_of_its_own(pool, asked, other):
-    query.make(asked(sampler={"sampler": "random"}))
-    first = picks(pool)["id"].tolist()
-    query.make(asked(sampler={"sampler": "random"}))
-    assert picks(pool)["id"].tolist() == first
-    query.make(asked(sampler={"sampler": "random"}, **other))
-    again = picks(pool)["id"].tolist()
+def test_each_trial_asks_with_chance_of_its_own(pool, other):
+    def drawn(**recipe):
+        job = pool.job(sampler={"sampler": "random"}, **{"budget": 24} | recipe)
+        assert {"index", "selection"} <= set(job.inputs)
+        job.inputs = {name: job.inputs[name] for name in ("index", "selection")}
+        query.make(job)
+        return picks(pool)["id"].tolist()
+
+    first, again = drawn(), drawn(**other)
+    assert drawn() == first
     assert again != first
     assert again[: len(PICKED)] == PICKED
     assert len(set(again)) == 24

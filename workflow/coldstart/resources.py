@@ -55,8 +55,10 @@ class Needs:
 def gains_from_gpu(planned: Planned) -> bool:
     """Whether a network is trained or passed; all else takes a CPU seconds."""
     stage = planned.identity.stage
-    if stage in {"learn", "query"}:
+    if stage == "learn":
         return True
+    if stage == "query":
+        return "learner" in planned.inputs
     if stage == "pretrain":
         return bool("backbone" in planned.identity.recipe["encoder"])
     if stage in {"embed", "score", "probe"}:
@@ -227,6 +229,8 @@ def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
 
 
 def _query(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    if "learner" not in planned.inputs:  # nothing is read, so nothing is computed
+        return 0, 0, 0
     made, budget = planned.inputs["learner"].identity.recipe, planned.identity.recipe["budget"]
     recipe = Classifier.model_validate(made["learner"])
     count, shape = facts.sizes["candidates"], facts.shape

@@ -84,6 +84,10 @@ class Runs(Artefacts):
         recipe = self.recipes.get("samplers", sampler)
         before = setup.budgets[setup.budgets.index(budget) - 1]
         labels, draw = self._labels(study, run, seed, sampler, trial, before)
+        inputs = {"index": self.index(setup.pool), "selection": labels}
+        if recipe.reads:  # else nobody is asked, and nothing is waited for
+            inputs["images"] = self.images(setup.pool)
+            inputs["learner"] = self.learner(study, run, seed, sampler, trial, before)
         return self._plan(
             f"{self._cycle(study, run, seed, sampler, trial, budget)}/picks.json",
             "query",
@@ -95,11 +99,7 @@ class Runs(Artefacts):
                 "labels": before,
                 "draw": draw,
             },
-            self._images_of(setup.pool)
-            | {
-                "selection": labels,
-                "learner": self.learner(study, run, seed, sampler, trial, before),
-            },
+            inputs,
             "coldstart.cycles.query",
             type(recipe).__module__,
         )

@@ -45,7 +45,7 @@ def make(job: Job) -> None:
 
 def _answers(job: Job, tables: Tables, asked: frozenset[str]) -> Tables:
     """Add what the classifier makes of the candidates, as much of it as is asked for."""
-    if not asked:
+    if not asked:  # then no classifier is among the inputs
         return tables
     learner = job.inputs["learner"]
     made = learner.manifest["recipe"]
