@@ -23,13 +23,13 @@ from coldstart.errors import ColdstartError
 from coldstart.ssl import distributed as module
 from coldstart.ssl import pretrain
 from coldstart.ssl.augment import augment
-from coldstart.ssl.distributed import anywhere, gather, rank, synchronise, total, world
+from coldstart.ssl.distributed import anywhere, gather, of_first, rank, synchronise, total, world
 from coldstart.ssl.images import Images
 from coldstart.ssl.neighbours import nearest
 from coldstart.ssl.pretrain import build_model
 from coldstart.ssl.request import Request
 from coldstart.ssl.resume import Keeper
-from coldstart.ssl.trainer import Trainer
+from coldstart.ssl.trainer import Steps, Trainer
 
 WORLD = 2
 
@@ -98,6 +98,7 @@ def operations():
     values["gathered"] = gather(torch.full((2, 3), rank()))
     values["total"] = total(torch.tensor([1.0, rank()]))
     values["anywhere"] = [anywhere(rank() == 1), anywhere(False)]
+    values["of first"] = of_first({"rank": torch.tensor(rank())} if rank() == 0 else None)
     return values
 
 
@@ -111,12 +112,14 @@ def test_operations_and_their_gradients_are_those_of_one_process(tmp_path):
         assert found["gathered"][:, 0].tolist() == [0, 0, 1, 1]
         assert found["total"].tolist() == [2.0, 1.0]
         assert found["anywhere"] == [True, False]
+        assert found["of first"] == {"rank": torch.tensor(0)}
 
 
 def test_alone_nothing_is_changed():
     tensor = torch.ones(2, requires_grad=True)
     assert gather(tensor) is tensor
     assert total(tensor) is tensor
+    assert of_first(tensor) is tensor
     assert (rank(), world(), anywhere(True), anywhere(False)) == (0, 1, True, False)
 
 
@@ -260,11 +263,19 @@ def test_a_batch_that_does_not_divide_is_an_error(digits, monkeypatch):
         Trainer(build_model(CASES["byol"], inputs(), 1), Images.of(digits), CASES["byol"], 1, CPU)
 
 
+def test_a_batch_that_is_cut_to_the_images_divides(digits, monkeypatch):
+    monkeypatch.setattr("coldstart.ssl.trainer.world", lambda: 3)
+    steps = Steps.of(changed(CASES["byol"], batch_size=1000), 100)
+    assert (steps.batch, steps.parts, steps.count) == (99, 1, 1)
+    with pytest.raises(ColdstartError, match=r"batches of 1 images do not divide among 3 proc"):
+        Steps.of(changed(CASES["byol"], batch_size=1000), 2)
+
+
 def stopped_and_resumed(digits, folder):
-    """Weights and history of a training of which one process got SIGTERM in the ninth step."""
+    """A training of which one process got SIGTERM in the ninth step, and another has the state."""
     images = Images.of(digits)
     recipe = changed(CASES["byol"], optimizer=Optimizer(name="sgd", lr=0.01))
-    keeper, out = Keeper(folder / "resume", "same"), folder / "out"
+    keeper, out = Keeper(folder / f"resume-{rank()}", "same"), folder / "out"
     request = Request(images, recipe, inputs(), 5, keeper, out, on_gpu=0.4, start=None)
     with pytest.MonkeyPatch.context() as patch:
         if rank() == 1:
@@ -274,7 +285,10 @@ def stopped_and_resumed(digits, folder):
     assert stopped.value.code == 143
     distributed.barrier()
     state = keeper.load(CPU)
-    assert (state["epoch"], state["step"]) == (1, 3)
+    if rank() == 0:
+        assert (state["epoch"], state["step"]) == (1, 3)
+    else:
+        assert state is None
     out.mkdir(exist_ok=True)
     pretrain.train(request, CPU)
     return True

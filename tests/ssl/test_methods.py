@@ -72,6 +72,23 @@ def test_a_gradient_reaches_the_whole_online_network_and_nothing_else(name):
     assert not any(buffer.requires_grad for buffer in model.buffers())
 
 
+def test_gradients_in_bf16_are_nearly_those_in_float32(name):
+    recipe = CASES[name]
+    gradients = []
+    for low in (False, True):
+        model = settled(recipe)
+        model.zero_grad()
+        torch.manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            loss = model.training_loss(seen_by(recipe, 8), 0.5)
+        loss.backward()
+        trained = [parameter for parameter in model.online.parameters() if parameter.requires_grad]
+        assert all(parameter.grad is not None for parameter in trained)
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in trained]))
+    assert not torch.equal(*gradients)
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.95
+
+
 def test_a_model_that_is_saved_and_loaded_is_the_same(name, tmp_path):
     recipe = CASES[name]
     model, seen = settled(recipe), seen_by(recipe, 5)

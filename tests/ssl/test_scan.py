@@ -150,6 +150,19 @@ def test_clusters_that_give_no_labels_are_told_of_before_the_training(threshold,
     assert (told in caplog.text) == (silent > 0) == bool(caplog.records)
 
 
+def test_self_labels_are_counted_exactly_under_autocast():
+    # 613 and 387 confident images: numbers that bf16 does not have.
+    labels = torch.tensor([0] * 613 + [1] * 387)
+    weak = 20.0 * torch.nn.functional.one_hot(labels, 5)[..., None, None]
+    strong = random_logits(1000)[0][..., None, None]
+    losses = []
+    for low in (False, True):
+        model = with_logits("self-label", threshold=0.9)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            losses.append(model.training_loss([weak, strong], 0.5))
+    assert losses[0] == losses[1]
+
+
 def test_in_evaluation_the_loss_of_self_labelling_knows_no_threshold():
     model = settled(CASES["self-label"]).eval()
     weak, strong = views(6)

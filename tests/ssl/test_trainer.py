@@ -240,7 +240,7 @@ def test_weights_beside_the_encoder_are_looked_at_too(digits, tmp_path, monkeypa
 def test_a_batch_larger_than_the_pool_is_cut(digits, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     pretrain(digits[:5], changed(epochs=2), 0, CPU, None, tmp_path)
-    assert "batch_size 32 is cut to the 5 images" in caplog.text
+    assert "batch_size 32 is cut to 5 images" in caplog.text
     assert len(result(tmp_path)[1]) == 2
 
 

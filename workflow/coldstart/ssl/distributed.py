@@ -66,6 +66,15 @@ def anywhere(flag: bool) -> bool:
     return bool(found)
 
 
+def of_first(value: Any) -> Any:
+    """The first process's value, in all of them; its tensors are on the CPU."""
+    if world() == 1:
+        return value
+    values = [value]
+    distributed.broadcast_object_list(values, device=torch.device("cpu"))
+    return values[0]
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[torch.device]:
     """Train together with the processes that torchrun's environment variables tell of.

@@ -30,7 +30,7 @@ from coldstart.ssl.augment import augment
 from coldstart.ssl.backbones import Encoder, unit_images
 from coldstart.ssl.checkpoint import save_tensors
 from coldstart.ssl.device import place, use_bf16
-from coldstart.ssl.distributed import anywhere, rank, synchronise, total, world
+from coldstart.ssl.distributed import anywhere, of_first, rank, synchronise, total, world
 from coldstart.ssl.images import Images, on_device
 from coldstart.ssl.method import SelfSupervised, Supervised
 from coldstart.ssl.neighbours import draw
@@ -85,14 +85,15 @@ class Steps:
 
     @classmethod
     def of(cls, recipe: Training, images: int) -> "Steps":
-        """Cut the recipe's numbers to what the images allow.
+        """Cut the recipe's numbers to what the images allow, and a batch so that it divides.
 
         Raises:
-            ColdstartError: the batch does not divide among the processes.
+            ColdstartError: the recipe's batch does not divide among the processes.
         """
         batch, parts, count = recipe.steps(images)
         if batch < recipe.batch_size:
-            log.info("batch_size %d is cut to the %d images", recipe.batch_size, batch)
+            batch = max(batch - batch % world(), 1)
+            log.info("batch_size %d is cut to %d images", recipe.batch_size, batch)
         if batch % world():
             raise ColdstartError(
                 f"batches of {batch} images do not divide among {world()} processes (one for each "
@@ -383,12 +384,15 @@ class Trainer:
         self.keeper.save(state)
 
     def _restore(self) -> None:
-        state = self.keeper.load(self.device) if self.keeper else None
+        if self.keeper is None:
+            return
+        # Of the process that saved it: on another machine others may see another folder or file.
+        state = of_first(self.keeper.load(torch.device("cpu")) if rank() == 0 else None)
         if state is None:
             return
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name in PLACE:
             setattr(self, name, state[name])
-        assert self.keeper is not None
+        self.loss_sum = self.loss_sum.to(self.device)
         log.info("%s: going on after %s", self.keeper.path, self._place)

@@ -80,8 +80,10 @@ class SelfLabelModel(ClusterModel):
         """
         losses, probabilities, labels = self._compare(views)
         confident = (probabilities > self.threshold).to(losses.dtype)
-        # A product, and no count by index: on a GPU that would depend on the order of its threads.
-        counts = total(confident @ functional.one_hot(labels, self.count).to(losses.dtype))
+        # A sum, and no count by index: on a GPU that would depend on the order of its threads. Nor
+        # a matrix product, which autocast would round to bf16's eight bits.
+        chosen = functional.one_hot(labels, self.count).to(losses.dtype)
+        counts = total((confident.unsqueeze(1) * chosen).sum(0))
         weights = confident / counts.clamp(min=1)[labels]
         return total((weights * losses).sum()) / (counts > 0).sum().clamp(min=1)
 
