@@ -4,7 +4,7 @@ import pytest
 
 from coldstart.config.augmentations import Augmentation
 from coldstart.config.backbones import ResNet
-from coldstart.config.encoders import Rotation
+from coldstart.config.encoders import Byol, Head, Rotation
 from coldstart.config.optimizers import Optimizer
 
 
@@ -42,3 +42,12 @@ def test_few_images_get_more_epochs(images, epochs):
 def test_what_a_recipe_is_named_by_does_not_hold_the_least_steps():
     dumped = recipe(epochs=5, batch_size=4, least_steps=50).model_dump()
     assert dumped == recipe(epochs=5, batch_size=4).model_dump()
+
+
+def test_a_predictor_of_another_width_than_the_projector_is_refused():
+    described = recipe(epochs=1, batch_size=4).model_dump() | {"method": "byol"}
+    described |= {"views": [Augmentation(transforms=[])] * 2, "target_decay": 0.9}
+    heads = {"projector": Head(widths=[16, 8]), "predictor": Head(widths=[16, 8])}
+    assert Byol(**described, **heads).dim == 4
+    with pytest.raises(ValueError, match="predictor's last width, 4, must be the projector's, 8"):
+        Byol(**described, **heads | {"predictor": Head(widths=[16, 4])})

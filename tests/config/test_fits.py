@@ -35,7 +35,12 @@ def recipe(backbone, *views):
     ("encoder", "shape", "message"),
     [
         (recipe(RESNET), (1, 1, 3), None),
-        (recipe(RESNET, SMALL), (28, 20, 1), None),
+        (recipe(RESNET, SMALL, SMALL), (28, 20, 1), None),
+        (
+            recipe(RESNET, SMALL),
+            (28, 20, 1),
+            "have 7 x 7 and 28 x 20 pixels, and method byol passes them as one batch: .* `size`",
+        ),
         (recipe(VGG), (8, 40, 3), None),
         (recipe(VGG), (7, 40, 3), "vgg takes 8 pixels a side or more, not images of 7 x 40 pixels"),
         (recipe(VGG, PLAIN, SMALL), (8, 8, 3), "takes 8 .* not views of 7 x 7 pixels"),

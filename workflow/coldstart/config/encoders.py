@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from coldstart.config.augmentations import Augmentation
 from coldstart.config.backbones import Backbone, Convs
@@ -110,13 +110,28 @@ class Following(Trained):
     """``cosine`` lets the decay rise to one, along half a cosine over the whole training."""
 
 
-class Byol(Following):
+class Predicting(Following):
+    """What methods have in common that predict one network's projections from the other's."""
+
+    projector: Head
+    predictor: Head
+
+    @model_validator(mode="after")
+    def _widths(self) -> Self:
+        predicted, projected = self.predictor.widths[-1], self.projector.widths[-1]
+        if predicted != projected:
+            raise ValueError(
+                f"the predictor's last width, {predicted}, must be the projector's, {projected}: "
+                "it predicts projections"
+            )
+        return self
+
+
+class Byol(Predicting):
     """Bootstrap your own latent (Grill et al. 2020)."""
 
     method: Literal["byol"]
     views: TwoViews
-    projector: Head
-    predictor: Head
 
 
 class SimClr(Trained):
@@ -150,13 +165,11 @@ class BarlowTwins(Trained):
     """Weight of the cross-correlation's other entries beside its diagonal's (lambda)."""
 
 
-class Moby(Following):
+class Moby(Predicting):
     """MoCo's queues with BYOL's asymmetry (Xie et al. 2021)."""
 
     method: Literal["moby"]
     views: TwoViews
-    projector: Head
-    predictor: Head
     temperature: Positive
     queue: Count
     """Keys of earlier batches that are kept as negatives, of each view."""

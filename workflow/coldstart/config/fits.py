@@ -8,6 +8,7 @@ from coldstart.config.encoders import (
     Encoder,
     EncoderRecipe,
     Existing,
+    MocoV2,
     Rotation,
     Scan,
     SelfLabel,
@@ -27,6 +28,7 @@ def misfit(recipe: Encoder, shape: Sequence[int]) -> str | None:
     found = [_of_other_size(recipe, image, size) for size in (image, *views)]
     found += [_not_square(recipe, size) for size in views]
     found += [_blurred(view, image) for view in recipe.views]
+    found += [_unlike(recipe, views)]
     return next(filter(None, found), None)
 
 
@@ -64,6 +66,17 @@ def _not_square(recipe: Trained, size: Size) -> str | None:
             "augmentation a crop with a `size`"
         )
     return None
+
+
+def _unlike(recipe: Trained, views: Sequence[Size]) -> str | None:
+    # These pass each view alone; all others pass the first two as one batch.
+    if isinstance(recipe, (MocoV2, SelfLabel)) or len(set(views[:2])) == 1:
+        return None
+    first, second = (f"{height} x {width}" for height, width in views[:2])
+    return (
+        f"the first two views have {first} and {second} pixels, and "
+        f"method {recipe.method} passes them as one batch: give their crops the same `size`"
+    )
 
 
 def _blurred(view: Augmentation, image: Size) -> str | None:
