@@ -17,6 +17,7 @@ from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.plan import Plan
 from coldstart.resources import estimate, gains_from_gpu
+from coldstart.ssl.images import Images
 from coldstart.ssl.methods import existing
 from coldstart.ssl.pretrain import load_model, pretrain
 from coldstart.ssl.weights import digest_weights
@@ -218,6 +219,19 @@ def test_the_history_lists_what_was_used(weights, tmp_path):
     history = pd.read_parquet(tmp_path / "history.parquet").set_index("tensor")["used"]
     assert history[~history].index.tolist() == ["fc.bias", "fc.weight"]
     assert history["conv5.0.weight"]
+
+
+def test_no_more_than_a_few_images_are_in_memory(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("coldstart.ssl.images.CHUNK", 4)
+    read, getitem = [], Images.__getitem__
+
+    def watched(images, at):
+        read.append(len(getitem(images, at)))
+        return getitem(images, at)
+
+    monkeypatch.setattr(Images, "__getitem__", watched)
+    made(recipe(weights), pictures(3, count=30), tmp_path)
+    assert max(read, default=0) <= 4
 
 
 def test_the_random_state_is_left_alone(weights):

@@ -90,7 +90,7 @@ def pretrain(
     inputs = Inputs(height, width, channels, *channel_statistics(images))
     if not isinstance(recipe, Trained):
         method = importlib.import_module(method_module(recipe))
-        model, history = method.fit(images[:], recipe, inputs, seed)
+        model, history = method.fit(images, recipe, inputs, seed)
         save_tensors(model, out / MODEL)
         history.to_parquet(out / HISTORY, index=False)
         return

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from coldstart.config.encoders import Pca
+from coldstart.ssl.images import Images
 from coldstart.ssl.method import EncoderModel, Inputs
 
 
@@ -45,9 +45,7 @@ class PcaModel(EncoderModel):
         return self.projection
 
 
-def fit(
-    images: NDArray[np.uint8], recipe: Pca, inputs: Inputs, seed: int
-) -> tuple[PcaModel, pd.DataFrame]:
+def fit(images: Images, recipe: Pca, inputs: Inputs, seed: int) -> tuple[PcaModel, pd.DataFrame]:
     """Fit the components.
 
     Args:
@@ -61,7 +59,7 @@ def fit(
     """
     from sklearn.decomposition import PCA  # 2 seconds, which no other job should wait
 
-    pixels = images.reshape(len(images), -1).astype(np.float32)
+    pixels = images[:].reshape(len(images), -1).astype(np.float32)
     pixels /= 255
     count = min(recipe.components, *pixels.shape)
     # scikit-learn would subtract the means only after multiplying, which costs float32 its digits.
