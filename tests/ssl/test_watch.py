@@ -14,7 +14,7 @@ from coldstart.ssl.images import Images, channel_statistics
 from coldstart.ssl.method import Inputs
 from coldstart.ssl.pretrain import build_model, pretrain
 from coldstart.ssl.trainer import Trainer
-from coldstart.ssl.watch import SETTLED, Spread, look, sample, spread
+from coldstart.ssl.watch import SETTLED, Look, Spread, look, sample, spread
 
 
 def seeded(*shape):
@@ -73,7 +73,8 @@ def test_the_sample_is_from_all_over_the_images(images, expected):
 def test_looking_leaves_the_training_as_it_was(digits):
     model = build_model(RECIPE, Inputs(8, 8, 1, *channel_statistics(digits)), 1).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    found, projections, _ = look(model, torch.from_numpy(digits), CPU)
+    seen = look(model, torch.from_numpy(digits), CPU)
+    found, projections = seen.embeddings, seen.projections
     assert all(module.training for module in model.modules())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     model.eval()
@@ -129,12 +130,28 @@ def test_flat_is_relative_to_directions_at_random():
     assert not Spread(std=0.0031, rank=1.5, dim=100).is_flat
 
 
+@pytest.mark.parametrize(("shares", "collapsed"), [([1.0], True), ([0.97, 0.03], False)])
+def test_all_images_in_one_cluster_are_a_collapse(digits, monkeypatch, shares, collapsed):
+    monkeypatch.setattr("coldstart.ssl.trainer.SETTLED", 4)
+    entropy = -sum(share * math.log(share) for share in shares)
+    seen = Look(Spread(0.5, 3.0, 5), None, {"size_entropy": entropy})
+    monkeypatch.setattr("coldstart.ssl.trainer.look", lambda *_: seen)
+    recipe = changed(CASES["self-label"], epochs=4, batch_size=100)
+    model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
+    trainer = Trainer(model, Images.of(digits), recipe, 1, CPU)
+    if collapsed:
+        with pytest.raises(ColdstartError, match=r"had the same cluster .*collapsed.*threshold"):
+            trainer.run()
+    else:
+        assert trainer.run()["size_entropy"].tolist() == [pytest.approx(entropy)] * 4
+
+
 def test_a_training_may_recover_from_flat_embeddings(digits, monkeypatch):
     """Two epochs of them are no collapse, nor are the first ones; three in a row are."""
     monkeypatch.setattr("coldstart.ssl.trainer.SETTLED", 4)
     spreads = iter([0.01, 0.01, 0.01, 0.5, 0.01, 0.01, 0.01])
     monkeypatch.setattr(
-        "coldstart.ssl.trainer.look", lambda *_: (Spread(next(spreads), 1.5, 1), None, {})
+        "coldstart.ssl.trainer.look", lambda *_: Look(Spread(next(spreads), 1.5, 1), None, {})
     )
     recipe = changed(epochs=10, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
@@ -146,7 +163,7 @@ def test_a_training_may_recover_from_flat_embeddings(digits, monkeypatch):
 def test_embeddings_that_are_not_finite_end_the_training(digits, monkeypatch):
     monkeypatch.setattr(
         "coldstart.ssl.trainer.look",
-        lambda *_: (Spread(0.5, 1.5, 1), spread(seeded(3, 2) / 0), {}),
+        lambda *_: Look(Spread(0.5, 1.5, 1), spread(seeded(3, 2) / 0), {}),
     )
     recipe = changed(epochs=1, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from coldstart.config.encoders import Training
+from coldstart.config.encoders import Clustering, Following, Training
 from coldstart.errors import ColdstartError
 from coldstart.jobs import TERMINATED
 from coldstart.progress import Progress
@@ -36,7 +36,7 @@ from coldstart.ssl.method import SelfSupervised, Supervised
 from coldstart.ssl.neighbours import draw
 from coldstart.ssl.optim import build_optimizer, learning_rate
 from coldstart.ssl.resume import Keeper, Termination
-from coldstart.ssl.watch import PATIENCE, SETTLED, Spread, look, sample
+from coldstart.ssl.watch import PATIENCE, SETTLED, look, sample
 
 log = logging.getLogger("coldstart")
 
@@ -349,30 +349,27 @@ class Trainer:
 
     def _watched(self) -> dict[str, float]:
         """Look at the embeddings, and end a training that has lost what tells images apart."""
-        embeddings, projections, more = look(self.model, self.sample, self.device)
-        spreads = {"embedding": embeddings} | ({"projection": projections} if projections else {})
-        if not all(spread.is_finite for spread in spreads.values()):
+        seen = look(self.model, self.sample, self.device)
+        if not seen.is_finite:
             raise self._not_finite("embeddings")
-        flat = [name for name, spread in spreads.items() if spread.is_flat]
-        self.flat = self.flat + 1 if flat and self._done >= SETTLED else 0
-        if self.flat >= PATIENCE and self.flat * self.steps >= SETTLED:
-            raise self._collapsed(flat[0], spreads[flat[0]])
-        return {
-            "embedding_std": embeddings.std,
-            "effective_rank": embeddings.rank,
-            "projection_std": projections.std if projections else math.nan,
-            **more,
-        }
+        self.flat = self.flat + 1 if seen.alike and self._done >= SETTLED else 0
+        if seen.alike and self.flat >= PATIENCE and self.flat * self.steps >= SETTLED:
+            raise self._collapsed(seen.alike)
+        return seen.row
 
-    def _collapsed(self, what: str, spread: Spread) -> ColdstartError:
+    def _collapsed(self, alike: str) -> ColdstartError:
+        causes = ["steps that are too large"]
+        remedies = ["lower optimizer.lr", "add optimizer.warmup_epochs"]
+        if isinstance(self.recipe, Following):
+            causes.append("a target or teacher network that follows too fast")
+            remedies.append("let the target keep more of itself at each step")
+        if isinstance(self.recipe, Clustering):
+            causes.append("nothing that keeps clusters of one size")
+            remedies.append("raise SCAN's entropy_weight, or lower self-labelling's threshold")
         return ColdstartError(
             f"{self.recipe.called}: for {self.flat} epochs, up to epoch {self.epoch + 1}, all "
-            f"images have had almost the same {what} (standard deviation {spread.std:.2g} at unit "
-            f"length, where {spread.dim} dimensions allow {spread.dim**-0.5:.2g}; effective rank "
-            f"{spread.rank:.2f}; loss {self._loss:.4g}): the training has collapsed. The likely "
-            "causes are steps that are too large, or a target or teacher network that follows too "
-            "fast. Lower optimizer.lr, add optimizer.warmup_epochs, or let the target keep more of "
-            "itself at each step."
+            f"images have had {alike}; the loss is {self._loss:.4g}: the training has collapsed. "
+            f"Likely: {', or '.join(causes)}. Remedies: {'; '.join(remedies)}."
         )
 
     def _save(self) -> None:

@@ -26,6 +26,9 @@ the start and recover."""
 SETTLED = 50
 """Steps before which nothing is made of it: until then BatchNorm's running statistics, by which
 embeddings are computed here, are partly those of no images at all (0.9 to the 50th: 0.5 %)."""
+ALONE = 0.05
+"""Entropy of the clusters' sizes, in nats, below which one cluster has as good as all images: with
+99 % of them in one and the rest in another it is 0.056."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,54 @@ class Spread:
         return self.std * math.sqrt(self.dim) < LEAST
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is seen of a training after an epoch.
+
+    Attributes:
+        embeddings: how far apart they lie.
+        projections: likewise, where there is a projector.
+        more: the model's ``health``.
+    """
+
+    embeddings: Spread
+    projections: Spread | None
+    more: dict[str, float]
+
+    @property
+    def _spreads(self) -> dict[str, Spread]:
+        found = {"embedding": self.embeddings, "projection": self.projections}
+        return {name: spread for name, spread in found.items() if spread is not None}
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all embeddings and projections are finite."""
+        return all(spread.is_finite for spread in self._spreads.values())
+
+    @property
+    def alike(self) -> str | None:
+        """What all images have that tells none apart, in words; ``None`` for a healthy training."""
+        for name, spread in self._spreads.items():
+            if spread.is_flat:
+                return (
+                    f"almost the same {name} (standard deviation {spread.std:.2g} at unit length, "
+                    f"where {spread.dim} dimensions allow {spread.dim**-0.5:.2g}; effective rank "
+                    f"{spread.rank:.2f})"
+                )
+        entropy = self.more.get("size_entropy", math.inf)
+        return f"the same cluster (entropy of sizes {entropy:.2g})" if entropy < ALONE else None
+
+    @property
+    def row(self) -> dict[str, float]:
+        """What a history keeps of it."""
+        return {
+            "embedding_std": self.embeddings.std,
+            "effective_rank": self.embeddings.rank,
+            "projection_std": self.projections.std if self.projections else math.nan,
+            **self.more,
+        }
+
+
 def sample(images: Images) -> Tensor:
     """Images from all over the data set, the same each time: uint8 [n, H, W, C]."""
     least, most = SAMPLE
@@ -63,9 +114,7 @@ def sample(images: Images) -> Tensor:
 
 
 @torch.no_grad()
-def look(
-    model: Trainable, images: Tensor, device: torch.device
-) -> tuple[Spread, Spread | None, dict[str, float]]:
+def look(model: Trainable, images: Tensor, device: torch.device) -> Look:
     """Say how far apart embeddings lie, and what becomes of them in the projector.
 
     A loss that is on projections can let them become one while the embeddings stay apart, which
@@ -76,9 +125,6 @@ def look(
             named ``projector`` maps embeddings on.
         images: uint8 [n, H, W, C], anywhere.
         device: where the model is.
-
-    Returns:
-        Of the embeddings, of the projections where there are any, and what the model adds.
     """
     found = dict(model.online.named_modules())
     projector = next((found[name] for name in found if name.endswith("projector")), None)
@@ -89,7 +135,7 @@ def look(
     projections = None if projector is None else spread(projector(embeddings))
     more = model.health(embeddings)
     model.train()
-    return spread(embeddings), projections, more
+    return Look(spread(embeddings), projections, more)
 
 
 def spread(vectors: Tensor) -> Spread:
