@@ -1,5 +1,8 @@
 """Mixed pools: two data sets in one array."""
 
+import errno
+import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +68,35 @@ def test_an_outlier_is_told_by_its_part_and_its_missing_label(mixed):
     assert items["part"].tolist() == ["train"] * 4 + ["test"] + [OUTLIERS] * 2
     assert labels["label"].tolist()[:5] == [0, 1, 2, 0, 1]
     assert labels["label"].isna().tolist() == [False] * 5 + [True] * 2
+
+
+def test_the_file_is_what_numpy_writes(mixed, tmp_path):
+    *_, out = mixed
+    np.save(tmp_path / "again.npy", np.load(out.path("images.npy")))
+    assert out.path("images.npy").read_bytes() == (tmp_path / "again.npy").read_bytes()
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path, small_disk):
+    """In a process of its own: what writes to a mapped file there is killed by a signal."""
+    images = np.ones((300, 64, 64, 1), dtype=np.uint8)  # 1.2 MB
+    inputs = {
+        "own": artefact(tmp_path / "own", images, "train"),
+        "outliers": artefact(tmp_path / "others", images[:1], "train"),
+    }
+    recipe = {"shape": [64, 64, 1], "dataset": "others", "part": "train", "count": 1}
+    job = Job(recipe, inputs, small_disk, Path(), Settings())
+    process = multiprocessing.get_context("fork").Process(target=write_and_end, args=(job,))
+    process.start()
+    process.join()
+    assert process.exitcode == errno.ENOSPC
+
+
+def write_and_end(job):
+    """End the process with the number of the system's error as its exit code."""
+    try:
+        make_images(job)
+    except OSError as error:
+        os._exit(error.errno)
 
 
 def test_images_are_resized_as_pillow_does_it():

@@ -1,14 +1,17 @@
 """Every kind of damage is found and named by ``open`` and ``verify``, and mended by the command."""
 
 import json
+import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from coldstart import cli
 from coldstart.errors import ColdstartError
-from coldstart.store import Store
+from coldstart.store import Fault, Store, manifest, objects
+from coldstart.store.manifest import faults
 
 
 def rewrite(path, content):
@@ -188,8 +191,6 @@ def test_damage_is_named_and_healed(store, identity, publish, results, capsys, d
 
 
 def fresh(store):
-    from coldstart.store import objects
-
     objects._verified.clear()
     return Store(store.root)
 
@@ -255,4 +256,85 @@ def test_what_a_killed_removal_left_is_swept(store, identity, publish, results, 
     folder.rename(folder.with_name(".discarded-0"))
     assert store.keys() == store.verify() == []
     assert cli.main(["store", "verify", "--heal", "--store", str(store.root)]) == 0
+    assert list(folder.parent.iterdir()) == []
+
+
+def test_what_another_has_healed_meanwhile_stays(
+    store, identity, publish, results, capsys, monkeypatch
+):
+    key = publish(identity()).key
+    pointer = point(results, "a.json", key)
+    truncate(store.root / "objects" / key[:2] / key)
+    verify = Store.verify
+
+    def overtaken(verified):
+        found = verify(verified)
+        store.discard(key)
+        publish(identity())
+        return found
+
+    monkeypatch.setattr(Store, "verify", overtaken)
+    assert cli.main(["store", "verify", "--heal", "--store", str(store.root)]) == 0
+    out = capsys.readouterr().out
+    assert f"left the artefact {key}: somebody has published it anew" in out
+    assert "1 artefacts" in out
+    assert "0 faults" in out
+    assert pointer.exists()
+    assert fresh(store).open(key)
+
+
+def unreadable(folder, key):
+    return iter([Fault(key, "weights.bin", "cannot be read", damaged=False)])
+
+
+@pytest.mark.parametrize(("look", "again"), [(faults, False), (unreadable, False), (faults, True)])
+def test_what_took_the_place_of_a_damaged_object_is_put_back(
+    store, identity, publish, monkeypatch, look, again
+):
+    """Another heals and publishes after the object was found damaged and before it is moved.
+
+    With ``again``, a third publishes while it is away.
+    """
+    key = publish(identity()).key
+    folder = store.root / "objects" / key[:2] / key
+    truncate(folder)
+    looked = []
+
+    def overtaken(place, key):
+        looked.append(place)
+        if len(looked) > 1:
+            if again:
+                publish(identity())
+            return look(place, key)
+        found = list(faults(place, key))
+        store.discard(key)
+        publish(identity())
+        return iter(found)
+
+    for module in (objects, manifest):
+        monkeypatch.setattr(module, "faults", overtaken)
+    assert not store.discard_damaged(key)
+    assert looked[0] == folder != looked[1]
+    assert list(folder.parent.iterdir()) == [folder]
+    assert list(faults(folder, key)) == []
+
+
+def test_a_sound_object_stays_where_it_is(store, identity, publish, monkeypatch):
+    key = publish(identity()).key
+    monkeypatch.setattr(Path, "rename", lambda *_: pytest.fail("readers would miss it"))
+    assert not store.discard_damaged(key)
+
+
+def test_what_is_gone_already_is_no_error(store, identity):
+    assert store.discard_damaged(identity().key)
+
+
+def test_what_is_looked_at_is_not_swept_by_another(store, identity, publish):
+    key = publish(identity()).key
+    folder = store.root / "objects" / key[:2] / key
+    suspect = folder.rename(folder.with_name(".suspect-0"))
+    assert store.sweep(older_than=3600) == 0
+    for path in (*suspect.iterdir(), suspect):
+        os.utime(path, (0, 0))
+    assert store.sweep(older_than=3600) == 1
     assert list(folder.parent.iterdir()) == []

@@ -6,8 +6,12 @@ import signal
 from types import SimpleNamespace
 
 import pytest
+import torch
+from torch import nn
 
 from coldstart.jobs import TERMINATED, make_artefact
+from coldstart.ssl.checkpoint import save_tensors
+from coldstart.ssl.resume import save_state
 from coldstart.store import Store
 
 
@@ -120,10 +124,19 @@ def test_a_job_that_is_told_to_stop_while_it_publishes_ends_well(run, tmp_path, 
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_full_disk_beside_the_store_is_said_too(run, tmp_path, small_disk):
+def write_model(job):
+    save_tensors(nn.Linear(1, 1 << 20), job.out / "model.safetensors")
+
+
+def write_state(job):
+    save_state(job.resume / "state.pt", {"weights": torch.zeros(1 << 20)})
+
+
+@pytest.mark.parametrize("make", [lambda job: write(job, 2 << 20), write_model, write_state])
+def test_a_full_disk_beside_the_store_is_said_too(run, tmp_path, small_disk, make):
     (tmp_path / "results").symlink_to(small_disk)
     store = Store(tmp_path / "store")
-    said = failed(run, tmp_path, lambda job: write(job, 2 << 20), store.root)
+    said = failed(run, tmp_path, make, store.root)
     assert f"Cannot write to {tmp_path}: No space left on device. Nothing was published" in said
     assert "Traceback" not in said
     assert store.keys() == []

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from coldstart.errors import ColdstartError
-from coldstart.store import Identity, Store
+from coldstart.store import Identity, Store, manifest, objects
+from coldstart.store.manifest import faults
 
 
 def test_what_is_published_can_be_opened(store, identity, publish):
@@ -114,6 +115,33 @@ def test_a_sound_copy_takes_the_place_of_a_damaged_one(store, identity, publish,
     publish(identity())
     assert store.open(identity().key).path("weights.bin").read_bytes() == b"0123456789" * 100
     assert store.verify() == []
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_of_publishers_that_met_the_same_damage_the_first_one_stays(
+    store, identity, publish, monkeypatch, looks
+):
+    """The other publishes between one of the late one's looks and what the late one does next."""
+    which = identity()
+    folder = store.open(publish(which).key).folder
+    _overwrite(folder / "weights.bin", b"x" * 1000)
+    looked = []
+
+    def overtaken(place, key):
+        found = list(faults(place, key))
+        looked.append(place)
+        if len(looked) == looks:
+            with Store(store.root).publishing(which) as early:
+                (early / "a").write_bytes(b"early")
+        return iter(found)
+
+    for module in (objects, manifest):
+        monkeypatch.setattr(module, "faults", overtaken)
+    with store.publishing(which) as late:
+        (late / "a").write_bytes(b"late")
+    assert (folder / "a").read_bytes() == b"early"
+    assert list(folder.parent.iterdir()) == [folder]
+    assert list((store.root / "tmp").iterdir()) == []
 
 
 def test_opening_reads_an_object_once_in_a_process(store, identity, start):

@@ -145,11 +145,14 @@ def _verify(arguments: argparse.Namespace) -> int:
         healing = heal(layered, faults, RESULTS)
         for key in healing.discarded:
             print(f"removed the artefact {key}")
+        for key in healing.left:
+            print(f"left the artefact {key}: somebody has published it anew")
         for pointer in healing.pointers:
             print(f"removed the pointer {pointer}")
         if healing.swept:
             print(f"removed {healing.swept} abandoned folders")
-        faults = [fault for fault in faults if fault.key not in healing.discarded]
+        healed = {*healing.discarded, *healing.left}
+        faults = [fault for fault in faults if fault.key not in healed]
     elif any(fault.damaged for fault in faults):
         print(f"{store.remedy} removes what is damaged, so that it is made again.")
     print(f"{len(store.keys())} artefacts in {store.root}, {len(faults)} faults")

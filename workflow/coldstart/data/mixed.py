@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import torch
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch.nn import functional
 
@@ -27,17 +26,19 @@ def make_images(job: Job) -> None:
     parts = pd.read_parquet(job.inputs["outliers"].path("items.parquet"))
     ids = np.sort(parts.loc[parts["part"] == recipe["part"], "id"].to_numpy())[: recipe["count"]]
     total = len(own) + len(ids)
-    images = open_memmap(job.out / "images.npy", "w+", np.uint8, (total, *recipe["shape"]))
+    header = {"descr": "|u1", "fortran_order": False, "shape": (total, *recipe["shape"])}
     progress = Progress("mix images", total)
-    for start in range(0, len(own), CHUNK):
-        stop = min(start + CHUNK, len(own))
-        images[start:stop] = own[start:stop]
-        progress.advance(stop - start)
-    for start in range(0, len(ids), CHUNK):
-        chunk = brought_to(others[ids[start : start + CHUNK]], *recipe["shape"])
-        images[len(own) + start : len(own) + start + len(chunk)] = chunk
-        progress.advance(len(chunk))
-    images.flush()
+    # Not through a mapped file: where the disk is full, writing to one kills the process.
+    with (job.out / "images.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(own), CHUNK):
+            chunk = own[start : start + CHUNK]
+            file.write(np.ascontiguousarray(chunk).data)
+            progress.advance(len(chunk))
+        for start in range(0, len(ids), CHUNK):
+            chunk = brought_to(others[ids[start : start + CHUNK]], *recipe["shape"])
+            file.write(np.ascontiguousarray(chunk).data)
+            progress.advance(len(chunk))
     outliers = pd.DataFrame({"id": np.arange(len(own), total), "part": OUTLIERS})
     pd.concat([items[["id", "part"]], outliers]).to_parquet(job.out / "items.parquet", index=False)
 

@@ -3,17 +3,20 @@
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from coldstart.errors import ColdstartError
 
 
 def save_tensors(module: nn.Module, path: Path) -> None:
-    """Write a module's parameters and buffers to a new safetensors file."""
-    save_file(
-        {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}, path
-    )
+    """Write a module's parameters and buffers to a new safetensors file.
+
+    Raises:
+        OSError: the file cannot be written, for one because the disk is full.
+    """
+    tensors = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
+    path.write_bytes(save(tensors))  # the library's own writer hides the system's error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -70,14 +70,26 @@ class Keeper:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Replace the file by this state, so that a kill at any time leaves the old one or the new."""
+    """Replace the file by this state, so that a kill at any time leaves the old one or the new.
+
+    Raises:
+        OSError: it cannot be written, for one because the disk is full; the old one stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except RuntimeError as error:
+        # After a failed write torch still ends its archive, and complains that this does not fit.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_state(path: Path, training: str, device: torch.device) -> dict[str, Any] | None:

@@ -14,9 +14,6 @@ from coldstart.store.objects import Store
 LOOK_AGAIN = 100
 """Removals after which the store is looked through for what was published meanwhile."""
 
-LOOK_AGAIN = 100
-"""Removals after which the store is looked through for what was published meanwhile."""
-
 
 @dataclass(frozen=True)
 class Scan:
@@ -74,8 +71,10 @@ def scan(store: Store, roots: Iterable[str], older_than: float) -> Scan:
 def remove(found: Scan) -> Iterator[Entry]:
     """Remove the garbage of a scan, and give each artefact that is gone.
 
-    What was published since the scan is kept with all that it was made from. What is stopped half
-    way leaves no artefact without its inputs, because these go last.
+    What was published since the scan is kept with all that it was made from, but for what went
+    before it was seen: the store is looked through every ``LOOK_AGAIN`` removals only, since a look
+    asks the file server about every artefact. What is stopped half way leaves no artefact of the
+    scan without its inputs, because these go last.
 
     Raises:
         ColdstartError: the store cannot be written to.

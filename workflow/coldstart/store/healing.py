@@ -19,6 +19,8 @@ class Healing:
 
     discarded: list[str]
     """Keys of the objects that were removed."""
+    left: list[str]
+    """Keys of those that are not damaged any more: somebody has published them anew."""
     pointers: list[Path]
     """Pointer files that were removed, since their objects are not in the store."""
     swept: int
@@ -40,12 +42,12 @@ def heal(store: Store, faults: Iterable[Fault], results: Path) -> Healing:
             f"There is no store at {store.root}, so nothing was healed. If it is a share, mount "
             f"it; if it was deleted on purpose, make an empty one: mkdir -p {store.root}"
         )
-    discarded = sorted({fault.key for fault in faults if fault.damaged})
-    for key in discarded:
-        store.discard(key)
+    damaged = sorted({fault.key for fault in faults if fault.damaged})
+    discarded = [key for key in damaged if store.discard_damaged(key)]
+    left = [key for key in damaged if key not in discarded]
     swept = store.sweep(STALE)
     found = pointers(results, [store.root])
     dangling = sorted(path for path, key in found if not store.has(key))
     for pointer in dangling:
         pointer.unlink(missing_ok=True)
-    return Healing(discarded, dangling, swept)
+    return Healing(discarded, left, dangling, swept)

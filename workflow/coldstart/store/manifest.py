@@ -4,12 +4,14 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coldstart.errors import ColdstartError
+from coldstart.store.files import sync
 from coldstart.store.identity import FORMAT, Identity, description_key
 
 MANIFEST = "manifest.json"
@@ -58,6 +60,32 @@ def compose(
         "made": made,
     }
     return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+
+
+def seal(folder: Path, identity: Identity, made: Mapping[str, Any]) -> None:
+    """Hash the files, write the manifest, and bring all of it to the disk, read-only."""
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.name == MANIFEST or "\\" in entry.name or not entry.is_file(follow_symlinks=False):
+            raise ValueError(
+                f"{entry.path}: an artefact has plain files only, none called {MANIFEST}"
+            )
+    if not entries:
+        raise ValueError(f"no file was written for the artefact {identity.key} ({identity.stage})")
+    files = {
+        entry.name: {"sha256": file_digest(Path(entry.path)), "bytes": entry.stat().st_size}
+        for entry in entries
+    }
+    (folder / MANIFEST).write_text(compose(identity, files, made), encoding="utf-8")
+    # The folder has the umask in its mode, and the team's group. A file need not: its writer may
+    # have chosen a mode, and one that was moved here keeps the group that it had.
+    own = folder.stat()
+    for name in [*files, MANIFEST]:
+        sync(folder / name)
+        if (folder / name).stat().st_gid != own.st_gid:
+            os.chown(folder / name, -1, own.st_gid)
+        (folder / name).chmod(stat.S_IMODE(own.st_mode) & 0o444)
+    sync(folder)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -126,6 +154,11 @@ def faults(folder: Path, key: str) -> Iterator[Fault]:
             yield from _altered(folder / name, entry, key)
     for name in sorted(found.keys() - listed.keys()):
         yield Fault(key, name, "is not part of the object")
+
+
+def is_damaged(folder: Path, key: str) -> bool:
+    """Whether an object is damaged, and not just out of this user's sight."""
+    return any(fault.damaged for fault in faults(folder, key))
 
 
 def _foreign(manifest: dict[str, Any], key: str) -> Iterator[Fault]:

@@ -12,7 +12,6 @@ Publishing renames a finished folder into place, which is atomic, also on NFS; n
 import contextlib
 import errno
 import os
-import stat
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -28,11 +27,11 @@ from coldstart.store.identity import Identity
 from coldstart.store.manifest import (
     MANIFEST,
     Fault,
-    compose,
     faults,
-    file_digest,
+    is_damaged,
     is_key,
     read_manifest,
+    seal,
 )
 from coldstart.store.provenance import provenance
 
@@ -40,6 +39,10 @@ SETTING = "`store` in config.yaml or --config, or the environment variable COLDS
 """How a user says where the stores are, for messages."""
 
 _DISCARDED = ".discarded-"
+_SUSPECT = ".suspect-"
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
+"""Numbers of the errors of a rename to where a folder is already."""
+
 _verified: set[tuple[Path, int, int]] = set()
 
 
@@ -108,7 +111,7 @@ class Store:
                 yield folder
             record = {"seconds": round(time.monotonic() - start, 3), **provenance(), **(made or {})}
             with self._writing():
-                _seal(folder, identity, record)
+                seal(folder, identity, record)
                 self._index(identity)
                 self._place(folder, identity.key)
         finally:
@@ -183,16 +186,51 @@ class Store:
             self._folder(key).rename(aside)
         remove_tree(aside)
 
+    def discard_damaged(self, key: str) -> bool:
+        """Remove an object that was found damaged, unless another has published it anew since.
+
+        Returns:
+            Whether it is gone; ``False`` where what is there now is sound, or cannot be judged.
+
+        Raises:
+            ColdstartError: it cannot be removed.
+        """
+        final = self._folder(key)
+        if not is_damaged(final, key):
+            return False
+        # Between that look and this rename, too, it may be published anew: what counts is the look
+        # at what was moved. Nor may another's sweep take it before that, as it would a discarded
+        # one: what can be sound is young.
+        suspect = final.with_name(f"{_SUSPECT}{uuid.uuid4().hex}")
+        with self._writing():
+            try:
+                final.rename(suspect)
+            except FileNotFoundError:
+                return True
+            if not is_damaged(suspect, key):
+                try:
+                    suspect.rename(final)
+                except OSError as error:
+                    if error.errno not in _TAKEN:
+                        raise
+                    remove_tree(suspect)
+                return False
+        remove_tree(suspect)
+        return True
+
     def sweep(self, older_than: float) -> int:
-        """Remove what killed publishers have left behind; returns how many folders.
+        """Remove what killed processes have left behind; returns how many folders.
 
         Args:
-            older_than: seconds since anything in such a folder was last written to.
+            older_than: seconds since anything in such a folder was last written to; what was
+                discarded goes at any age.
         """
+        unfinished = [
+            *(self.root / "tmp").glob("*"),
+            *(self.root / "objects").glob(f"*/{_SUSPECT}*"),
+        ]
         leftovers = [
-            folder
-            for folder in (self.root / "tmp").glob("*")
-            if time.time() - last_written(folder) > older_than
+            folder for folder in unfinished if time.time() - last_written(folder) > older_than
         ]
         leftovers += (self.root / "objects").glob(f"*/{_DISCARDED}*")
         for folder in leftovers:
@@ -285,7 +323,7 @@ class Store:
             try:
                 folder.rename(final)
             except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if error.errno not in _TAKEN:
                     raise
             else:
                 sync(final.parent)
@@ -296,7 +334,7 @@ class Store:
                 return
             if not fault.damaged:
                 raise self._error(fault)
-            self.discard(key)
+            self.discard_damaged(key)
 
     @contextlib.contextmanager
     def _writing(self, *errors: int) -> Iterator[None]:
@@ -348,29 +386,3 @@ class Store:
     @property
     def _mending(self) -> str:
         return f"{self.remedy} removes it, and Snakemake makes it again."
-
-
-def _seal(folder: Path, identity: Identity, made: Mapping[str, Any]) -> None:
-    """Hash the files, write the manifest, and bring all of it to the disk, read-only."""
-    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name == MANIFEST or "\\" in entry.name or not entry.is_file(follow_symlinks=False):
-            raise ValueError(
-                f"{entry.path}: an artefact has plain files only, none called {MANIFEST}"
-            )
-    if not entries:
-        raise ValueError(f"no file was written for the artefact {identity.key} ({identity.stage})")
-    files = {
-        entry.name: {"sha256": file_digest(Path(entry.path)), "bytes": entry.stat().st_size}
-        for entry in entries
-    }
-    (folder / MANIFEST).write_text(compose(identity, files, made), encoding="utf-8")
-    # The folder has the umask in its mode, and the team's group. A file need not: its writer may
-    # have chosen a mode, and one that was moved here keeps the group that it had.
-    own = folder.stat()
-    for name in [*files, MANIFEST]:
-        sync(folder / name)
-        if (folder / name).stat().st_gid != own.st_gid:
-            os.chown(folder / name, -1, own.st_gid)
-        (folder / name).chmod(stat.S_IMODE(own.st_mode) & 0o444)
-    sync(folder)

@@ -1,0 +1,56 @@
+"""Writing what a training keeps to a disk that is full: an error that says so, and no leftovers."""
+
+import errno
+import resource
+import signal
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from coldstart.ssl.checkpoint import save_tensors
+from coldstart.ssl.resume import load_state, save_state
+
+
+@pytest.fixture
+def limited():
+    """No file may grow beyond 20,000 bytes: what a full disk is, without being root."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("size", [5_000, 300_000])
+def test_a_model_that_has_no_room_is_an_error_of_the_system(limited, tmp_path, size):
+    with pytest.raises(OSError, match="File too large") as error:
+        save_tensors(nn.Linear(1, size), tmp_path / "model.safetensors")
+    assert error.value.errno == errno.EFBIG
+
+
+def test_a_model_is_written_as_the_library_does_it(tmp_path):
+    model = nn.Sequential(nn.Linear(7, 5), nn.BatchNorm1d(5))
+    save_tensors(model, tmp_path / "ours.safetensors")
+    save_file(model.state_dict(), tmp_path / "theirs.safetensors")
+    ours, theirs = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("ours", "theirs"))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("size", [5_000, 300_000])
+def test_a_state_that_has_no_room_leaves_the_last_one_alone(limited, tmp_path, size):
+    path = tmp_path / "state.pt"
+    save_state(path, {"training": "t", "epoch": 1})
+    with pytest.raises(OSError, match="File too large") as error:
+        save_state(path, {"training": "t", "epoch": 2, "weights": torch.zeros(size)})
+    assert error.value.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == [path]
+    assert load_state(path, "t", torch.device("cpu")) == {"training": "t", "epoch": 1}
+
+
+def test_a_state_that_cannot_be_written_for_another_reason_says_it(tmp_path):
+    with pytest.raises(AttributeError, match="pickle"):
+        save_state(tmp_path / "state.pt", {"training": lambda: None})
+    assert list(tmp_path.iterdir()) == []
