@@ -287,6 +287,13 @@ def test_tables_are_merged_in_the_order_of_their_ids():
     assert set(merged.ids[~merged.left]) == set(tables.ids[::3])
 
 
+def test_nothing_left_to_pick_is_an_error_with_a_remedy():
+    tables = make_tables(count=10, labelled=make_tables(count=10).ids)
+    with pytest.raises(ColdstartError, match="all 10 images that could be read have a label") as e:
+        fitting([3, 8], tables, "cut")
+    assert "`labelled`" in str(e.value)
+
+
 def test_a_budget_is_cut_to_what_is_left_only_where_that_is_wanted():
     tables = make_tables(count=10, labelled=make_tables(count=10).ids[:4])
     assert fitting([3, 6, 8], tables, "cut") == {3: 3, 6: 6, 8: 6}

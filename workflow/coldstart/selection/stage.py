@@ -46,10 +46,20 @@ def read_tables(job: Job) -> Tables:
 
 
 def fitting(budgets: Sequence[int], tables: Tables, excess: str) -> dict[int, int]:
-    """How many to pick for each budget: as many or, where that is wanted, as many as are left."""
+    """How many to pick for each budget: as many or, where that is wanted, as many as are left.
+
+    Raises:
+        ColdstartError: the budgets are to be cut, and no image is left.
+    """
     left = int(tables.left.sum())
     if excess == "refuse" or max(budgets) <= left:
         return {budget: budget for budget in budgets}
+    if left == 0:
+        raise ColdstartError(
+            f"all {len(tables.ids)} images that could be read have a label already: none is left "
+            "to pick. Add images, or mend those that could not be read; or take rows out of the "
+            "file that `labelled` names"
+        )
     log.warning("budget %d is cut to the %d images without a label", max(budgets), left)
     return {budget: min(budget, left) for budget in budgets}
 
