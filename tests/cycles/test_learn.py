@@ -86,6 +86,24 @@ def test_an_outlier_costs_a_label_and_teaches_nothing(pool):
     assert metrics(pool, "with")["outliers", pd.NA] == 1
 
 
+def test_a_class_without_a_test_image_does_not_count(pool):
+    known = pd.array(pool.labels, dtype="Int64")
+    known[300:] = pd.array(np.where(pool.labels[300:] == 3, 4, pool.labels[300:]))
+    pool.know(known)
+    learn.make(pool.learner())
+    found = metrics(pool)
+    assert found["average-precision"].index.tolist() == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert len(found["picked"]) == 10
+
+
+def test_test_images_of_which_none_has_a_class_are_refused(pool):
+    known = pd.array(pool.labels, dtype="Int64")
+    known[300:] = pd.NA
+    pool.know(known)
+    with pytest.raises(ColdstartError, match="none of the 100 test images belongs to a class"):
+        learn.make(pool.learner())
+
+
 def test_fewer_than_two_labels_of_classes_are_too_few(pool):
     known = pd.array(pool.labels, dtype="Int64")
     known[PICKED[0]] = pd.NA

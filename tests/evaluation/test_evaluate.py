@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from coldstart.data.read import OUTLIER
+from coldstart.errors import ColdstartError
 from coldstart.evaluation.stage import Labelled, evaluate
 
 
@@ -42,6 +43,29 @@ def test_an_outlier_costs_a_label_and_teaches_nothing(data):
     for metric in ("top-1", "top-2"):
         assert value(with_outliers, metric) == value(without, metric)
     assert with_outliers["budget"].unique() == [8]
+
+
+def test_a_test_image_that_is_an_outlier_is_left_out(data):
+    far = np.full((7, 3), -9, np.float32)  # of no class, though nearer to one than to the others
+    features = np.concatenate([data.features, far])
+    labels = np.concatenate([data.labels, np.full(7, OUTLIER)])
+    selections = {"any": selection([0, 10, 200, 400, 410])}
+    with_outliers = evaluate(data, Labelled(np.arange(67), features, labels), selections, c=1.0)
+    pd.testing.assert_frame_equal(with_outliers, evaluate(data, data, selections, c=1.0))
+
+
+def test_a_class_without_a_test_image_does_not_count(data):
+    some = data.labels != 1
+    test = Labelled(data.ids[some], data.features[some], data.labels[some])
+    metrics = evaluate(data, test, {"any": selection([0, 10, 200, 400, 410])}, c=1.0)
+    assert metrics.loc[metrics["metric"] == "average-precision", "label"].tolist() == [0, 2]
+    assert value(metrics, "picked", 1) == 1
+
+
+def test_test_images_of_which_none_has_a_class_are_refused(data):
+    test = Labelled(data.ids, data.features, np.full(60, OUTLIER))
+    with pytest.raises(ColdstartError, match="none of the 60 test images belongs to a class"):
+        evaluate(data, test, {"any": selection([0, 200])}, c=1.0)
 
 
 def test_a_learner_without_a_label_knows_nothing(data):

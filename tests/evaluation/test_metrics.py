@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
 from coldstart.evaluation import metrics
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.metrics import average_precision, evaluate_probes, top_k_accuracy
+from coldstart.evaluation.metrics import average_precision, evaluate_probes, merits, top_k_accuracy
 
 
 def slow_top_k(scores, labels, ks):
@@ -22,9 +22,10 @@ def slow_top_k(scores, labels, ks):
 
 
 def slow_average_precision(scores, labels):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # classes without a positive
-        return [average_precision_score(labels == k, scores[:, k]) for k in range(scores.shape[1])]
+    return [
+        average_precision_score(labels == k, scores[:, k]) if k in labels else np.nan
+        for k in range(scores.shape[1])
+    ]
 
 
 @st.composite
@@ -61,6 +62,15 @@ def test_a_constant_score_has_the_prevalence():
     scores = np.zeros((8, 2))
     labels = np.array([0, 1, 1, 1, 1, 1, 1, 0])
     np.testing.assert_allclose(average_precision(scores, labels), [0.25, 0.75])
+
+
+def test_a_class_without_a_test_image_has_no_average_precision():
+    precision = average_precision(np.eye(3), np.array([0, 2, 2]))
+    table = merits(np.array([1.0]), precision, np.array([4, 5, 6]), 0).set_index("metric")
+    assert table.loc["average-precision", "label"].tolist() == [0, 2]
+    assert table.loc["average-precision", "value"].tolist() == pytest.approx([1, 5 / 6])
+    assert table.loc["picked", "label"].tolist() == [0, 1, 2]
+    assert table.loc["picked", "value"].tolist() == [4, 5, 6]
 
 
 @pytest.mark.parametrize("chunk", [1, 2**28])

@@ -14,7 +14,13 @@ from coldstart.cycles.classifier import Classifier, build
 from coldstart.cycles.labels import labelled_rows
 from coldstart.data.read import OUTLIER, read_ids, read_images, read_labels
 from coldstart.errors import ColdstartError
-from coldstart.evaluation.metrics import TOP_K, average_precision, merits, top_k_accuracy
+from coldstart.evaluation.metrics import (
+    TOP_K,
+    average_precision,
+    judged,
+    merits,
+    top_k_accuracy,
+)
 from coldstart.jobs import Job
 from coldstart.progress import Progress, log
 from coldstart.ssl.checkpoint import save_tensors
@@ -66,7 +72,7 @@ def make(job: Job) -> None:
     ids = _ids(job, "test")
     test = read_images(job.inputs["images"], ids)
     truth = read_labels(job.inputs["labels"], ids)
-    inside = truth != OUTLIER
+    inside = judged(truth)
     probabilities = predict(model, test[inside], recipe.batch_size, device)
     top_k = top_k_accuracy(probabilities, truth[inside], TOP_K)
     log.info("%d labels: top-1 accuracy %.3f on the test images", len(bought.ids), top_k[0])

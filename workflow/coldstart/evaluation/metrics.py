@@ -8,8 +8,29 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from coldstart.data.read import OUTLIER
+from coldstart.errors import ColdstartError
+
 TOP_K = (1, 2, 3)
 CHUNK_BYTES = 32 * 2**20
+
+
+def judged(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which test images a learner is judged on: those of a class, bool [n].
+
+    Args:
+        labels: [n], OUTLIER where an image belongs to no class.
+
+    Raises:
+        ColdstartError: there is none.
+    """
+    inside: NDArray[np.bool_] = labels != OUTLIER
+    if not inside.any():
+        raise ColdstartError(
+            f"none of the {len(labels)} test images belongs to a class, so no learner can be "
+            "judged on them: take the split `test` from a part of the data set that has classes"
+        )
+    return inside
 
 
 def top_k_accuracy(
@@ -42,7 +63,7 @@ def average_precision(
 
     The sum runs over the distinct scores, so rows with equal scores count together and a constant
     score has the class's prevalence, as in scikit-learn's ``average_precision_score``. A class
-    without a row has 0, as there.
+    without a row has none (not a number): 0, as there, would count in means over classes.
 
     Args:
         scores: [n, classes]; for probes, the predicted probabilities. Logits rank otherwise.
@@ -51,7 +72,7 @@ def average_precision(
     Returns:
         [classes].
     """
-    result = np.zeros(scores.shape[1])
+    result = np.full(scores.shape[1], np.nan)
     for k, column in enumerate(scores.T):
         positives = np.sort(column[labels == k])
         if len(positives):
@@ -78,20 +99,21 @@ def merits(
 
     Args:
         top_k: accuracies for k = 1, 2, ...
-        precision: average precision of each class.
+        precision: average precision of each class; one that is not a number has no row.
         picked: labels of each class that it was trained on.
         outliers: labels bought that are of none.
     """
-    classes = list(range(len(precision)))
+    tested = np.flatnonzero(~np.isnan(precision))
+    classes = range(len(picked))
     names = [f"top-{k + 1}" for k in range(len(top_k))]
     return pd.DataFrame(
         {
             "metric": names
-            + ["average-precision"] * len(classes)
+            + ["average-precision"] * len(tested)
             + ["picked"] * len(classes)
             + ["outliers"],
-            "label": pd.array([pd.NA] * len(names) + classes * 2 + [pd.NA], dtype="Int64"),
-            "value": np.concatenate([top_k, precision, picked, [outliers]]),
+            "label": pd.array([pd.NA] * len(names) + [*tested, *classes, pd.NA], dtype="Int64"),
+            "value": np.concatenate([top_k, precision[tested], picked, [outliers]]),
         }
     )
 
@@ -107,7 +129,7 @@ def evaluate_probes(
 
     Args:
         features: [n, dim] embeddings of the test images.
-        labels: [n].
+        labels: [n], each of a class.
         coef: [probes, classes, dim].
         intercept: [probes, classes]; -inf where the probability is to be 0.
         ks: the values of k.

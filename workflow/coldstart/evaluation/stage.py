@@ -12,7 +12,7 @@ from coldstart.config.learners import LogisticRegression
 from coldstart.data.read import OUTLIER, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.metrics import TOP_K, evaluate_probes, merits
+from coldstart.evaluation.metrics import TOP_K, evaluate_probes, judged, merits
 from coldstart.jobs import Job
 from coldstart.progress import log
 from coldstart.store import Artefact
@@ -83,18 +83,23 @@ def evaluate(
 
     Args:
         candidates: what was selected from.
-        test: what accuracy is measured on.
+        test: what accuracy is measured on; images that belong to no class are left out.
         selections: for each sampler, a table with seed, budget and id.
         c: inverse strength of the L2 penalty.
 
     Returns:
         sampler, seed, budget, metric, label, value. The metrics are ``top-1``, ``top-2``, ``top-3``
         (share of test images whose label is among the k most probable), ``average-precision`` of
-        each class, ``picked``, the number of labels bought of each class, and ``outliers``, the
-        number of images bought that belong to none: they cost a label and teach the learner
-        nothing. ``label`` is the class, missing where the metric is of all.
+        each class that a test image is of, ``picked``, the number of labels bought of each class,
+        and ``outliers``, the number of images bought that belong to none: they cost a label and
+        teach the learner nothing. ``label`` is the class, missing where the metric is of all.
+
+    Raises:
+        ColdstartError: no test image belongs to a class.
     """
-    classes = int(max(candidates.labels.max(), test.labels.max())) + 1
+    within = judged(test.labels)
+    tested, expected = test.features[within], test.labels[within]
+    classes = int(max(candidates.labels.max(), expected.max())) + 1
     inside = candidates.labels != OUTLIER
     row = np.cumsum(inside) - 1  # among the candidates that teach something
     features, truth = candidates.features[inside], candidates.labels[inside]
@@ -110,7 +115,7 @@ def evaluate(
     subsets = [np.frombuffer(rows, dtype=np.intp) for rows in positions]
     log.info("fitting %d classifiers for %d selections", len(subsets), len(groups))
     coef, intercept = _fit(features, truth, subsets, classes, c)
-    top_k, precision = evaluate_probes(test.features, test.labels, coef, intercept, TOP_K)
+    top_k, precision = evaluate_probes(tested, expected, coef, intercept, TOP_K)
     frames = []
     for (sampler, seed, budget, rows), at in zip(groups, solved, strict=True):
         picked = np.bincount(truth[subsets[at]], minlength=classes)
