@@ -133,6 +133,69 @@ def test_series_that_make_no_pairs_are_refused(tree, name, kind):
     assert f"tables.both.runs: {words}" in str(error.value)
 
 
+COMPARED = {
+    "average-rank": {},
+    "statistics": {},
+    "findings": {},
+    "critical-difference": {},
+    "penalty-matrix": {},
+    "paired-differences": {"baseline": "random"},
+}
+FIGURES = ("critical-difference", "penalty-matrix")
+
+
+def show_both(tree, kind, **more):
+    """Show nothing but both runs, whose encoder seeds are the same, in one comparison."""
+    folder = "figures" if kind in FIGURES else "tables"
+    for one in ("figures", "tables"):
+        tree.change(STUDY, one, to={})
+    tree.change(STUDY, folder, to={"both": {"kind": kind} | SERIES | more})
+    tree.change(STUDY, "runs", "byol", "encoder_seeds", to=[0])
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_one_series_is_held_against_nothing(tree, kind):
+    show_both(tree, kind, runs=["pca"], **COMPARED[kind])
+    with pytest.raises(ColdstartError, match=r"1 mistake(.|\s)*both\.runs: .*two or more"):
+        tree.load(studies="quickstart")
+    tree.change(STUDY, "runs", "pca", "samplers", to=["random", "kmeans"])
+    tree.load(studies="quickstart")
+
+
+def test_one_series_has_an_area(tree):
+    show_both(tree, "budget-area", runs=["pca"])
+    tree.load(studies="quickstart")
+
+
+DRAWS = {"block": ["encoder-seed", "sampler-seed"]}
+PAIRED = {
+    "statistics": DRAWS,
+    "critical-difference": DRAWS,
+    "penalty-matrix": {},
+    "paired-differences": {"baseline": "BYOL digits random"},
+}
+
+
+@pytest.mark.parametrize("kind", PAIRED)
+def test_other_numbers_of_draws_make_no_pairs(tree, kind):
+    show_both(tree, kind, **PAIRED[kind])
+    tree.load(studies="quickstart")
+    tree.change(STUDY, "runs", "pca", "sampler_seeds", to=3)
+    with pytest.raises(ColdstartError, match=r"1 mistake(.|\s)*both\.runs: .*`sampler_seeds`"):
+        tree.load(studies="quickstart")
+    tree.change(STUDY, "runs", "pca", "sampler_seeds", to=1)
+    tree.load(studies="quickstart")
+
+
+def test_other_numbers_of_draws_are_averaged_or_are_none(tree):
+    tree.change(STUDY, "runs", "pca", "sampler_seeds", to=3)
+    show_both(tree, "statistics")
+    tree.load(studies="quickstart")
+    show_both(tree, "statistics", **DRAWS)
+    tree.change(STUDY, "runs", "pca", "samplers", to=["facility-location"])  # no draw in it
+    tree.load(studies="quickstart")
+
+
 def test_budgets_that_one_of_the_runs_has_not_are_refused(tree):
     tree.change(STUDY, "runs", "pca", "budgets", to=[5, 6])
     tree.change(STUDY, "figures", to={"area": AREA | {"budgets": [10, 20]}})

@@ -115,6 +115,30 @@ def test_a_diagram_of_few_blocks_says_so(studio):
     assert "4 blocks are too few to tell any pair apart" in note(figure)
 
 
+@pytest.mark.parametrize(("count", "blocks"), [(2, 1), (3, 2), (5, 2), (13, 5)])
+def test_the_bar_of_the_critical_difference_is_whole_however_few_blocks(studio, count, blocks):
+    names = [f"a-sampler-of-mine-{at}" for at in range(count)]
+    rng = np.random.default_rng(0)
+    rows = [(s, 0, b, "top-1", None, rng.random()) for s in names for b in BUDGETS[:blocks]]
+    studio.run("main", names).metrics("main", 0, rows)
+    with styled():
+        target = DIAGRAM.model_copy(update={"test": "nemenyi"})
+        figure, numbers = critical_difference.draw(studio.shown(), target)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        (bar,) = axes.containers
+        ends = bar.lines[2][0].get_segments()[0][:, 0]
+        right = axes.transData.transform((ends[1], 0))[0]
+        boxes = [text.get_window_extent() for text in axes.texts]
+    assert ends.tolist() == pytest.approx([1, 1 + numbers["critical_difference"].iloc[0]])
+    low, high = axes.get_xlim()
+    assert low < ends[0]
+    assert ends[1] < high
+    assert boxes[-1].x0 > right + 3 * figure.dpi / 72  # the cap's half
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= figure.bbox.width
+
+
 def test_bars_do_not_touch():
     ranks = pd.Series({"a": 1.0, "b": 2.0, "c": 2.1, "d": 3.0, "e": 4.0})
     groups = [["a", "b"], ["b", "c"], ["c", "d"], ["d", "e"]]

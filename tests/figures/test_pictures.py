@@ -70,13 +70,13 @@ def test_images_are_enlarged_by_whole_pixels_with_white_between():
     assert (sheet[:margin] == 255).all()
 
 
-def with_map(studio, n=24, seed=3):
+def with_map(studio, n=24, seed=3, size=1):
     """Candidates 100.. in two far-off clusters, by turns; images before them are not candidates."""
     ids = np.arange(100, 100 + n)
     labels = np.arange(100 + n) % 2
     rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(n, 5)).astype(np.float32) + 50 * labels[100:, None]
-    embeddings = embeddings.astype(np.float32)
+    embeddings = (embeddings * size).astype(np.float32)
     studio.run("main", ["random", "kmeans"], classes=["cat", "dog"]).labels("main", labels)
     studio.embeddings("main", seed, ids, ["candidates"] * (n - 4) + ["test"] * 4, embeddings)
     studio.selection("main", seed, "random", ids, [4, 6], seeds=2)
@@ -102,6 +102,15 @@ def test_a_map_has_one_layout_and_each_samplers_picks(studio):
     assert [axes.get_title() for axes in figure.axes] == ["Random", "k-means"]
     _, outlined = figure.axes[0].collections
     assert len(outlined.get_offsets()) == 4
+    assert "all the same" not in figure._supxlabel.get_text()
+
+
+def test_a_map_of_embeddings_that_are_all_the_same_has_them_at_one_point(studio):
+    figure, numbers = embedding_map.draw(with_map(studio, size=0).shown(), MAP)
+    assert (numbers[["x", "y"]] == 0).all(axis=None)
+    assert "embeddings are all the same" in figure._supxlabel.get_text()
+    alike = np.full((20, 5), 0.3, dtype=np.float32)
+    assert embedding_map.lay_out(alike, 30).tolist() == [[0, 0]] * 20
 
 
 def test_a_map_without_picks_says_which_budgets_there_are(studio):

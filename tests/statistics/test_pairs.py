@@ -136,11 +136,19 @@ def test_cliques_are_all_largest_groups_that_are_not_told_apart():
     assert cliques(apart & False) == [names]
 
 
-@pytest.mark.parametrize("seed", range(5))
+def test_many_samplers_that_are_all_alike_are_one_clique_at_once():
+    names = [f"sampler {at:02}" for at in range(40)]  # 2 ** 40 subsets
+    apart = pd.DataFrame(False, index=names, columns=names)
+    assert cliques(apart) == [names]
+    apart.loc[names[0], names[-1]] = apart.loc[names[-1], names[0]] = True
+    assert cliques(apart) == [names[:-1], names[1:]]
+
+
+@pytest.mark.parametrize("seed", range(20))
 def test_cliques_are_those_of_every_subset(seed):
     rng = np.random.default_rng(seed)
     names = list("abcdefg")
-    upper = np.triu(rng.random((7, 7)) < 0.4, 1)
+    upper = np.triu(rng.random((7, 7)) < rng.random(), 1)
     apart = pd.DataFrame(upper | upper.T, index=names, columns=names)
     whole = [
         set(group)

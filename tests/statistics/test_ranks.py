@@ -88,7 +88,13 @@ def test_the_order_of_samplers_does_not_matter():
 
 @pytest.mark.parametrize(
     ("row", "blocks", "p"),
-    [((3, 2, 1), 3, 1 / 36), ((2, 2, 1), 3, 1 / 9), ((1, 1, 1), 3, 1.0), ((3, 2, 1), 1, 1.0)],
+    [
+        ((3, 2, 1), 3, 1 / 36),
+        ((2, 2, 1), 3, 1 / 9),
+        ((1, 1, 1), 3, 1.0),
+        ((3, 2, 1), 1, 1.0),
+        ((1, 1, 1), 1, 1.0),
+    ],
 )
 def test_blocks_that_all_agree_have_the_p_of_that_chance(row, blocks, p):
     test = friedman(pd.DataFrame([row] * blocks, columns=list("abc")))

@@ -54,6 +54,12 @@ def test_samplers_that_differ_everywhere():
     ]
 
 
+@pytest.mark.parametrize("row", [(1, 1, 1), (3, 2, 1)])
+def test_one_block_has_a_p(row):
+    test = friedman(blocks_of([row]).values)
+    assert in_numbers(test) == "Friedman's test: all blocks agree, p = 1.00"
+
+
 def test_samplers_that_are_alike():
     blocks = alike()
     pairs = compare(blocks)

@@ -21,6 +21,7 @@ from coldstart.config.targets import (
     EmbeddingMap,
     ImageGrid,
     PairedDifferences,
+    PenaltyMatrix,
     PickedClasses,
     Target,
 )
@@ -220,7 +221,7 @@ def _check_target(
     if isinstance(target, ClassExamples):
         _check_examples(target, shown, file, path, recipes, problems)
     if isinstance(target, Compared):
-        _check_compared(target, named, file, path, problems)
+        _check_compared(target, named, file, path, recipes, problems)
     if isinstance(target, Claims):
         check_claims(target, named, file, path, problems)
         for name, claim in target.claims.items():
@@ -269,7 +270,12 @@ def _check_examples(
 
 
 def _check_compared(
-    target: Compared, named: Mapping[str, Run], file: str, path: str, problems: Problems
+    target: Compared,
+    named: Mapping[str, Run],
+    file: str,
+    path: str,
+    recipes: Recipes,
+    problems: Problems,
 ) -> None:
     """Whether the runs have what is held against each other."""
     runs = list(named.values())
@@ -283,7 +289,7 @@ def _check_compared(
     if isinstance(target, BudgetArea) and any(len(some) < 2 for some in counted.values()):
         problems.add(file, f"{path}.runs", "an area needs runs with two budgets or more")
     if target.series == "run-and-sampler":
-        _check_series(target, named, file, path, problems)
+        _check_series(target, named, file, path, recipes, problems)
     elif not isinstance(target, BudgetArea):
         _check_samplers(target, runs, file, path, problems)
 
@@ -309,14 +315,28 @@ def _check_budgets_by_run(
 
 
 def _check_series(
-    target: Compared, named: Mapping[str, Run], file: str, path: str, problems: Problems
+    target: Compared,
+    named: Mapping[str, Run],
+    file: str,
+    path: str,
+    recipes: Recipes,
+    problems: Problems,
 ) -> None:
-    """Whether each draw of a run stands beside one of each other run."""
+    """Whether there are two series or more, and each draw stands beside one of each other run."""
     runs = named.values()
+    series = sum(len(run.samplers) + len(run.queries) for run in runs)
+    if runs and series < 2 and not isinstance(target, BudgetArea):
+        what = "holds the samplers of runs against each other: name runs that have two or more"
+        problems.add(file, f"{path}.runs", what)
     for what, parts in (
         ("some of one pool", {run.pool for run in runs}),
         ("some with the same `encoder_seeds`", {frozenset(run.encoder_seeds) for run in runs}),
         ("`budgets` that all have", {_counted(target, name, run) for name, run in named.items()}),
+        (
+            "some with the same `sampler_seeds`",
+            # The one draw of a run stands beside each draw of another.
+            {_draws(run, recipes) for run in runs} - {1} if _pairs_draws(target) else set(),
+        ),
     ):
         if len(parts) > 1:
             problems.add(file, f"{path}.runs", f"holds runs against each other: name {what}")
@@ -328,6 +348,21 @@ def _check_series(
     ]
     for name in {name for name in titled if titled.count(name) > 1}:
         problems.add(file, f"{path}.runs", f"two are called `{name}`: give them titles that differ")
+
+
+def _pairs_draws(target: Compared) -> bool:
+    """Whether draws of samplers are held against each other, and not means over them."""
+    return isinstance(target, PenaltyMatrix) or "sampler-seed" in getattr(target, "block", [])
+
+
+def _draws(run: Run, recipes: Recipes) -> int:
+    """The most values that a sampler of a run has for one encoder and number of labels."""
+    known = [name for name in run.samplers if name in recipes.names("samplers")]
+    drawn = any(recipes.get("samplers", name).stochastic for name in known)
+    trained = run.learner in recipes.names("learners") and isinstance(
+        recipes.get("learners", run.learner), Classifier
+    )
+    return run.sampler_seeds if drawn or trained else 1
 
 
 def _check_samplers(

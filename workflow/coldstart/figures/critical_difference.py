@@ -57,7 +57,8 @@ def draw(shown: Shown, target: CriticalDifference) -> tuple[Figure, pd.DataFrame
     axes = figure.subplots()
     axes.set_axis_off()
     margin = MARGIN * (len(ranks) - 1)
-    axes.set_xlim(1 - margin, max(len(ranks) + margin, 1 + nemenyis))
+    # Few blocks have a critical difference that is longer than the ruler.
+    axes.set_xlim(1 - margin, max(len(ranks), 1 + nemenyis) + margin)
     axes.set_ylim(below + rows - 0.5, -above)
     _ruler(axes, len(ranks), f"average rank by {metric_title(target.metric)} (1 is best)")
     _names(axes, ranks, below)
@@ -68,7 +69,13 @@ def draw(shown: Shown, target: CriticalDifference) -> tuple[Figure, pd.DataFrame
         axes.plot(ranks[group], [at] * len(group), "o", color="0.1", markersize=3.4, zorder=4)
     if nemenyis:
         axes.errorbar(1 + nemenyis / 2, -2.7, xerr=nemenyis / 2, color="0.1", capsize=3, fmt="none")
-        axes.text(1.06 + nemenyis, -2.7, f"critical difference {nemenyis:.2f}", va="center")
+        axes.annotate(
+            f"critical difference {nemenyis:.2f}",
+            (1 + nemenyis, -2.7),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+        )
     add_note(figure, note)
     return figure, _numbers(ranks, test, groups, p, nemenyis)
 
@@ -126,7 +133,6 @@ def _names(axes: Axes, ranks: pd.Series, below: float) -> None:
     look = looks(ranks.index)
     count, better = len(ranks), (len(ranks) + 1) // 2
     margin = MARGIN * (count - 1)
-    axes.set_xlim(1 - margin, count + margin)  # names are laid out before limits are found
     for at, (sampler, value) in enumerate(ranks.items()):
         left = at < better
         y = below + (at if left else count - 1 - at)

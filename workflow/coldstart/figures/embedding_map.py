@@ -93,12 +93,14 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
         marks = "labelled" in numbers
         _add_legend(free, len(panels) - columns + 1, classes, bool(named), marks)
     shown_picks = int(numbers.groupby(["run", "sampler"])["rank"].count().max())
-    add_note(
-        figure,
+    note = (
         "t-SNE of the candidates (first encoder seed). Dots: candidates by "
         f"{'class' if named else 'cluster'}; outlined: the "
-        f"{shown_picks:,} picked (sampler seed 0).",
+        f"{shown_picks:,} picked (sampler seed 0)."
     )
+    if any(not table[["x", "y"]].to_numpy().any() for _, table in panels):
+        note += " Where all lie at one point, their embeddings are all the same."
+    add_note(figure, note)
     return figure, numbers
 
 
@@ -110,10 +112,13 @@ def lay_out(embeddings: NDArray[np.float32], perplexity: float) -> NDArray[np.fl
         perplexity: lowered to a third of the points where there are few.
 
     Returns:
-        float32 [n, 2].
+        float32 [n, 2]; zeros where all embeddings are the same.
     """
     from sklearn.manifold import TSNE
 
+    # scikit-learn divides by the components' spread and is killed by the signal SIGSEGV at nought.
+    if not np.ptp(embeddings, axis=0).any():
+        return np.zeros((len(embeddings), 2), dtype=np.float32)
     fitting = min(perplexity, (len(embeddings) - 1) / 3)
     # Sums over threads depend on how many there are, and with them where every point ends up.
     with threadpool_limits(limits=1):

@@ -29,9 +29,15 @@ def _grow(
     group: set[str], candidates: set[str], seen: set[str], near: dict[str, set[str]]
 ) -> Iterator[set[str]]:
     """The maximal cliques that hold ``group`` and none of ``seen``."""
-    if not candidates and not seen:
-        yield group
-    for sampler in sorted(candidates):
+    if not candidates:
+        if not seen:
+            yield group
+        return
+    # A clique without the pivot holds a sampler that is apart from it, or else the pivot would
+    # enlarge it; so the pivot's neighbours need no branch of their own. Without a pivot, samplers
+    # that are all alike take as many steps as they have subsets.
+    pivot = max(sorted(candidates), key=lambda sampler: len(candidates & near[sampler]))
+    for sampler in sorted(candidates - near[pivot]):
         yield from _grow(group | {sampler}, candidates & near[sampler], seen & near[sampler], near)
         candidates = candidates - {sampler}
         seen = seen | {sampler}

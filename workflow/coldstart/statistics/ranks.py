@@ -54,7 +54,7 @@ def friedman(values: pd.DataFrame) -> Friedman:
     """Friedman's test with the correction of Iman and Davenport.
 
     Args:
-        values: float64 [blocks, samplers], at least two of each.
+        values: float64 [blocks, samplers], at least two samplers.
     """
     ranks = rank(values)
     n, k = ranks.shape
@@ -65,7 +65,8 @@ def friedman(values: pd.DataFrame) -> Friedman:
     df = (k - 1, (k - 1) * (n - 1))
     p_chi2 = float(chi2.sf(statistic, k - 1))
     rest = n * (k - 1) - statistic
-    if rest < 1e-9 * n * k:
+    # One block agrees with itself, also where all tie in it; F has no degrees of freedom there.
+    if n == 1 or rest < 1e-9 * n * k:
         return Friedman(n, statistic, p_chi2, float("inf"), df, _chance(ranks))
     ratio = (n - 1) * statistic / rest
     return Friedman(n, statistic, p_chi2, ratio, df, float(f.sf(ratio, *df)))
