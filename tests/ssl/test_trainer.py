@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from cases import CASES
+from cases import CASES, settled, views
 from safetensors.torch import load_file
 from trainings import (
     CPU,
@@ -179,6 +179,19 @@ def test_a_compiled_encoder_trains_the_same_model(digits, tmp_path, monkeypatch)
     pretrain(digits, changed(recipe, compile=True), 5, CPU, None, tmp_path / "compiled")
     assert len(compiled) == 2  # the online network's and the target's
     assert_identical(result(tmp_path / "compiled"), result(tmp_path / "plain"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_compiled_is_what_a_training_calls(name):
+    recipe = CASES[name]
+    model, called = settled(recipe), set()
+    for module in model.compiled:
+        module.register_forward_hook(lambda module, *_: called.add(module))
+    model.training_loss(views(8, number=len(recipe.views)), 0.5)
+    assert called == set(model.compiled)
+    compiled = {part for module in called for part in module.modules()}
+    convolutions = [module for module in model.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert compiled.issuperset(convolutions)
 
 
 def test_snapshots_are_the_encoders_on_the_way(digits, tmp_path):

@@ -77,6 +77,13 @@ class Trainable(EncoderModel):
 
     online: nn.Module
 
+    @property
+    def compiled(self) -> list[nn.Module]:
+        """What torch compiles where a recipe asks for it: the encoders, most of the work."""
+        from coldstart.ssl.backbones import Encoder  # which imports this module
+
+        return [module for module in self.modules() if isinstance(module, Encoder)]
+
     def health(self, embeddings: Tensor) -> dict[str, float]:
         """Return what else of a training is worth a look after each epoch; nothing by default.
 

@@ -27,7 +27,7 @@ from coldstart.errors import ColdstartError
 from coldstart.jobs import TERMINATED
 from coldstart.progress import Progress
 from coldstart.ssl.augment import augment
-from coldstart.ssl.backbones import Encoder, unit_images
+from coldstart.ssl.backbones import unit_images
 from coldstart.ssl.checkpoint import save_tensors
 from coldstart.ssl.device import place, use_bf16
 from coldstart.ssl.distributed import anywhere, of_first, rank, synchronise, total, world
@@ -171,9 +171,8 @@ class Trainer:
         if world() > 1:
             synchronise(self.model, self.device)
         if self.recipe.compile:
-            for module in self.model.modules():
-                if isinstance(module, Encoder):
-                    module.compile()  # in place, so that the tensors keep their names
+            for module in self.model.compiled:
+                module.compile()  # in place, so that the tensors keep their names
         objective = Objective(self.model)
         if world() == 1:
             return objective

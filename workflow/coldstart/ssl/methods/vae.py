@@ -108,6 +108,11 @@ class VaeModel(SelfSupervised):
         """Images to the means of their codes."""
         return self.online.encoder
 
+    @property
+    def compiled(self) -> list[nn.Module]:
+        """The convolutions and the decoder: a training does not call the encoder as a whole."""
+        return [cast(Convs, self.online.encoder.backbone).convolutions, self.online.decoder]
+
     def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
         """Return each image's reconstruction error [N] from the mean of its code, in [0, 1].
 
