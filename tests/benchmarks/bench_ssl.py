@@ -1,12 +1,14 @@
-"""Pretraining, whole steps: images/s and peak memory of our trainer and of lightly's.
+"""Pretraining, whole steps: images/s and peak memory of our trainer and lightly's, and the limit.
 
 Both train the same backbone on the same images, in batches of the same size and in the same
 precision, on two views that are drawn alike: crop of 8 to 100 %, flip, jitter 0.4, 0.4, 0.4, 0.1 in
 four of five, grey in one of five. Theirs are its transforms on PIL images, a loader with a worker
 for each core, its heads and its loss. Each side runs in a process of its own, in turn; the fastest
-round counts.
+round counts. Two more figures say what bounds ours: its images/s where a view is the image itself,
+and the share that it reaches of the rate of a large matrix product in the same precision.
 
     python tests/benchmarks/bench_ssl.py [methods ...] [--batch 128] [--steps 60] [--device auto]
+        [--out FOLDER]
 """
 
 import argparse
@@ -18,10 +20,13 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from coldstart import vision  # noqa: F401  # torchvision, for lightly, beside a CPU build of torch
 from coldstart.config.augmentations import Augmentation, Crop, Flip, Grey, Jitter
@@ -48,6 +53,7 @@ VIEW = Augmentation(
         Grey(op="grey", probability=0.2),
     ]
 )
+STILL = Augmentation(transforms=[])  # a view that is the image itself
 HIDDEN, OUT, QUEUE = 512, 128, 4096
 OURS = {
     "byol": partial(
@@ -70,12 +76,12 @@ OURS = {
 }
 
 
-def recipe(method, batch, device):
+def recipe(method, batch, device, view=VIEW):
     """Our recipe of a method; the epochs are cut where the steps have been timed."""
     return OURS[method](
         method=method,
         backbone=backbone(device),
-        views=[VIEW, VIEW],
+        views=[view, view],
         optimizer=Optimizer(name="sgd", lr=0.06 * batch / 128, weight_decay=5e-4),
         epochs=1,
         batch_size=batch,
@@ -87,17 +93,23 @@ def backbone(device):
 
 
 def pictures(count):
-    """Noise with structure of several sizes: JPEG-free, so that only the steps are timed."""
+    """Noise with structure of several sizes: JPEG-free, so that only the steps are timed.
+
+    A few at a time, so that the peak of memory is the training's.
+    """
     rng = np.random.default_rng(0)
-    coarse = rng.integers(256, size=(count, 8, 8, 3)).repeat(4, 1).repeat(4, 2)
-    fine = rng.integers(-20, 20, size=(count, SIZE, SIZE, 3))
-    return (coarse + fine).clip(0, 255).astype(np.uint8)
+    images = np.empty((count, SIZE, SIZE, 3), np.uint8)
+    for part in np.array_split(images, -(-count // 256)):
+        coarse = rng.integers(256, size=(len(part), 8, 8, 3)).repeat(4, 1).repeat(4, 2)
+        fine = rng.integers(-20, 20, size=part.shape)
+        part[:] = (coarse + fine).clip(0, 255)
+    return images
 
 
-def ours(method, batch, steps, device):
+def ours(method, batch, steps, device, view=VIEW):
     """Images/s of our trainer, as the pretraining job runs it."""
     images = pictures(batch * (WARM + steps))
-    how = recipe(method, batch, device)
+    how = recipe(method, batch, device, view)
     model = build_model(how, Inputs(SIZE, SIZE, 3, *channel_statistics(images)), seed=0)
     # An epoch of the trainer with a clock around the steps that count: its loop, not a copy of it.
     clock = Clock(WARM, steps, device)
@@ -105,6 +117,34 @@ def ours(method, batch, steps, device):
     model.after_step = lambda done: (after(done), clock.tick())
     Trainer(model, Images.of(images), how, 0, device).run()
     return batch * steps / clock.seconds
+
+
+def network(method, batch, steps, device):
+    """Images/s of our trainer where the views take no time."""
+    return ours(method, batch, steps, device, STILL)
+
+
+def work(method, batch, device):
+    """Floating-point operations for an image: its views forward and backward, by layers' shapes."""
+    images = pictures(batch)
+    how = recipe(method, batch, device)
+    model = build_model(how, Inputs(SIZE, SIZE, 3, *channel_statistics(images)), seed=0).train()
+    views = [torch.rand(batch, 3, SIZE, SIZE) for _ in how.views]
+    with FlopCounterMode(display=False) as counter:
+        model.training_loss(views, 0.0).backward()
+    return counter.get_total_flops() / batch
+
+
+def matrix_rate(device):
+    """Floating-point operations a second of a large matrix product, in the training's precision."""
+    size = 8192 if device.type == "cuda" else 2048
+    dtype = torch.bfloat16 if use_bf16("auto", device) else torch.float32
+    a, b = torch.randn(2, size, size, device=device, dtype=dtype)
+    clock = Clock(3, 10, device)
+    for _ in range(13):
+        a @ b
+        clock.tick()
+    return 10 * 2 * size**3 / clock.seconds
 
 
 def theirs(method, batch, steps, device):
@@ -206,20 +246,59 @@ class Clock:
             torch.cuda.synchronize()
 
 
+SIDES = {"ours": ours, "theirs": theirs, "network": network}
+
+
 def child(side, method, batch, steps, device):
-    rate = {"ours": ours, "theirs": theirs}[side](method, batch, steps, resolve_device(device))
+    """Print what one side reaches in this process."""
+    device = resolve_device(device)
+    found = {"images_per_s": SIDES[side](method, batch, steps, device)}
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * os.cpu_count()
-    gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0
-    megabytes = (own + (workers if side == "theirs" else 0)) / 1024
-    print(json.dumps({"rate": rate, "megabytes": megabytes, "gpu": gpu}))
+    found["peak_mb"] = (own + (workers if side == "theirs" else 0)) / 1024
+    found["gpu_mb"] = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else 0
+    if side == "ours":
+        found["matrix_share"] = (
+            found["images_per_s"] * work(method, batch, device) / matrix_rate(device)
+        )
+    print(json.dumps(found))
 
 
 def run(side, method, arguments):
+    """What a process of its own prints for one side."""
     options = ["--batch", str(arguments.batch), "--steps", str(arguments.steps)]
     command = [sys.executable, __file__, method, *options, "--device", arguments.device]
     done = subprocess.run([*command, "--side", side], stdout=subprocess.PIPE, check=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(method, arguments):
+    """The fastest of the rounds: a row for each side."""
+    rounds = [{side: run(side, method, arguments) for side in SIDES} for _ in range(ROUNDS)]
+    best = {side: max((r[side] for r in rounds), key=lambda r: r["images_per_s"]) for side in SIDES}
+    for side, found in best.items():
+        ratio = best["ours"]["images_per_s"] / found["images_per_s"]
+        yield {"method": method, "side": side, **found, "ours_over_it": ratio}
+
+
+def machine(arguments):
+    """What the numbers hold for, a column each."""
+    device = resolve_device(arguments.device)
+    gpu = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if gpu else processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "precision": "bf16" if use_bf16("auto", device) else "fp32",
+        "widths": "-".join(map(str, backbone(device).widths)),
+        "batch": arguments.batch,
+    }
+
+
+def processor():
+    """The processor's name; on Linux only."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
 
 
 def main():
@@ -228,26 +307,21 @@ def main():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--side", choices=["ours", "theirs"], help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help="the folder of the table, bench-ssl.csv")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
         child(
             arguments.side, arguments.methods[0], arguments.batch, arguments.steps, arguments.device
         )
         return
-    print("method        side    images/s  peak MB  GPU MB   ratio")
-    for method in arguments.methods:
-        rounds = [
-            {side: run(side, method, arguments) for side in ("ours", "theirs")}
-            for _ in range(ROUNDS)
-        ]
-        best = {side: max((r[side] for r in rounds), key=lambda r: r["rate"]) for side in rounds[0]}
-        for side, found in best.items():
-            ratio = f"{best['ours']['rate'] / best['theirs']['rate']:.1f}" if side == "ours" else ""
-            print(
-                f"{method:13s} {side:7s} {found['rate']:8.0f} {found['megabytes']:8.0f} "
-                f"{found['gpu']:7.0f} {ratio:>7s}"
-            )
+    table = pd.DataFrame(
+        [row for method in arguments.methods for row in measure(method, arguments)]
+    ).round({"images_per_s": 0, "peak_mb": 0, "gpu_mb": 0, "ours_over_it": 2, "matrix_share": 3})
+    print(table.to_string(index=False, na_rep=""))
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        table.assign(**machine(arguments)).to_csv(arguments.out / "bench-ssl.csv", index=False)
 
 
 if __name__ == "__main__":
