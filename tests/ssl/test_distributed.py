@@ -267,7 +267,7 @@ def test_a_batch_that_is_cut_to_the_images_divides(digits, monkeypatch):
     monkeypatch.setattr("coldstart.ssl.trainer.world", lambda: 3)
     steps = Steps.of(changed(CASES["byol"], batch_size=1000), 100)
     assert (steps.batch, steps.parts, steps.count) == (99, 1, 1)
-    with pytest.raises(ColdstartError, match=r"batches of 1 images do not divide among 3 proc"):
+    with pytest.raises(ColdstartError, match=r"batches of 2 images do not divide among 3 proc"):
         Steps.of(changed(CASES["byol"], batch_size=1000), 2)
 
 

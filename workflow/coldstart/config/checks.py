@@ -1,9 +1,7 @@
 """What no recipe can know alone: that names exist, budgets fit, and figures have their inputs."""
 
-from collections.abc import Mapping
-
-from coldstart.config.budgets import of_run
 from coldstart.config.claims import check_claims
+from coldstart.config.comparisons import check_compared
 from coldstart.config.data import Dataset
 from coldstart.config.encoders import Transferred
 from coldstart.config.learners import Classifier
@@ -12,7 +10,6 @@ from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
 from coldstart.config.studies import Run, Study
 from coldstart.config.targets import (
-    BudgetArea,
     BudgetCurve,
     Claims,
     ClassExamples,
@@ -20,8 +17,6 @@ from coldstart.config.targets import (
     ContactSheet,
     EmbeddingMap,
     ImageGrid,
-    PairedDifferences,
-    PenaltyMatrix,
     PickedClasses,
     Target,
 )
@@ -221,7 +216,7 @@ def _check_target(
     if isinstance(target, ClassExamples):
         _check_examples(target, shown, file, path, recipes, problems)
     if isinstance(target, Compared):
-        _check_compared(target, named, file, path, recipes, problems)
+        check_compared(target, named, file, path, recipes, problems)
     if isinstance(target, Claims):
         check_claims(target, named, file, path, problems)
         for name, claim in target.claims.items():
@@ -269,118 +264,6 @@ def _check_examples(
         _check_judged(run, f"`{path}`", file, f"{path}.runs", recipes, problems)
 
 
-def _check_compared(
-    target: Compared,
-    named: Mapping[str, Run],
-    file: str,
-    path: str,
-    recipes: Recipes,
-    problems: Problems,
-) -> None:
-    """Whether the runs have what is held against each other."""
-    runs = list(named.values())
-    if isinstance(target.budgets, dict):
-        _check_budgets_by_run(target.budgets, named, file, path, problems)
-    counted = {name: _counted(target, name, run) for name, run in named.items()}
-    for name in counted:
-        if not counted[name] and any(counted.values()):
-            what = f"are none of run `{name}`, which is shown: name runs that have some"
-            problems.add(file, f"{path}.budgets", what)
-    if isinstance(target, BudgetArea) and any(len(some) < 2 for some in counted.values()):
-        problems.add(file, f"{path}.runs", "an area needs runs with two budgets or more")
-    if target.series == "run-and-sampler":
-        _check_series(target, named, file, path, recipes, problems)
-    elif not isinstance(target, BudgetArea):
-        _check_samplers(target, runs, file, path, problems)
-
-
-def _check_budgets_by_run(
-    budgets: Mapping[str, list[int]],
-    named: Mapping[str, Run],
-    file: str,
-    path: str,
-    problems: Problems,
-) -> None:
-    """Whether they are those of the runs that are shown, and of all of them."""
-    for name in budgets.keys() - named.keys():
-        what = f"is no run that is shown{nearest(name, named)}"
-        problems.add(file, f"{path}.budgets.{name}", what)
-    for name, run in named.items():
-        lacking = [budget for budget in budgets.get(name, []) if budget not in run.budgets]
-        if name not in budgets:
-            problems.add(file, f"{path}.budgets", f"says nothing of run `{name}`, which is shown")
-        elif lacking:
-            what = f"the run has no budget {', '.join(map(str, lacking))}"
-            problems.add(file, f"{path}.budgets.{name}", what)
-
-
-def _check_series(
-    target: Compared,
-    named: Mapping[str, Run],
-    file: str,
-    path: str,
-    recipes: Recipes,
-    problems: Problems,
-) -> None:
-    """Whether there are two series or more, and each draw stands beside one of each other run."""
-    runs = named.values()
-    series = sum(len(run.samplers) + len(run.queries) for run in runs)
-    if runs and series < 2 and not isinstance(target, BudgetArea):
-        what = "holds the samplers of runs against each other: name runs that have two or more"
-        problems.add(file, f"{path}.runs", what)
-    for what, parts in (
-        ("some of one pool", {run.pool for run in runs}),
-        ("some with the same `encoder_seeds`", {frozenset(run.encoder_seeds) for run in runs}),
-        ("`budgets` that all have", {_counted(target, name, run) for name, run in named.items()}),
-        (
-            "some with the same `sampler_seeds`",
-            # The one draw of a run stands beside each draw of another.
-            {_draws(run, recipes) for run in runs} - {1} if _pairs_draws(target) else set(),
-        ),
-    ):
-        if len(parts) > 1:
-            problems.add(file, f"{path}.runs", f"holds runs against each other: name {what}")
-    titled = [
-        f"{run.title} {sampler}"
-        for run in runs
-        for sampler in run.samplers
-        if run.title is not None
-    ]
-    for name in {name for name in titled if titled.count(name) > 1}:
-        problems.add(file, f"{path}.runs", f"two are called `{name}`: give them titles that differ")
-
-
-def _pairs_draws(target: Compared) -> bool:
-    """Whether draws of samplers are held against each other, and not means over them."""
-    return isinstance(target, PenaltyMatrix) or "sampler-seed" in getattr(target, "block", [])
-
-
-def _draws(run: Run, recipes: Recipes) -> int:
-    """The most values that a sampler of a run has for one encoder and number of labels."""
-    known = [name for name in run.samplers if name in recipes.names("samplers")]
-    drawn = any(recipes.get("samplers", name).stochastic for name in known)
-    trained = run.learner in recipes.names("learners") and isinstance(
-        recipes.get("learners", run.learner), Classifier
-    )
-    return run.sampler_seeds if drawn or trained else 1
-
-
-def _check_samplers(
-    target: Compared, runs: list[Run], file: str, path: str, problems: Problems
-) -> None:
-    """Whether the runs have the same samplers, two or more, and a baseline among them."""
-    samplers = [{*run.samplers, *run.queries} for run in runs]
-    if any(some != samplers[0] for some in samplers):
-        what = "holds samplers against each other: name runs that have the same"
-        problems.add(file, f"{path}.runs", what)
-    elif samplers and len(samplers[0]) < 2:
-        what = "holds samplers against each other: name a run that has several"
-        problems.add(file, f"{path}.runs", what)
-    elif samplers and isinstance(target, PairedDifferences) and target.baseline not in samplers[0]:
-        what = f"its runs have no sampler `{target.baseline}`"
-        problems.add(file, f"{path}.baseline", what + nearest(target.baseline, sorted(samplers[0])))
-
-
 def _check_judged(
     run: Run, target: str, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
@@ -404,12 +287,6 @@ def _check_label(
         if dataset is not None and not 0 <= label < len(dataset.classes):
             last = len(dataset.classes) - 1
             problems.add(file, f"{path}.label", f"`{name}` has classes 0 to {last}")
-
-
-def _counted(target: Compared, name: str, run: Run) -> frozenset[int]:
-    """The numbers of labels of a run at which it is compared."""
-    wanted = of_run(target.budgets, name)
-    return frozenset(run.budgets) & frozenset(run.budgets if wanted is None else wanted)
 
 
 def _budgets(target: Target) -> list[int]:

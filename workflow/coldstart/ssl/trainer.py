@@ -92,7 +92,7 @@ class Steps:
         """
         batch, parts, count = recipe.steps(images)
         if batch < recipe.batch_size:
-            batch = max(batch - batch % world(), 1)
+            batch -= batch % min(world(), batch)
             log.info("batch_size %d is cut to %d images", recipe.batch_size, batch)
         if batch % world():
             raise ColdstartError(
