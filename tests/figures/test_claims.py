@@ -9,7 +9,7 @@ from coldstart.errors import ColdstartError
 from coldstart.figures import average_rank, claims
 from coldstart.figures.stage import write_table
 from coldstart.statistics import ALPHA
-from coldstart.statistics.pairs import bootstrap
+from coldstart.statistics.intervals import mean_interval
 
 GAIN = [0.08, 0.09, 0.10, 0.11, 0.12]
 """What k-means adds to random in each of five draws."""
@@ -51,7 +51,7 @@ def test_the_interval_is_of_draws_each_the_mean_over_numbers_of_labels(main):
     row = check(main, ours=KMEANS)
     gains = np.array(GAIN) + 0.05
     assert row["difference"] == pytest.approx(gains.mean())
-    assert (row["low"], row["high"]) == pytest.approx(bootstrap(gains))
+    assert (row["low"], row["high"]) == pytest.approx(mean_interval(gains))
     assert (row["ours"], row["other"]) == pytest.approx((0.515, 0.365))
     assert (row["blocks"], row["block"]) == (5, "sampler seed")
     assert (row["claim"], row["against"]) == ("So it is.", "random (main), top-1")
@@ -110,8 +110,8 @@ def test_a_claim_about_each_number_of_labels_is_as_true_as_at_the_worst(studio):
     assert check(studio, ours=KMEANS)["holds"] == "yes"
     row = check(studio, ours=KMEANS, each=True)
     assert (row["holds"], row["at"], row["blocks"]) == ("no", "20 labels", 4)
-    assert (row["low"], row["high"]) == pytest.approx(bootstrap(np.array(gains[20]), ALPHA / 3))
-    assert row["low"] < bootstrap(np.array(gains[20]))[0]
+    assert (row["low"], row["high"]) == pytest.approx(mean_interval(np.array(gains[20]), ALPHA / 3))
+    assert row["low"] < mean_interval(np.array(gains[20]))[0]
     assert row["difference"] == pytest.approx(-0.022)
     row = check(studio, ours=KMEANS, each=True, budgets=[10, 40])
     assert (row["holds"], row["at"]) == ("yes", "10 labels")
@@ -140,7 +140,7 @@ def test_too_few_draws_leave_numbers_of_labels_as_blocks(studio):
     }
     row = check(studio, **asked)
     assert (row["holds"], row["blocks"], row["block"]) == ("yes", 4, "number of labels")
-    assert (row["low"], row["high"]) == pytest.approx(bootstrap(np.array([0.1, 0.2, 0.3, 0.4])))
+    assert (row["low"], row["high"]) == pytest.approx(mean_interval(np.array([0.1, 0.2, 0.3, 0.4])))
     row = check(studio, **asked, budgets=[20])
     assert (row["holds"], row["blocks"]) == ("undecided", 1)
     assert np.isnan(row["low"])

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_1samp
 
 from coldstart.config.targets import (
     BudgetArea,
@@ -247,11 +248,13 @@ def test_differences_are_of_pairs_and_their_mean_is_of_blocks(studio):
     for budget in BUDGETS:
         assert of_kmeans.loc[budget, "difference"] == pytest.approx(expected[budget].mean())
         assert of_kmeans.loc[budget, "blocks"] == 6
-        assert of_kmeans.loc[budget, "low"] >= expected[budget].min()
+        interval = ttest_1samp(expected[budget], 0).confidence_interval()
+        assert of_kmeans.loc[budget, ["low", "high"]].tolist() == pytest.approx(tuple(interval))
     average = table[(table["sampler"] == "kmeans") & table["budget"].isna()].iloc[0]
     assert average["difference"] == pytest.approx(expected.to_numpy().mean())
-    low, high = expected.mean(axis=1).quantile([0, 1])
-    assert low <= average["low"] < average["difference"] < average["high"] <= high
+    interval = ttest_1samp(expected.mean(axis=1), 0).confidence_interval()
+    assert average[["low", "high"]].tolist() == pytest.approx(tuple(interval))
+    assert "95 % t intervals" in figure.get_supxlabel().replace("\n", " ")
     assert figure.axes[0].get_title(loc="left").startswith(f"k-means\n{average['difference']:+.3f}")
 
 

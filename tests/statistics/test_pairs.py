@@ -7,7 +7,7 @@ from scipy import stats
 
 from coldstart.statistics.blocks import Blocks
 from coldstart.statistics.cliques import cliques
-from coldstart.statistics.pairs import bootstrap, compare, holm, p_matrix, signed_rank, smallest_p
+from coldstart.statistics.pairs import compare, holm, p_matrix, signed_rank, smallest_p
 
 # Demsar 2006, table 2: what tuning adds to C4.5's AUC on 14 data sets.
 DEMSAR = np.array(
@@ -78,22 +78,6 @@ def test_the_smallest_p_is_reached_when_all_blocks_agree():
     differences = np.arange(1.0, 7.0)
     assert signed_rank(differences)[1] * 3 == pytest.approx(smallest_p(6, 3))
     assert smallest_p(2, 10) == 1
-
-
-def test_an_interval_is_the_percentile_one_and_the_same_each_time():
-    differences = np.random.default_rng(3).exponential(size=20) - 0.5
-    low, high = bootstrap(differences)
-    expected = stats.bootstrap((differences,), np.mean, method="percentile", n_resamples=20_000)
-    width = high - low
-    assert low == pytest.approx(expected.confidence_interval.low, abs=0.04 * width)
-    assert high == pytest.approx(expected.confidence_interval.high, abs=0.04 * width)
-    assert bootstrap(differences) == (low, high)
-    assert bootstrap(differences + 2) == pytest.approx((low + 2, high + 2))
-
-
-@pytest.mark.parametrize(("n", "there"), [(1, False), (2, False), (3, True)])
-def test_few_blocks_have_no_interval(n, there):
-    assert (not np.isnan(bootstrap(np.arange(n, dtype=float))).any()) == there
 
 
 def test_every_pair_is_compared():

@@ -1,15 +1,15 @@
 """The samplers' ranks by a metric, averaged over blocks; 1 is best."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import t
 
 from coldstart.config.targets import AverageRank
 from coldstart.figures.data import Shown
 from coldstart.figures.style import add_note, hollow, looks, metric_title, new_figure
 from coldstart.statistics.blocks import described
-from coldstart.statistics.ranks import rank
+from coldstart.statistics.intervals import FEWEST, mean_interval
+from coldstart.statistics.ranks import average_ranks, rank
+from coldstart.statistics.sentences import count
 
 
 def tabulate(shown: Shown, target: AverageRank) -> pd.DataFrame:
@@ -23,8 +23,8 @@ def tabulate(shown: Shown, target: AverageRank) -> pd.DataFrame:
         sampler, average_rank, sd (of the ranks, over blocks), blocks (how many), won (the share of
         blocks in which it is best; a tie is shared), low and high; where a paper's table is shown,
         also its ranks as ``paper``. Low and high are the 95 % interval of the mean by Student's t;
-        blocks are not independent, so it describes and does not test. One block has neither sd nor
-        interval.
+        blocks are not independent, so it describes and does not test. Fewer than three blocks have
+        no interval, and one block has no sd.
 
     Raises:
         ColdstartError: the runs have different samplers, there is just one, or it has no value in a
@@ -32,17 +32,17 @@ def tabulate(shown: Shown, target: AverageRank) -> pd.DataFrame:
     """
     ranks = rank(shown.blocks(target).values)
     blocks = len(ranks)
-    sd = ranks.std(ddof=1)
-    half = t.ppf(0.975, blocks - 1) * sd / np.sqrt(blocks) if blocks > 1 else sd
+    intervals = [mean_interval(ranks[sampler].to_numpy(dtype=float)) for sampler in ranks]
+    low, high = (pd.Series(ends, index=ranks.columns) for ends in zip(*intervals, strict=True))
     best = ranks.eq(ranks.min(axis=1), axis=0)
     table = pd.DataFrame(
         {
-            "average_rank": ranks.mean(),
-            "sd": sd,
+            "average_rank": average_ranks(ranks),
+            "sd": ranks.std(ddof=1),
             "blocks": blocks,
             "won": best.div(best.sum(axis=1), axis=0).mean(),
-            "low": (ranks.mean() - half).clip(lower=1),
-            "high": (ranks.mean() + half).clip(upper=ranks.shape[1]),
+            "low": low.clip(lower=1),
+            "high": high.clip(upper=ranks.shape[1]),
         }
     )
     table = table.rename_axis("sampler").reset_index()
@@ -60,12 +60,12 @@ def _published(paper: pd.DataFrame, runs: list[str]) -> pd.Series:
 def draw(shown: Shown, target: AverageRank) -> tuple[Figure, pd.DataFrame]:
     """A dot per sampler, best on top, with its interval."""
     table = tabulate(shown, target)
-    count = len(table)
-    figure = new_figure(target.title, 1.05 + 0.22 * count, 4.5)
+    rows = len(table)
+    figure = new_figure(target.title, 1.05 + 0.22 * rows, 4.5)
     axes = figure.subplots()
     look = looks(table["sampler"])
     axes.hlines(
-        range(count),
+        range(rows),
         table["low"],
         table["high"],
         colors=[look[sampler].colour for sampler in table["sampler"]],
@@ -75,10 +75,10 @@ def draw(shown: Shown, target: AverageRank) -> tuple[Figure, pd.DataFrame]:
         axes.plot(mean, at, look[sampler].marker, color=look[sampler].colour, markersize=6)
         if "paper" in table:
             axes.plot(table["paper"][at], at, **hollow(look[sampler].marker, look[sampler].colour))
-    axes.set_yticks(range(count), [look[sampler].name for sampler in table["sampler"]])
-    axes.set_ylim(count - 0.5, -0.5)
-    axes.set_xlim(0.85, count + 0.15)
-    axes.set_xticks(range(1, count + 1))
+    axes.set_yticks(range(rows), [look[sampler].name for sampler in table["sampler"]])
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_xlim(0.85, rows + 0.15)
+    axes.set_xticks(range(1, rows + 1))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -89,9 +89,9 @@ def draw(shown: Shown, target: AverageRank) -> tuple[Figure, pd.DataFrame]:
 
 
 def _note(blocks: int, block: str) -> str:
-    if blocks == 1:
-        return f"Ranks in one block ({block}); no intervals."
+    if blocks < FEWEST:
+        return f"Ranks in {count(blocks, 'block')} ({block}); no intervals."
     return (
-        f"Mean over {blocks} blocks ({block}) and its 95 % t-interval, which describes and does "
+        f"Mean over {blocks} blocks ({block}) and its 95 % t interval, which describes and does "
         "not test: blocks of one encoder are not independent."
     )

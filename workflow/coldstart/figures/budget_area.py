@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from coldstart.config.targets import BudgetArea
 from coldstart.figures.data import Shown
 from coldstart.figures.style import add_note, looks, metric_title, new_figure, run_titles
-from coldstart.statistics.area import AXES, FEWEST_DRAWS, areas, summarise_areas
+from coldstart.statistics.area import AXES, areas, summarise_areas
+from coldstart.statistics.intervals import FEWEST
+from coldstart.statistics.ties import tie
 
 TITLES = {"linear": "over the number of labels", "log": "over its logarithm"}
 
@@ -31,7 +33,10 @@ def draw(shown: Shown, target: BudgetArea) -> tuple[Figure, pd.DataFrame]:
     for row, run in zip(rows, runs, strict=True):
         before = f"{titles[run]}: " if titles.get(run) else ""
         of_run = numbers[numbers["run"] == run]
-        first = of_run[of_run["axis"] == AXES[0]].sort_values("area", ascending=False)
+        first = of_run[of_run["axis"] == AXES[0]]
+        first = first.assign(area=tie(first["area"])).sort_values(
+            "area", ascending=False, kind="stable"
+        )
         for axes, axis in zip(row, AXES, strict=True):
             table = of_run[of_run["axis"] == axis].set_index("sampler").loc[first["sampler"]]
             dots = drawn[(drawn["run"] == run) & (drawn["axis"] == axis)]
@@ -66,6 +71,6 @@ def _note(draws: pd.Series) -> str:
     if draws.max() == 1:
         return f"{text} One draw (encoder seed and sampler seed) each: no spread is shown."
     text += " Small dots: draws (encoder and sampler seeds)"
-    if draws.max() >= FEWEST_DRAWS:
-        text += f"; bars: 95 % t-intervals of their mean, from {FEWEST_DRAWS} draws on"
+    if draws.max() >= FEWEST:
+        text += f"; bars: 95 % t-intervals of their mean, from {FEWEST} draws on"
     return f"{text}."

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from coldstart.config.budgets import of_run
@@ -10,8 +11,9 @@ from coldstart.config.targets import Claim, Claims, Side
 from coldstart.figures.data import Shown
 from coldstart.statistics import ALPHA
 from coldstart.statistics.blocks import WORDS, arrange
-from coldstart.statistics.pairs import FEWEST_RESAMPLED, bootstrap
+from coldstart.statistics.intervals import FEWEST, mean_interval
 from coldstart.statistics.ranks import rank
+from coldstart.statistics.ties import average, exceeds, tie
 
 RANK = "rank-by-"
 """Before a metric: the average rank by it."""
@@ -22,7 +24,7 @@ ORDER = ("no", "undecided", "yes")
 
 
 def tabulate(shown: Shown, target: Claims) -> pd.DataFrame:
-    """Whether each claim holds, by the paired bootstrap interval of its difference.
+    """Judge each claim by the 95 % t interval of its paired difference.
 
     Blocks are draws: encoder seeds and sampler seeds, and runs where a claim is about several. With
     fewer than three of them they are numbers of labels instead, which share their encoders, so that
@@ -55,19 +57,23 @@ def _judge(shown: Shown, claim: Claim) -> dict[str, Any]:
             }
             for (run, budget), part in places
         ]
-        judged = min(found, key=lambda row: (ORDER.index(row["holds"]), _room(claim, row)))
+        rooms = tie(np.array([_room(claim, row) for row in found]))
+        worst = min(range(len(found)), key=lambda at: (ORDER.index(found[at]["holds"]), rooms[at]))
+        judged = found[worst]
     holds = {"claim": claim.says, "holds": judged.pop("holds")}
     return {**holds, "asked": _asked(claim), "against": against, **judged}
 
 
 def _interval(claim: Claim, blocks: pd.DataFrame, alpha: float) -> dict[str, Any]:
     """Means over blocks, the interval of their difference, and what it says of the claim."""
-    low, high = bootstrap(blocks["difference"].to_numpy(dtype=float), alpha)
+    differences = blocks["difference"].to_numpy(dtype=float)
+    low, high = mean_interval(differences, alpha)
     levels = [str(name) for name in blocks.index.names]
     telling = [name for name in levels if blocks.index.get_level_values(name).nunique() > 1]
     return {
         "holds": _holds(claim, low, high),
-        **{name: float(blocks[name].mean()) for name in ("ours", "other", "difference")},
+        **{name: float(blocks[name].mean()) for name in ("ours", "other")},
+        "difference": average(differences),
         "low": low,
         "high": high,
         "blocks": len(blocks),
@@ -78,11 +84,11 @@ def _interval(claim: Claim, blocks: pd.DataFrame, alpha: float) -> dict[str, Any
 def _holds(claim: Claim, low: float, high: float) -> str:
     """``undecided`` where the interval holds the margin, or is none."""
     if claim.direction == "alike":
-        yes = -claim.margin < low and high < claim.margin
-        no = low > claim.margin or high < -claim.margin
+        yes = exceeds(low, -claim.margin) and exceeds(claim.margin, high)
+        no = exceeds(low, claim.margin) or exceeds(-claim.margin, high)
     else:
         nearest, farthest = (low, high) if claim.direction == "above" else (-high, -low)
-        yes, no = nearest > claim.margin, farthest < claim.margin
+        yes, no = exceeds(nearest, claim.margin), exceeds(claim.margin, farthest)
     return "yes" if yes else "no" if no else "undecided"
 
 
@@ -97,7 +103,7 @@ def _room(claim: Claim, row: dict[str, Any]) -> float:
 def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
     """Draws, or numbers of labels where there are too few draws for an interval."""
     draws = _draws(frame)
-    if len(draws) >= FEWEST_RESAMPLED:
+    if len(draws) >= FEWEST:
         return draws
     return frame.groupby(level=PLACE, sort=False).mean()
 
@@ -140,7 +146,7 @@ def _best_other(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
     samplers.remove(claim.ours.sampler)
     values = _values(shown, claim, claim.ours, samplers)
     cells = arrange(values, samplers, CELL).values
-    means = cells.groupby(level="run").mean().mean()
+    means = tie(cells.groupby(level="run").mean().mean())
     best = str(means.idxmin() if claim.ours.metric.startswith(RANK) else means.idxmax())
     return best, values[values["sampler"] == best]
 

@@ -13,7 +13,14 @@ from coldstart.statistics import ALPHA
 from coldstart.statistics.blocks import Blocks, described
 from coldstart.statistics.cliques import cliques
 from coldstart.statistics.pairs import compare, p_matrix
-from coldstart.statistics.ranks import Friedman, critical_difference, friedman, nemenyi, rank
+from coldstart.statistics.ranks import (
+    Friedman,
+    average_ranks,
+    critical_difference,
+    friedman,
+    nemenyi,
+    rank,
+)
 from coldstart.statistics.sentences import cautions, count, dependence, in_numbers
 
 INCHES = 0.21
@@ -36,7 +43,7 @@ def draw(shown: Shown, target: CriticalDifference) -> tuple[Figure, pd.DataFrame
         Nemenyi's test only), and its p beside each sampler.
     """
     blocks = shown.blocks(target)
-    ranks = rank(blocks.values).mean().sort_values(kind="stable")
+    ranks = average_ranks(rank(blocks.values)).sort_values(kind="stable")
     test = friedman(blocks.values)
     if target.test == "nemenyi":
         p = nemenyi(ranks, test.blocks)

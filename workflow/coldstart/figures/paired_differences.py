@@ -17,13 +17,14 @@ from coldstart.figures.style import (
     new_figure,
 )
 from coldstart.statistics.blocks import arrange, described
-from coldstart.statistics.pairs import FEWEST_RESAMPLED, bootstrap
+from coldstart.statistics.intervals import FEWEST, mean_interval
+from coldstart.statistics.ties import average
 
 COLUMNS = 3
 
 
 def tabulate(shown: Shown, target: PairedDifferences) -> pd.DataFrame:
-    """Mean differences over blocks, with bootstrap intervals.
+    """Mean differences over blocks, with their 95 % t intervals.
 
     Returns:
         sampler, baseline, budget (missing: of each block's mean over the numbers of labels),
@@ -41,8 +42,9 @@ def tabulate(shown: Shown, target: PairedDifferences) -> pd.DataFrame:
         averages = differences.groupby(level=names).mean() if names else differences.mean()
         parts = [(None, pd.Series(averages)), *differences.groupby(level="budget")]
         for budget, part in parts:
-            low, high = bootstrap(part.to_numpy(dtype=float))
-            rows.append((sampler, target.baseline, budget, part.mean(), low, high, len(part)))
+            found = part.to_numpy(dtype=float)
+            low, high = mean_interval(found)
+            rows.append((sampler, target.baseline, budget, average(found), low, high, len(part)))
     columns = ["sampler", "baseline", "budget", "difference", "low", "high", "blocks"]
     return pd.DataFrame(rows, columns=columns).astype({"budget": "Int64"})
 
@@ -94,9 +96,8 @@ def _note(target: PairedDifferences, blocks: pd.Series) -> str:
     if most == 1:
         return f"Differences in one block ({over}); no intervals."
     number = f"{most}" if fewest == most else f"{fewest} to {most}"
-    some = f", from {FEWEST_RESAMPLED} on" if fewest < FEWEST_RESAMPLED else ""
+    some = f", from {FEWEST} on" if fewest < FEWEST else ""
     return (
-        f"Mean differences over {number} blocks ({over}); bands and brackets: 95 % percentile "
-        f"bootstrap intervals over blocks{some}. Below each name: the mean over all numbers of "
-        "labels."
+        f"Mean differences over {number} blocks ({over}); bands and brackets: 95 % t "
+        f"intervals of the mean{some}. Below each name: the mean over all numbers of labels."
     )

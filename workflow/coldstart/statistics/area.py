@@ -4,16 +4,14 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from coldstart.errors import ColdstartError
+from coldstart.statistics.intervals import mean_interval
 
 Axis = Literal["linear", "log"]
 AXES: tuple[Axis, ...] = ("linear", "log")
 """Over the number of labels, its large values weigh most; over its logarithm, doublings alike."""
 DRAW = ["run", "encoder_seed", "sampler", "seed"]
-FEWEST_DRAWS = 3
-"""With fewer draws there is no interval."""
 
 
 def areas(values: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +65,5 @@ def summarise_areas(table: pd.DataFrame) -> pd.DataFrame:
     """
     groups = table.groupby(["run", "sampler", "axis"], sort=False)["area"]
     summary = groups.agg(area="mean", sd="std", draws="size").reset_index()
-    draws = summary["draws"]
-    half = t.ppf(0.975, draws - 1) * summary["sd"] / np.sqrt(draws)
-    half = half.where(draws >= FEWEST_DRAWS)
-    return summary.assign(low=summary["area"] - half, high=summary["area"] + half)
+    intervals = [mean_interval(draws.to_numpy(dtype=float)) for _, draws in groups]
+    return summary.assign(low=[low for low, _ in intervals], high=[high for _, high in intervals])

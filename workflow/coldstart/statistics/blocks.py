@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from coldstart.errors import ColdstartError
+from coldstart.statistics.ties import subtract
 
 COLUMNS = {"run": "run", "encoder-seed": "encoder_seed", "sampler-seed": "seed", "budget": "budget"}
 """What a block can be told from others by, as studies name it and as tables do."""
@@ -17,8 +18,6 @@ WORDS = {
     "budget": "number of labels",
 }
 CELL = ["run", "encoder_seed", "budget"]
-DIGITS = 12
-"""Means of equal values may differ in their last bits, which must not break a tie."""
 MOST_NAMED = 3
 
 
@@ -36,12 +35,15 @@ class Blocks:
     once: frozenset[str]
 
     def differences(self, first: str, second: str) -> pd.Series:
-        """The first sampler's values less the second's, one for each block, float64 [n].
+        """Subtract the second sampler's values from the first's, block by block, float64 [n].
+
+        Differences that are equal but for rounding errors are equal, and so are zeros.
 
         Where blocks are sampler seeds and neither sampler has more than one draw, its repetitions
         are no blocks of their own: one of them is kept.
         """
-        difference = (self.values[first] - self.values[second]).round(DIGITS)
+        columns = (self.values[name].to_numpy(dtype=float) for name in (first, second))
+        difference = pd.Series(subtract(*columns), index=self.values.index)
         names = [str(name) for name in difference.index.names]
         if not {first, second} <= self.once or "seed" not in names:
             return difference
@@ -77,7 +79,7 @@ def arrange(values: pd.DataFrame, samplers: Sequence[str], block: Sequence[str])
     rows, columns = np.nonzero(table.isna().to_numpy())
     missing = table.index.to_frame(index=False)[CELL].iloc[rows]
     _check(missing.assign(sampler=table.columns[columns]))
-    return Blocks(table.groupby(level=parts, sort=False).mean().round(DIGITS), once)
+    return Blocks(table.groupby(level=parts, sort=False).mean(), once)
 
 
 def described(block: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Pairs of samplers: Wilcoxon's signed-rank test, Holm's correction, bootstrap intervals."""
+"""Pairs of samplers: Wilcoxon's signed-rank test, Holm's correction, and intervals."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -10,14 +10,11 @@ from scipy.stats import norm, rankdata
 
 from coldstart.statistics import ALPHA
 from coldstart.statistics.blocks import Blocks
+from coldstart.statistics.intervals import mean_interval
+from coldstart.statistics.ties import average
 
 MOST_EXACT = 500
 """Blocks up to which p is exact; the normal distribution is as good beyond them."""
-RESAMPLES = 10_000
-AT_ONCE = 1_000
-"""Resamples that are in memory together."""
-FEWEST_RESAMPLED = 3
-"""With fewer blocks there is no interval."""
 
 
 def signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:
@@ -27,7 +24,7 @@ def signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:
     signs of these very ranks, so p is exact with ties and zeros too.
 
     Args:
-        differences: float64 [n].
+        differences: float64 [n], equal sizes exactly equal, as ``Blocks.differences`` gives them.
 
     Returns:
         The sum of the ranks of positive differences less that of negative ones, and p.
@@ -64,46 +61,24 @@ def smallest_p(blocks: int, pairs: int) -> float:
     return float(min(1.0, pairs * 2.0 ** (1 - blocks)))
 
 
-def bootstrap(differences: NDArray[np.float64], alpha: float = ALPHA) -> tuple[float, float]:
-    """The percentile interval of a mean over blocks, which are drawn with replacement.
-
-    The draws are the same for every sampler, so that intervals compare. An interval from fewer than
-    ten blocks or so is too narrow; from fewer than three there is none (not a number).
-
-    Args:
-        differences: float64 [n], of one pair in each block.
-        alpha: what both tails hold together; the default gives the 95 % interval.
-    """
-    n = len(differences)
-    if n < FEWEST_RESAMPLED:
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(0)
-    means = [
-        differences[rng.integers(n, size=(AT_ONCE, n))].mean(axis=1)
-        for _ in range(RESAMPLES // AT_ONCE)
-    ]
-    low, high = np.quantile(means, [alpha / 2, 1 - alpha / 2])
-    return float(low), float(high)
-
-
 def compare(blocks: Blocks) -> pd.DataFrame:
     """Every pair of samplers.
 
     Returns:
-        first, second, mean_difference (first - second), low, high (its bootstrap interval), blocks,
+        first, second, mean_difference (first - second), low, high (its 95 % t interval), blocks,
         p (Wilcoxon's), p_holm and better (the sampler that is, missing where they are not told
         apart).
     """
     rows = []
     for first, second in combinations(blocks.values.columns, 2):
         differences = blocks.differences(first, second).to_numpy(dtype=float)
-        low, high = bootstrap(differences)
+        low, high = mean_interval(differences)
         sign, p = signed_rank(differences)
         rows.append(
             {
                 "first": first,
                 "second": second,
-                "mean_difference": differences.mean(),
+                "mean_difference": average(differences),
                 "low": low,
                 "high": high,
                 "blocks": len(differences),

@@ -12,15 +12,31 @@ import pandas as pd
 from scipy.stats import chi2, f, studentized_range
 
 from coldstart.statistics import ALPHA
+from coldstart.statistics.ties import tie
 
 
 def rank(values: pd.DataFrame) -> pd.DataFrame:
-    """Ranks within each block, 1 is the highest value; ties share the average of their ranks.
+    """Rank within each block, 1 is the highest value; ties share the average of their ranks.
+
+    Values that are equal but for rounding errors are ties.
 
     Args:
         values: float64 [blocks, samplers].
     """
-    return values.rank(axis=1, ascending=False)
+    tied = tie(values.to_numpy(dtype=float))
+    return pd.DataFrame(tied, values.index, values.columns).rank(axis=1, ascending=False)
+
+
+def average_ranks(ranks: pd.DataFrame) -> pd.Series:
+    """Average the ranks of each sampler over blocks; equal averages are exactly equal.
+
+    Args:
+        ranks: float64 [blocks, samplers], as ``rank`` returns them.
+
+    Returns:
+        float64 [samplers], in their order.
+    """
+    return tie(ranks.mean())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from coldstart.statistics import ALPHA
 from coldstart.statistics.blocks import Blocks
 from coldstart.statistics.cliques import cliques
 from coldstart.statistics.pairs import p_matrix, smallest_p
-from coldstart.statistics.ranks import Friedman, friedman, rank
+from coldstart.statistics.ranks import Friedman, average_ranks, friedman, rank
 
 
 class Finding(TypedDict):
@@ -55,8 +55,8 @@ def in_numbers(test: Friedman) -> str:
 
 def best(blocks: Blocks, pairs: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Which sampler ranks first, and which of the others it is better than."""
-    ranks = rank(blocks.values).mean()
-    leaders = [str(sampler) for sampler in ranks.index[ranks.round(9) == ranks.min().round(9)]]
+    ranks = average_ranks(rank(blocks.values))
+    leaders = [str(sampler) for sampler in ranks.index[ranks == ranks.min()]]
     value = f"{ranks.min():.2f}"
     if len(leaders) > 1:
         return f"{listed(leaders, names)} share the best average rank ({value})."
@@ -89,7 +89,7 @@ def told_apart(blocks: Blocks, pairs: pd.DataFrame, names: Mapping[str, str]) ->
     elif differ == 0:
         said = f"None of the {all_pairs} pairs of samplers is told apart ({method})."
     else:
-        order = rank(blocks.values).mean().sort_values(kind="stable").index
+        order = average_ranks(rank(blocks.values)).sort_values(kind="stable").index
         groups = cliques(p_matrix(pairs, order) < ALPHA)
         within = "; ".join(listed(group, names) for group in groups)
         said = (
