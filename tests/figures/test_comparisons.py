@@ -254,7 +254,7 @@ def test_differences_are_of_pairs_and_their_mean_is_of_blocks(studio):
     assert average["difference"] == pytest.approx(expected.to_numpy().mean())
     interval = ttest_1samp(expected.mean(axis=1), 0).confidence_interval()
     assert average[["low", "high"]].tolist() == pytest.approx(tuple(interval))
-    assert "95 % t intervals" in figure.get_supxlabel().replace("\n", " ")
+    assert "95 % t-intervals" in figure.get_supxlabel().replace("\n", " ")
     assert figure.axes[0].get_title(loc="left").startswith(f"k-means\n{average['difference']:+.3f}")
 
 

@@ -92,6 +92,6 @@ def _note(blocks: int, block: str) -> str:
     if blocks < FEWEST:
         return f"Ranks in {count(blocks, 'block')} ({block}); no intervals."
     return (
-        f"Mean over {blocks} blocks ({block}) and its 95 % t interval, which describes and does "
+        f"Mean over {blocks} blocks ({block}) and its 95 % t-interval, which describes and does "
         "not test: blocks of one encoder are not independent."
     )

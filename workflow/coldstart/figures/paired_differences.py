@@ -24,7 +24,7 @@ COLUMNS = 3
 
 
 def tabulate(shown: Shown, target: PairedDifferences) -> pd.DataFrame:
-    """Mean differences over blocks, with their 95 % t intervals.
+    """Mean differences over blocks, with their 95 % t-intervals.
 
     Returns:
         sampler, baseline, budget (missing: of each block's mean over the numbers of labels),
@@ -98,6 +98,6 @@ def _note(target: PairedDifferences, blocks: pd.Series) -> str:
     number = f"{most}" if fewest == most else f"{fewest} to {most}"
     some = f", from {FEWEST} on" if fewest < FEWEST else ""
     return (
-        f"Mean differences over {number} blocks ({over}); bands and brackets: 95 % t "
-        f"intervals of the mean{some}. Below each name: the mean over all numbers of labels."
+        f"Mean differences over {number} blocks ({over}); bands and brackets: 95 % "
+        f"t-intervals{some}. Below each name: the mean over all numbers of labels."
     )
