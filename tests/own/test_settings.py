@@ -113,7 +113,7 @@ def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
     plan = plan_for("set.npz")
     assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
     assert plan.dataset("own").classes == []
-    assert not any("label-studio" in file for file in own.files("set.npz"))
+    assert not any("label-studio" in file for file in own.texts("set.npz"))
 
 
 def test_the_size_is_that_of_the_scale_or_the_one_that_is_set(images):
@@ -170,6 +170,17 @@ def test_nothing_labelled_yet_is_no_mistake(images, tmp_path):
     plan = plan_for(images, labelled=table(tmp_path, "path,label\n"))
     assert own.inputs(plan)
     assert own.params(plan)["classes"] == []
+
+
+def test_what_lies_among_the_outputs_is_no_input(images, tmp_path):
+    (tmp_path / "results/own").mkdir(parents=True)
+    (tmp_path / "results/own/labels.csv").write_text("path,label\nsub/1.png,cat\n")
+    (tmp_path / "linked.csv").symlink_to("results/own/labels.csv")
+    for name in ("results/own/labels.csv", "linked.csv"):
+        said = refusal(images, labelled=name)
+        assert f"labelled: {tmp_path / name} lies in results/, where runs write" in said
+        assert "--config labelled=my-labels.csv" in said
+    assert "images: " in refusal("results/own")
 
 
 def test_images_that_are_not_there_or_not_images(tmp_path):

@@ -1,8 +1,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,6 +53,21 @@ class Clone:
         )  # fmt: skip
         assert done.returncode == 0 or not check, done.stdout
         return done
+
+    def kill_when(self, said, *args, config=(SMOKE,)):
+        """Start Snakemake, and kill it and its jobs a moment after it has printed ``said``."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *args, "--config", *config]
+        running = subprocess.Popen(
+            command, cwd=self.folder, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "workflow"), **self.env},
+        )  # fmt: skip
+        assert running.stdout is not None
+        assert any(said in line for line in running.stdout)
+        time.sleep(0.5)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        self.snakemake("--unlock", config=config)
 
     def planned(self, *targets, config=(SMOKE,)):
         """How many jobs of each rule a dry run announces."""

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-TARGET = "results/own/labels.csv"
+TARGET = "results/own/ranking.csv"
 BUDGET = 12
 LABELLED = {"plain/0.jpg": "cat", "with space/ü é/1.jpg": "dog"}
 BROKEN = "plain/broken.jpg"
@@ -56,7 +56,7 @@ def test_every_readable_image_is_ranked_once(done):
     assert table["by"].tolist() == (
         ["k-centre"] * BUDGET + ["distance"] * (40 - BUDGET - 2) + ["labelled"] * 2
     )
-    at_end = table.tail(2).set_index("path")["label"].to_dict()
+    at_end = table.tail(2).set_index("path")["given_label"].to_dict()
     assert at_end == LABELLED
     assert table["cluster"].between(1, 10).all()
     assert np.isfinite(table["score"][:-2]).all()  # there were labels to start from
@@ -109,6 +109,52 @@ def test_more_labels_make_new_picks_and_no_new_encoder(done, tmp_path):
     config = settings(images, labelled=tmp_path / "more.csv")
     planned = clone.planned(TARGET, config=config)
     assert planned == {"ingest": 1, "select": 1, "figure": 2, "own": 1}
+
+
+def test_the_earlier_name_of_the_ranking_is_still_a_target(done):
+    clone, config, *_ = done
+    old = clone.folder / "results/own/labels.csv"
+    old.write_text("path,label\nplain/0.jpg,cat\n", encoding="utf-8")  # as somebody left it
+    said = clone.snakemake("results/own/labels.csv", "--force", config=config).stdout
+    assert "Ask for the new name" in said
+    assert old.read_bytes() == (clone.folder / TARGET).read_bytes()
+    (kept,) = old.parent.glob("labels.edited-*.csv")
+    assert "cat" in kept.read_text("utf-8")
+
+
+def test_labels_typed_into_an_output_survive_everything(done, copy_of):
+    """A kill, another budget with all jobs forced, and the deletion of all outputs."""
+    first, config, *_ = done
+    clone = copy_of(first)
+    ranking, config = clone.folder / TARGET, [*config, "budget=9"]
+
+    def edit():
+        lines = ranking.read_text("utf-8").splitlines()
+        text = "\n".join([f"{lines[0]},label", *(f"{line},Löwe" for line in lines[1:])])
+        ranking.write_text(text, encoding="utf-8")
+        return text
+
+    def survives(text):
+        return text in [path.read_text("utf-8") for path in ranking.parent.glob("ranking*.csv")]
+
+    text = edit()
+    clone.kill_when("rule own:", TARGET, "--force", config=config)
+    assert survives(text)
+    said = clone.snakemake(TARGET, "--forceall", config=config).stdout
+    assert survives(text)
+    assert "is kept as results/own/ranking.edited-" in said
+    assert pd.read_csv(ranking)["by"].tolist().count("k-centre") == 9
+    text = edit()
+    clone.snakemake(TARGET, "--delete-all-output", config=config)
+    assert not ranking.exists()
+    assert survives(text)
+
+
+def test_an_output_is_no_input(done):
+    clone, config, *_ = done
+    said = clone.snakemake("-n", config=[*config, f"labelled={TARGET}"], check=False).stdout
+    assert "lies in results/, where runs write" in said
+    assert "--config labelled=my-labels.csv" in said
 
 
 def test_a_folder_in_which_nothing_can_be_read(done, tmp_path):

@@ -1,15 +1,21 @@
 # A user's own images: every one of them ranked, with what it takes to label them.
 
-from coldstart.own.plan import files as own_files
+from coldstart.own.plan import OLD_RANKING
+from coldstart.own.plan import keep_edits
+from coldstart.own.plan import pictures as own_pictures
+from coldstart.own.plan import texts as own_texts
 
-own = own_files(job.config.images)
+keep_edits()
+own = own_texts(job.config.images) + own_pictures()
 
 
+# Snakemake removes no output that is flagged with `update`: people edit these files.
 rule own:
     input:
         job.own_inputs(),
     output:
-        own,
+        update(own_texts(job.config.images)),
+        own_pictures(),
     log:
         "results/logs/own.log",
     conda:
@@ -22,3 +28,20 @@ rule own:
         own=job.own_params(),
     script:
         "../scripts/own.py"
+
+
+rule own_old_name:
+    input:
+        own_texts(job.config.images)[0],
+    output:
+        update(OLD_RANKING),
+    log:
+        "results/logs/own-old-name.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        runtime=lambda wildcards, attempt: 5 * attempt,
+    script:
+        "../scripts/own_old_name.py"

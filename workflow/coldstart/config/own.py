@@ -4,6 +4,7 @@ Nothing after this knows that they are special: they are a data set, a pool and 
 """
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ LABELLED = "own-labelled"
 change neither the pool nor what is trained on it."""
 
 ARRAYS = ".npz"
+
+RESULTS = Path("results")
+"""Where runs write. Nothing that a user hands in may lie there."""
 
 SIZES: dict[Scale, int] = {"paper": 96, "cpu": 32, "smoke": 32}
 """Height and width of an image: what the networks of a scale are for. 96 as the papers' STL-10; two
@@ -38,8 +42,9 @@ def add_own(config: Config, recipes: Recipes, file: str, problems: Problems) -> 
         problems: where mistakes are noted.
     """
     before = len(problems.lines)
-    images = Path(os.path.expanduser(config.images)).absolute()
+    images = clean_path(config.images)
     _check_images(config, images, file, problems)
+    _check_apart(config, images, file, problems)
     for key, kind in (("sampler", "samplers"), ("encoder", "encoders")):
         name = getattr(config, key)
         if not recipes.known(kind, name):
@@ -52,6 +57,24 @@ def add_own(config: Config, recipes: Recipes, file: str, problems: Problems) -> 
     if len(problems.lines) == before:
         for kind, name, raw in _recipes(config, images):
             recipes.add(kind, name, raw, file, problems)
+
+
+def clean_path(path: str) -> Path:
+    """A path that a user gave, absolute and without ``..``; links in it stay as they are."""
+    return Path(os.path.normpath(Path(os.path.expanduser(path)).absolute()))
+
+
+def _check_apart(config: Config, images: Path, file: str, problems: Problems) -> None:
+    """Note inputs among the outputs: what people make must not lie where runs write."""
+    results = RESULTS.resolve()
+    for key, path in {"images": images, "labelled": clean_path(config.labelled)}.items():
+        if getattr(config, key) and path.resolve().is_relative_to(results):
+            copy = "your-images" if key == "images" else "my-labels.csv"
+            what = (
+                f"{path} lies in {RESULTS}/, where runs write. Copy it to a place of your own and "
+                f"name that: cp -r {shlex.quote(str(path))} {copy}; --config {key}={copy}"
+            )
+            problems.add(file, key, what)
 
 
 def _check_images(config: Config, images: Path, file: str, problems: Problems) -> None:
@@ -89,7 +112,7 @@ def _recipes(config: Config, images: Path) -> list[tuple[str, str, dict[str, Any
     }
     found: list[tuple[str, str, dict[str, Any]]] = [("datasets", OWN, dataset)]
     if config.labelled:
-        table = Path(os.path.expanduser(config.labelled)).absolute()
+        table = clean_path(config.labelled)
         found.append(("datasets", LABELLED, {**dataset, "labels": str(table)}))
         run["labelled"] = LABELLED
     study = {

@@ -12,6 +12,7 @@ from coldstart.config.targets import Figure, Table
 from coldstart.figures.data import Shown
 from coldstart.figures.page import write_page
 from coldstart.figures.style import save, styled
+from coldstart.spreadsheet import csv_bytes
 from coldstart.store import Store
 
 
@@ -45,7 +46,7 @@ def write_table(snakemake: Any, store: Store) -> None:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table atomically, numbers with six significant digits."""
     with replacing(path) as draft:
-        table.to_csv(draft, index=False, float_format="%.6g")
+        draft.write_bytes(csv_bytes(table))
 
 
 def _module(kind: str) -> Any:

@@ -1,15 +1,16 @@
 """What is written of a user's own images, and from what: the last step of the study ``own``."""
 
+from pathlib import Path
 from typing import Any
 
 from coldstart.config.own import ARRAYS, LABELLED, OWN
 from coldstart.data.sources.scan import Scan
 from coldstart.errors import ColdstartError
 from coldstart.fingerprint import source_digest
+from coldstart.own.names import FOLDER, INTERFACE, RANKING, SKIPPED, TASKS
+from coldstart.own.outputs import copy_before_deletion
 from coldstart.plan import Plan
 from coldstart.planned import Planned
-
-FOLDER = "results/own"
 
 PICTURES = {
     "contact-sheet": f"results/figures/{OWN}/contact-sheet",
@@ -20,19 +21,30 @@ PICTURES = {
 
 FORMATS = ("png", "pdf", "svg")
 
-MODULES = tuple(f"coldstart.own.{name}" for name in ("stage", "ranking", "label_studio"))
+OLD_RANKING = f"{FOLDER}/labels.csv"
+"""The ranking's earlier name, which is still a target: a copy for those who ask for it."""
+
+MODULES = tuple(f"coldstart.own.{name}" for name in ("stage", "ranking", "label_studio", "outputs"))
 
 
-def files(images: str) -> list[str]:
-    """What is written.
+def texts(images: str) -> list[str]:
+    """The files that people read or import, which they may have edited.
 
     Args:
         images: the setting; of a file of arrays there are no files that a labelling tool can show.
     """
-    names = ["labels.csv", "skipped.csv"]
-    if not images.endswith(ARRAYS):
-        names += ["label-studio.json", "label-studio.xml"]
-    return [f"{FOLDER}/{name}" for name in names] + list(_pictures())
+    names = [RANKING, SKIPPED] if images.endswith(ARRAYS) else [RANKING, SKIPPED, TASKS, INTERFACE]
+    return [f"{FOLDER}/{name}" for name in names]
+
+
+def pictures() -> list[str]:
+    """The figures beside them."""
+    return list(_pictures())
+
+
+def keep_edits() -> None:
+    """Save what people typed into these files before Snakemake deletes all outputs."""
+    copy_before_deletion(map(Path, [*texts(""), OLD_RANKING]))
 
 
 def inputs(plan: Plan) -> list[str]:

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from coldstart.atomic import replacing
 from coldstart.embeddings.tables import read_embeddings
-from coldstart.figures.stage import write_csv
 from coldstart.own.label_studio import interface, tasks
+from coldstart.own.names import INTERFACE, RANKING, SKIPPED, TASKS
+from coldstart.own.outputs import remove_output, write_output
 from coldstart.own.ranking import rank_all
+from coldstart.spreadsheet import csv_bytes
 from coldstart.store import Artefact, Store
 
 log = logging.getLogger("coldstart")
 
-TASKS, INTERFACE = "label-studio.json", "label-studio.xml"
-COLUMNS = ["rank", "path", "score", "cluster", "by", "label"]
+COLUMNS = ["rank", "path", "score", "cluster", "by", "id"]
+
+GIVEN = "given_label"
+"""The column of the labels that were handed in. There is none to fill in: the table is an output,
+which the next run replaces."""
 
 
 def write(snakemake: Any, store: Store) -> None:
@@ -30,14 +34,14 @@ def write(snakemake: Any, store: Store) -> None:
     skipped = _skipped(artefacts["images"])
     images = Path(params["images"])
     outputs = {Path(path).name: Path(path) for path in snakemake.output}
-    write_csv(ranked, outputs["labels.csv"])
-    write_csv(skipped, outputs["skipped.csv"])
+    write_output(outputs[RANKING], csv_bytes(ranked))
+    write_output(outputs[SKIPPED], csv_bytes(skipped))
     if TASKS in outputs:
-        _write_text(tasks(ranked, images), outputs[TASKS])
-        _write_text(interface(params["classes"]), outputs[INTERFACE])
+        write_output(outputs[TASKS], tasks(ranked, images).encode())
+        write_output(outputs[INTERFACE], interface(params["classes"]).encode())
     else:  # arrays: those of a folder that was ranked before would mislead
         for name in (TASKS, INTERFACE):
-            outputs["labels.csv"].with_name(name).unlink(missing_ok=True)
+            remove_output(outputs[RANKING].with_name(name))
     for copy, source in params["pictures"].items():
         shutil.copyfile(source, copy)
     _say(ranked, len(skipped), images, outputs)
@@ -57,10 +61,11 @@ def _ranked(artefacts: dict[str, Artefact], sampler: str, classes: list[str]) ->
     # Arrays have no files: there the position stands for the path.
     paths = items["path"] if "path" in items else items.index.to_series()
     names = dict(enumerate(classes))
-    return ranked.assign(
-        path=paths.loc[ranked["id"]].to_numpy(),
-        label=ranked["id"].map(labels).map(names),
-    )[COLUMNS]
+    ranked["path"] = paths.loc[ranked["id"]].to_numpy()
+    if "labelled" not in artefacts:
+        return ranked[COLUMNS]
+    ranked[GIVEN] = ranked["id"].map(labels).map(names)
+    return ranked[[*COLUMNS, GIVEN]]
 
 
 def _skipped(images: Artefact) -> pd.DataFrame:
@@ -70,9 +75,11 @@ def _skipped(images: Artefact) -> pd.DataFrame:
     return pd.read_parquet(images.path("skipped.parquet"))[["path", "reason"]]
 
 
-def _write_text(text: str, path: Path) -> None:
-    with replacing(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+def copy_to_old_name(snakemake: Any, store: Store) -> None:
+    """Copy the ranking to the name that it had in earlier versions."""
+    ranking, copy = Path(snakemake.input[0]), Path(snakemake.output[0])
+    write_output(copy, ranking.read_bytes())
+    log.info("The ranking is %s now; %s is a copy of it. Ask for the new name.", ranking, copy)
 
 
 def _say(ranked: pd.DataFrame, skipped: int, images: Path, outputs: dict[str, Path]) -> None:
@@ -80,13 +87,13 @@ def _say(ranked: pd.DataFrame, skipped: int, images: Path, outputs: dict[str, Pa
     labelled = int(counts.get("labelled", 0))
     rest = int(counts.get("distance", 0))
     picked = len(ranked) - labelled - rest
-    folder = outputs["labels.csv"].parent
-    log.info("%d images of %s are ranked in %s:", picked + rest, images, outputs["labels.csv"])
+    folder = outputs[RANKING].parent
+    log.info("%d images of %s are ranked in %s:", picked + rest, images, outputs[RANKING])
     log.info("  the first %d are picked, the other %d follow by distance", picked, rest)
     if labelled:
         log.info("  %d have a label already and stand at the end", labelled)
     if skipped:
-        log.info("  %d could not be read, see %s", skipped, outputs["skipped.csv"])
+        log.info("  %d could not be read, see %s", skipped, outputs[SKIPPED])
     log.info("Look at %s and %s.", folder / "contact-sheet.png", folder / "embedding-map.png")
     if TASKS in outputs:
         log.info("To label them with Label Studio, start it with")

@@ -1,0 +1,8 @@
+"""Names of the files in the folder of the ranking."""
+
+FOLDER = "results/own"
+
+RANKING = "ranking.csv"
+SKIPPED = "skipped.csv"
+TASKS = "label-studio.json"
+INTERFACE = "label-studio.xml"

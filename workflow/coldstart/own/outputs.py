@@ -1,0 +1,116 @@
+"""The text files that people read and import: written without ever losing what somebody typed.
+
+These files are outputs. People edit them all the same, so what was written is recorded, and a file
+with other content is renamed, never replaced. Snakemake, too, leaves them in place: their rule
+flags them with ``update``, without which it removes outputs before a job starts.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from coldstart.atomic import replacing
+
+log = logging.getLogger("coldstart")
+
+RECORD = Path("results/.written.json")
+"""The SHA-256 of each version of each file that was written, by path."""
+
+VERSIONS = 100
+"""How many versions of a file the record keeps, newest last."""
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file; what somebody made of the one before is renamed first.
+
+    The digest is recorded before the file is written. A kill in between leaves the version before
+    in place, which is recorded, too.
+    """
+    set_edited_aside(path)
+    _record(path, hashlib.sha256(content).hexdigest())
+    with replacing(path) as draft:
+        draft.write_bytes(content)
+
+
+def remove_output(path: Path) -> None:
+    """Remove a file that this run does not write; what somebody made of it is renamed instead."""
+    if path.exists() and set_edited_aside(path) is None:
+        path.unlink()
+
+
+def set_edited_aside(path: Path) -> Path | None:
+    """Rename a file that is not as it was written, and say so.
+
+    Returns:
+        The new name, or None where there is no such file or nobody has edited it.
+    """
+    digest = _edited(path)
+    if digest is None:
+        return None
+    kept = _name_aside(path, digest)
+    path.rename(kept)
+    _tell(path, kept)
+    return kept
+
+
+def copy_before_deletion(paths: Iterable[Path]) -> None:
+    """Copy edited files if Snakemake was told to delete all outputs, which spares none of them."""
+    if not any(argument.startswith("--delete-a") for argument in sys.argv):
+        return
+    for path in paths:
+        digest = _edited(path)
+        if digest is not None:
+            kept = _name_aside(path, digest)
+            if not kept.exists():
+                shutil.copyfile(path, kept)
+                _tell(path, kept)
+
+
+def _edited(path: Path) -> str | None:
+    """The digest of a file that is there and is none of the versions that were written."""
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+    return None if digest in _read_record().get(str(path), []) else digest
+
+
+def _name_aside(path: Path, digest: str) -> Path:
+    """A name beside the file that is free, or that has the same content already."""
+    name = f"{path.stem}.edited-{digest[:8]}"
+    kept, number = path.with_name(f"{name}{path.suffix}"), 1
+    while kept.exists() and hashlib.sha256(kept.read_bytes()).hexdigest() != digest:
+        number += 1
+        kept = path.with_name(f"{name}-{number}{path.suffix}")
+    return kept
+
+
+def _tell(path: Path, kept: Path) -> None:
+    log.warning(
+        "%s was edited since it was written. Your version is kept as %s.\n  Labels belong in a "
+        "file of your own, outside of results/: --config labelled=my-labels.csv",
+        path,
+        kept,
+    )
+
+
+def _read_record() -> dict[str, list[str]]:
+    with suppress(FileNotFoundError, ValueError):
+        found = json.loads(RECORD.read_bytes())
+        if isinstance(found, dict):
+            return found
+    return {}  # every file then counts as edited, which loses nothing
+
+
+def _record(path: Path, digest: str) -> None:
+    record = _read_record()
+    versions = [known for known in record.get(str(path), []) if known != digest]
+    record[str(path)] = [*versions, digest][-VERSIONS:]
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(RECORD) as draft:
+        draft.write_text(json.dumps(record, indent=1), encoding="utf-8")
