@@ -142,7 +142,7 @@ FAULTS = [
 def results(tmp_path, monkeypatch):
     """A working copy's ``results`` folder, with a pointer to each of two objects."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("COLDSTART_STORE", raising=False)
+    monkeypatch.setenv("COLDSTART_STORE", str(tmp_path / "store"))
     return tmp_path / "results"
 
 
@@ -241,7 +241,8 @@ def test_only_pointers_are_removed_from_results(identity, publish, results, tmp_
     assert team.has(identity(3).key)
 
 
-def test_a_share_that_is_not_mounted_costs_no_pointers(identity, results, capsys):
+def test_a_share_that_is_not_mounted_costs_no_pointers(identity, results, capsys, monkeypatch):
+    monkeypatch.delenv("COLDSTART_STORE")
     pointer = point(results, "a.json", identity().key)
     assert cli.main(["store", "verify", "--heal"]) == 1
     error = capsys.readouterr().err
@@ -253,7 +254,7 @@ def test_a_share_that_is_not_mounted_costs_no_pointers(identity, results, capsys
 def test_what_a_killed_removal_left_is_swept(store, identity, publish, results, capsys):
     key = publish(identity()).key
     folder = store.root / "objects" / key[:2] / key
-    folder.rename(folder.with_name(".discarded-0"))
+    folder.rename(folder.with_name(f".discarded-{0:032x}"))
     assert store.keys() == store.verify() == []
     assert cli.main(["store", "verify", "--heal", "--store", str(store.root)]) == 0
     assert list(folder.parent.iterdir()) == []
@@ -332,7 +333,7 @@ def test_what_is_gone_already_is_no_error(store, identity):
 def test_what_is_looked_at_is_not_swept_by_another(store, identity, publish):
     key = publish(identity()).key
     folder = store.root / "objects" / key[:2] / key
-    suspect = folder.rename(folder.with_name(".suspect-0"))
+    suspect = folder.rename(folder.with_name(f".suspect-{0:032x}"))
     assert store.sweep(older_than=3600) == 0
     for path in (*suspect.iterdir(), suspect):
         os.utime(path, (0, 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coldstart.errors import ColdstartError
-from coldstart.store import LayeredStore, Store, heal, objects
+from coldstart.store import LayeredStore, Store, heal, heal_pointers, objects
 
 
 @pytest.fixture
@@ -156,6 +156,7 @@ def test_only_own_objects_are_listed_verified_and_healed(layered, team, identity
     pointer = tmp_path / "results" / "a.json"
     pointer.parent.mkdir()
     pointer.write_text(f'{{"key": "{theirs}", "stage": "embed", "files": {{}}}}')
-    assert heal(layered, faults, tmp_path / "results").pointers == []
+    assert heal(layered, faults).discarded == [mine]
+    assert heal_pointers(layered, tmp_path / "results") == []
     assert team.keys() == [theirs]
     assert layered.keys() == []

@@ -32,6 +32,7 @@ from coldstart.fingerprint import fingerprint
 from coldstart.planned import Facts, Planned, once
 from coldstart.ssl.weights import digest_weights
 from coldstart.store import Identity, Reference, Store
+from coldstart.store.descent import is_of_recipe, manifests_of
 
 log = logging.getLogger("coldstart")
 
@@ -49,6 +50,7 @@ class Artefacts:
         self.config, self.recipes, self.store = loaded.config, loaded.recipes, store
         self._planned: dict[tuple[object, ...], Planned] = {}
         self._scans: dict[str, Scan] = {}
+        self._manifests = manifests_of(store)
 
     def dataset(self, name: str) -> Dataset | Scan:
         """What is known of a data set: from its recipe, or from a look at a user's own files."""
@@ -299,19 +301,21 @@ class Artefacts:
         """The identity's key, or that of the accepted artefact of other code."""
         if not self.config.accept_other_code or self.store.has(identity.key):
             return identity.key
-        others = self.store.others(identity.recipe_key)
-        if not others:
+        for other in self.store.others(identity.recipe_key):
+            if is_of_recipe(other, identity, self._manifests):
+                break
+        else:
             return identity.key
-        manifest = self.store.manifest(others[0])
+        manifest = self.store.manifest(other)
         log.warning(
             "%s: using %s, which %s made from the same recipe with other code: %s, commit %s",
             pointer,
-            others[0][:12],
+            other[:12],
             manifest["made"].get("by", "somebody"),
             manifest["code"][:12],
             manifest["made"].get("commit") or "unknown",
         )
-        return others[0]
+        return other
 
 
 def _pointed(pointer: Path) -> str | None:

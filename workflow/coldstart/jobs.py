@@ -11,7 +11,6 @@ import resource
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +25,11 @@ from coldstart.atomic import replacing
 from coldstart.errors import DISK_FULL, ColdstartError
 from coldstart.gpus import hold_gpus
 from coldstart.settings import Settings
-from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store
+from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store, leftovers
 
 log = logging.getLogger("coldstart")
 
-WORK = Path("results/.work")
+WORK = Path("results") / leftovers.WORK
 """Where a job writes before its artefact is published."""
 
 RESUME = Path("results/.resume")
@@ -97,9 +96,8 @@ def _make(
     resume = RESUME / identity.key
     made: dict[str, Any] = {"resumed": resume.exists()}
     started = time.monotonic()
-    WORK.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=WORK, prefix=identity.key[:12]) as draft:
-        make(Job(identity.recipe, inputs, Path(draft), resume, settings, gpus))
+    with _draft() as draft:
+        make(Job(identity.recipe, inputs, draft, resume, settings, gpus))
         _hear_sigterm(signal.SIG_IGN)  # what is left is short, and to stop here would lose it all
         made |= {
             "seconds": round(time.monotonic() - started, 3),
@@ -107,9 +105,22 @@ def _make(
             "gpus": gpus,
         }
         with store.publishing(identity, made) as folder:
-            for file in Path(draft).iterdir():
+            for file in draft.iterdir():
                 shutil.move(file, folder / file.name)
     shutil.rmtree(resume, ignore_errors=True)
+
+
+@contextmanager
+def _draft() -> Iterator[Path]:
+    """Give an empty folder to write to; those that killed jobs have left go first."""
+    leftovers.sweep_drafts(WORK)
+    draft = WORK / leftovers.unique_name()
+    draft.mkdir(parents=True)
+    try:
+        with leftovers.kept_alive(draft):
+            yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _hear_sigterm(handler: Callable[..., Any] | signal.Handlers | int | None) -> Any:

@@ -101,7 +101,7 @@ def from_records(records: Iterable[Mapping[str, Any]], device: str, gpus: int = 
         for record in records
         if bool(record.get("gpu")) == (device == "gpu")
         and (device == "cpu" or record.get("gpus", 1) == gpus)
-        and {"seconds", "peak_mb"} <= record.keys()
+        and None not in (record.get("seconds"), record.get("peak_mb"))
         and not record.get("resumed")
     ]
     if not alike:

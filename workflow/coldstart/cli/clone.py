@@ -33,8 +33,14 @@ def key_pointers() -> dict[str, list[str]]:
 
 
 def chosen_store(arguments: argparse.Namespace) -> Store:
-    """The store that ``--store`` names, or else the first of this clone's."""
-    return Store(arguments.store.expanduser() if arguments.store else store_folders()[0])
+    """The store that ``--store`` names, or else the first of this clone's.
+
+    Raises:
+        ColdstartError: there is no such folder.
+    """
+    store = Store(arguments.store.expanduser() if arguments.store else store_folders()[0])
+    store.require_folder()
+    return store
 
 
 def chosen_stores(arguments: argparse.Namespace) -> LayeredStore:

@@ -53,6 +53,7 @@ def _gc(arguments: argparse.Namespace) -> int:
     from coldstart.cli.plans import roots, roots_of
 
     store = chosen_store(arguments)
+    store.require_store()
     needed = roots().union(*map(roots_of, arguments.clone))
     found = scan(store, needed, arguments.older_than)
     print(table(("key", "stage", "size", "age", "by"), [row(entry) for entry in found.garbage]))

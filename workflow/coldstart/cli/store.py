@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldstart.cli import copy, gc
-from coldstart.cli.clone import RESULTS, chosen_store, chosen_stores, key_pointers
+from coldstart.cli.clone import (
+    RESULTS,
+    chosen_store,
+    chosen_stores,
+    key_pointers,
+    store_folders,
+)
 from coldstart.cli.words import row, size, table
 from coldstart.errors import ColdstartError
 from coldstart.progress import duration
-from coldstart.store import Fault, Store, heal
+from coldstart.store import Fault, LayeredStore, Store, heal, heal_pointers
 from coldstart.store.catalogue import Catalogue, only_key
+from coldstart.store.descent import forged, manifests_of
+from coldstart.store.leftovers import WORK, sweep_drafts
 from coldstart.store.pointers import pointed_at
 
 if TYPE_CHECKING:
@@ -137,20 +145,19 @@ def _indented(text: str) -> str:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    layered = chosen_stores(arguments)
-    store, *others = layered.stores
+    store, *others = chosen_stores(arguments).stores
+    store.require_store()
     faults = _verified(store)
     elsewhere = sum(len(_verified(other)) for other in others)
     if arguments.heal:
-        healing = heal(layered, faults, RESULTS)
+        healing = heal(store, faults)
         for key in healing.discarded:
             print(f"removed the artefact {key}")
         for key in healing.left:
             print(f"left the artefact {key}: somebody has published it anew")
-        for pointer in healing.pointers:
-            print(f"removed the pointer {pointer}")
         if healing.swept:
             print(f"removed {healing.swept} abandoned folders")
+        _heal_clone(store)
         healed = {*healing.discarded, *healing.left}
         faults = [fault for fault in faults if fault.key not in healed]
     elif any(fault.damaged for fault in faults):
@@ -161,9 +168,24 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 1 if faults or elsewhere else 0
 
 
+def _heal_clone(store: Store) -> None:
+    """Remove what dangles in this clone, if the store that was healed is one of its stores."""
+    folders = store_folders()
+    if store.root.resolve() not in [folder.resolve() for folder in folders]:
+        print(f"left this clone's pointers as they are: it does not use the store {store.root}")
+        return
+    for pointer in heal_pointers(LayeredStore(*folders), RESULTS):
+        print(f"removed the pointer {pointer}")
+    for draft in sweep_drafts(RESULTS / WORK):
+        print(f"removed the abandoned draft {draft}")
+
+
 def _verified(store: Store) -> list[Fault]:
     """What is wrong in one store, printed with the store's name."""
     faults = store.verify()
+    unsound = {fault.key for fault in faults}
+    lookup = manifests_of(store)
+    faults += [fault for fault in forged(store.keys(), lookup) if fault.key not in unsound]
     for fault in faults:
         print(f"{store.root}: {fault}")
     return faults

@@ -1,10 +1,11 @@
 """Where artefacts live: under a key that says what they are, published once, verified when read."""
 
-from coldstart.store.healing import Healing, heal
+from coldstart.store.artefact import Artefact
+from coldstart.store.healing import Healing, heal, heal_pointers
 from coldstart.store.identity import FORMAT, Identity, Reference, canonical_json, digest
 from coldstart.store.layered import LayeredStore
 from coldstart.store.manifest import Fault
-from coldstart.store.objects import Artefact, Store
+from coldstart.store.objects import Store
 from coldstart.store.provenance import provenance
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "canonical_json",
     "digest",
     "heal",
+    "heal_pointers",
     "provenance",
 ]

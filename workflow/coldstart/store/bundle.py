@@ -14,9 +14,9 @@ from typing import Any
 
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
+from coldstart.store.artefact import Artefact
 from coldstart.store.ends import CHUNK
 from coldstart.store.manifest import MANIFEST, file_digest
-from coldstart.store.objects import Artefact
 from coldstart.store.provenance import provenance
 
 FORMAT = 1
@@ -38,8 +38,9 @@ def write(
         shown: figures and tables, by their names in the archive.
 
     Raises:
-        ColdstartError: the archive cannot be written.
+        ColdstartError: the archive cannot be written, or another file has its name.
     """
+    _require_free(file)
     sources = dict(shown)
     members = {name: _described(path) for name, path in sources.items()}
     for artefact in artefacts:
@@ -75,6 +76,24 @@ def write(
     finally:
         draft.unlink(missing_ok=True)
     return file.stat().st_size
+
+
+def _require_free(file: Path) -> None:
+    """Refuse a name that is none, or that something other than a bundle has."""
+    if file.is_dir() or not file.name:
+        raise ColdstartError(f"{file} is a folder: name a file, such as {file / 'study.tar'}.")
+    if file.exists() and not is_bundle(file):
+        raise ColdstartError(f"{file} is there already and is no bundle: name another file.")
+
+
+def is_bundle(file: Path) -> bool:
+    """Whether a file is an archive that starts as a bundle does."""
+    try:
+        with tarfile.open(file, "r:") as archive:
+            first = archive.next()
+    except (tarfile.TarError, OSError):
+        return False
+    return first is not None and first.name == CONTENTS and first.isreg()
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:

@@ -47,7 +47,7 @@ def scan(store: Store, roots: Iterable[str], older_than: float) -> Scan:
         ColdstartError: there is no such store, or a manifest on the way from a root cannot be read,
             so that what it reaches is unknown.
     """
-    store.require_folder()
+    store.require_store()
     now = time.time()
     catalogue = Catalogue(store)
     stamps = {key: _came(store, key) for key in catalogue.entries}

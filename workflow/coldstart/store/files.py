@@ -54,6 +54,12 @@ def last_written(folder: Path) -> float:
     return max(times)
 
 
+def touch(folder: Path) -> None:
+    """Say that a folder is in use; one that is gone, or somebody else's, stays as it is."""
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+
+
 def remove_tree(folder: Path) -> None:
     """Remove as much as this user may; what is left is swept by its owner."""
     shutil.rmtree(folder, ignore_errors=True)

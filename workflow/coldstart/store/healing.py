@@ -5,33 +5,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coldstart.errors import ColdstartError
+from coldstart.store.descent import forged, manifests_of
+from coldstart.store.layered import LayeredStore
+from coldstart.store.leftovers import STALE
 from coldstart.store.manifest import Fault
 from coldstart.store.objects import Store
 from coldstart.store.pointers import pointers
 
-STALE = 24 * 3600.0
-"""Seconds after which a folder that nobody writes to passes for a killed publisher's."""
-
 
 @dataclass(frozen=True)
 class Healing:
-    """What was done."""
+    """A record of what healing removed from a store."""
 
     discarded: list[str]
     """Keys of the objects that were removed."""
     left: list[str]
     """Keys of those that are not damaged any more: somebody has published them anew."""
-    pointers: list[Path]
-    """Pointer files that were removed, since their objects are not in the store."""
     swept: int
-    """How many abandoned folders were removed."""
+    """Number of abandoned folders that were removed."""
 
 
-def heal(store: Store, faults: Iterable[Fault], results: Path) -> Healing:
-    """Remove damaged objects, and the pointer files in ``results`` to objects that are not there.
-
-    Snakemake then makes both again. A pointer goes also if its object was missing before: a team
-    mate may have healed the store that this clone's pointers name.
+def heal(store: Store, faults: Iterable[Fault]) -> Healing:
+    """Remove damaged objects and abandoned folders from a store, and nothing else.
 
     Raises:
         ColdstartError: there is no such store, which may only be a share that is not mounted; or an
@@ -42,12 +37,36 @@ def heal(store: Store, faults: Iterable[Fault], results: Path) -> Healing:
             f"There is no store at {store.root}, so nothing was healed. If it is a share, mount "
             f"it; if it was deleted on purpose, make an empty one: mkdir -p {store.root}"
         )
+    store.require_store()
     damaged = sorted({fault.key for fault in faults if fault.damaged})
-    discarded = [key for key in damaged if store.discard_damaged(key)]
+    discarded = [key for key in damaged if _discard(store, key)]
     left = [key for key in damaged if key not in discarded]
-    swept = store.sweep(STALE)
-    found = pointers(results, [store.root])
+    return Healing(discarded, left, store.sweep(STALE))
+
+
+def _discard(store: Store, key: str) -> bool:
+    """Remove an object if it is damaged, or still claims a recipe that it is not of."""
+    if any(forged([key], manifests_of(store))):
+        store.discard(key)
+        return True
+    return store.discard_damaged(key)
+
+
+def heal_pointers(store: LayeredStore, results: Path) -> list[Path]:
+    """Remove the pointer files to artefacts that are not there, so that Snakemake makes them again.
+
+    A pointer goes also if its artefact was missing before: a teammate may have healed the store
+    that this clone's pointers name.
+
+    Args:
+        store: all stores that the clone uses.
+        results: the clone's folder with the pointers.
+
+    Returns:
+        The pointers that are gone.
+    """
+    found = pointers(results, [one.root for one in store.stores])
     dangling = sorted(path for path, key in found if not store.has(key))
     for pointer in dangling:
         pointer.unlink(missing_ok=True)
-    return Healing(discarded, left, dangling, swept)
+    return dangling

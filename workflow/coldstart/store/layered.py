@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from coldstart.errors import ColdstartError
-from coldstart.store.objects import SETTING, Artefact, Store
+from coldstart.store.artefact import Artefact
+from coldstart.store.objects import SETTING, Store
 
 log = logging.getLogger("coldstart")
 T = TypeVar("T")

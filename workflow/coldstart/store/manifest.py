@@ -15,6 +15,12 @@ from coldstart.store.files import sync
 from coldstart.store.identity import FORMAT, Identity, description_key
 
 MANIFEST = "manifest.json"
+RECORDED = {"seconds": 1e9, "peak_mb": 1e8, "gpus": 1e6}
+"""Numbers in ``made`` that jobs ask a scheduler by, and their upper bounds: 30 years, 100 TB."""
+
+DEEPEST = 50
+"""Levels of nesting in a manifest at most; recipes have fewer than ten."""
+
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -97,8 +103,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"is not valid JSON ({error})") from error
+    if _is_deep(manifest, DEEPEST):
+        raise ValueError(f"is not a manifest: nested deeper than {DEEPEST} levels")
     shape = {
         "format": int,
         "stage": str,
@@ -122,7 +130,30 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             and type(entry.get("bytes")) is int
         ):
             raise ValueError(f"has no valid size and SHA-256 for {name!r}")
+    if not all(map(is_key, manifest["inputs"].values())):
+        raise ValueError("has an input without a valid key")
+    for name, bound in RECORDED.items():
+        if not _is_amount(manifest["made"].get(name), bound):
+            raise ValueError(f"has no valid number for {name!r} in 'made': 0 to {bound:g}")
     return manifest
+
+
+def _is_deep(value: Any, levels: int) -> bool:
+    """Whether JSON is nested deeper than ``levels``; found without recursion, which has a limit."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            member
+            for one in level
+            if isinstance(one, dict | list)
+            for member in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _is_amount(value: Any, bound: float) -> bool:
+    """Whether a record is a plain number from 0 to ``bound``, or was not taken."""
+    return value is None or (type(value) in (int, float) and 0 <= value <= bound)
 
 
 def faults(folder: Path, key: str) -> Iterator[Fault]:
@@ -166,7 +197,7 @@ def _foreign(manifest: dict[str, Any], key: str) -> Iterator[Fault]:
         described = description_key(
             manifest["stage"], manifest["recipe"], manifest["inputs"], manifest["code"]
         )
-    except ColdstartError as error:  # NaN, which Python reads from JSON
+    except (ColdstartError, RecursionError) as error:  # such as NaN, which Python reads from JSON
         yield Fault(key, MANIFEST, f"has no valid recipe: {error}")
         return
     if described != key or manifest.get("key") != key:

@@ -13,16 +13,16 @@ import contextlib
 import errno
 import os
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coldstart.errors import DISK_FULL, ColdstartError
 from coldstart.progress import Progress
-from coldstart.store.files import last_written, make_folder, remove_tree, sync
+from coldstart.store import leftovers
+from coldstart.store.artefact import Artefact
+from coldstart.store.files import make_folder, remove_tree, sync
 from coldstart.store.identity import Identity
 from coldstart.store.manifest import (
     MANIFEST,
@@ -38,35 +38,10 @@ from coldstart.store.provenance import provenance
 SETTING = "`store` in config.yaml or --config, or the environment variable COLDSTART_STORE"
 """How a user says where the stores are, for messages."""
 
-_DISCARDED = ".discarded-"
-_SUSPECT = ".suspect-"
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 """Numbers of the errors of a rename to where a folder is already."""
 
 _verified: set[tuple[Path, int, int]] = set()
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """A verified object of the store, to be read and never written to."""
-
-    key: str
-    folder: Path
-    manifest: dict[str, Any]
-
-    def path(self, name: str) -> Path:
-        """The path of the file ``name``.
-
-        Raises:
-            ColdstartError: the artefact has no such file.
-        """
-        if name not in self.manifest["files"]:
-            there = ", ".join(sorted(self.manifest["files"]))
-            raise ColdstartError(
-                f"Artefact {self.key} ({self.manifest['stage']}) has no file {name!r}; "
-                f"it has {there}."
-            )
-        return self.folder / name
 
 
 class Store:
@@ -102,10 +77,8 @@ class Store:
             ColdstartError: the store cannot be written to.
             ValueError: the block left something other than plain files, or nothing.
         """
-        folder = self.root / "tmp" / uuid.uuid4().hex
         start = time.monotonic()
-        with self._writing():
-            make_folder(folder)
+        folder = self._draft()
         try:
             with self._writing(*DISK_FULL):
                 yield folder
@@ -181,7 +154,7 @@ class Store:
         Raises:
             ColdstartError: it cannot be removed.
         """
-        aside = self._folder(key).with_name(f"{_DISCARDED}{uuid.uuid4().hex}")
+        aside = self._folder(key).with_name(f"{leftovers.DISCARDED}{leftovers.unique_name()}")
         with self._writing(), contextlib.suppress(FileNotFoundError):
             self._folder(key).rename(aside)
         remove_tree(aside)
@@ -201,7 +174,7 @@ class Store:
         # Between that look and this rename, too, it may be published anew: what counts is the look
         # at what was moved. Nor may another's sweep take it before that, as it would a discarded
         # one: what can be sound is young.
-        suspect = final.with_name(f"{_SUSPECT}{uuid.uuid4().hex}")
+        suspect = final.with_name(f"{leftovers.SUSPECT}{leftovers.unique_name()}")
         with self._writing():
             try:
                 final.rename(suspect)
@@ -224,18 +197,14 @@ class Store:
         Args:
             older_than: seconds since anything in such a folder was last written to; what was
                 discarded goes at any age.
+
+        Raises:
+            ColdstartError: there is no store, so that nothing in the folder is this product's.
         """
-        unfinished = [
-            *(self.root / "tmp").glob("*"),
-            *(self.root / "objects").glob(f"*/{_SUSPECT}*"),
-        ]
-        leftovers = [
-            folder for folder in unfinished if time.time() - last_written(folder) > older_than
-        ]
-        leftovers += (self.root / "objects").glob(f"*/{_DISCARDED}*")
-        for folder in leftovers:
-            remove_tree(folder)
-        return sum(not folder.exists() for folder in leftovers)
+        self.require_store()
+        swept = leftovers.sweep_drafts(self.root / "tmp", older_than)
+        swept += leftovers.sweep_objects(self.root / "objects", older_than)
+        return len(swept)
 
     def has_folder(self, key: str) -> bool:
         """Whether anything takes the place of the artefact, be it damaged or not."""
@@ -254,6 +223,19 @@ class Store:
                 f"it in the list of stores: {SETTING}."
             )
 
+    def require_store(self) -> None:
+        """Make sure that the folder is a store, before anything in it is removed.
+
+        Raises:
+            ColdstartError: it is not there, or holds other things than a store.
+        """
+        self.require_folder()
+        if not (leftovers.is_store(self.root) or leftovers.is_empty(self.root)):
+            raise ColdstartError(
+                f"There is no store at {self.root}: the folder is not empty and lacks `objects` "
+                f"or `by-recipe`. Nothing was removed. Name a store: --store, or {SETTING}."
+            )
+
     def require_writable(self) -> None:
         """Make sure that this user may publish, before work is done that is to be published.
 
@@ -261,9 +243,25 @@ class Store:
             ColdstartError: the store cannot be written to.
         """
         with self._writing():
-            folder = self.root / "tmp" / uuid.uuid4().hex
+            self._draft().rmdir()
+
+    def _draft(self) -> Path:
+        """A new empty folder below ``tmp``.
+
+        Raises:
+            ColdstartError: it cannot be made, or ``tmp`` is somebody else's.
+        """
+        with self._writing():
+            foreign = leftovers.foreign_drafts(self.root)
+            if foreign and not leftovers.is_store(self.root):
+                raise ColdstartError(
+                    f"{self.root} cannot become a store: its folder `tmp` holds other things, such "
+                    f"as {foreign[0].name}. Make a folder for the store alone and name it: "
+                    f"{SETTING}."
+                )
+            folder = self.root / "tmp" / leftovers.unique_name()
             make_folder(folder)
-            folder.rmdir()
+        return folder
 
     def _folder(self, key: str) -> Path:
         if not is_key(key):

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from coldstart.store.manifest import MANIFEST, is_key
 
+_MEMBERS = {"key", "stage", "files"}
+_FORMER = {"origin"}
+"""A member of pointers that earlier versions wrote."""
+
 
 def pointers(results: Path, stores: Iterable[Path] = ()) -> Iterator[tuple[Path, str]]:
     """Each pointer file in ``results`` and the key in it; ``stores`` in there are not searched."""
@@ -24,8 +28,10 @@ def pointed_at(path: Path) -> str | None:
     """The key in a pointer file; None for any other JSON."""
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(content, dict) or not content.keys() >= {"key", "stage", "files"}:
+    if not isinstance(content, dict) or not _MEMBERS <= content.keys() <= _MEMBERS | _FORMER:
         return None
-    return content["key"] if is_key(content["key"]) else None
+    files = content["files"]
+    sound = isinstance(files, dict) and all(map(is_key, files.values()))
+    return content["key"] if sound and is_key(content["key"]) else None

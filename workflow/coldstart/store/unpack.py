@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.store.bundle import CONTENTS, FORMAT
+from coldstart.store.descent import forged, manifests_of
 from coldstart.store.ends import CHUNK, pieces
 from coldstart.store.manifest import MANIFEST, is_key
 from coldstart.store.objects import Store
@@ -48,6 +49,7 @@ def read(file: Path, store: Store) -> tuple[Contents, list[str]]:
         _verify(archive, found, contents, file)
         manifests = {key: _manifest(archive, found, key, file) for key in contents.keys}
         _require_all_listed(manifests, contents, file)
+        _require_recipes(manifests, store, file)
         new = [key for key in contents.keys if not store.has(key)]
         progress = Progress("publish artefacts", len(new))
         for key in new:
@@ -111,7 +113,7 @@ def _contents(text: bytes, file: Path) -> Contents:
             is_key(entry["sha256"]) and type(entry["bytes"]) is int
             for entry in contents.members.values()
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
         raise ColdstartError(f"{file} is not a bundle: its {CONTENTS} is not valid.")
@@ -160,6 +162,13 @@ def _require_all_listed(
     for name in sorted(listed.keys() | there.keys()):
         if listed.get(name) != there.get(name):
             raise _refused(file, name, "is not what the artefact's own manifest says")
+
+
+def _require_recipes(manifests: Mapping[str, dict[str, Any]], store: Store, file: Path) -> None:
+    """The recipe keys are those that follow from the recipes, as far as the inputs are at hand."""
+    here = manifests_of(store)
+    for fault in forged(manifests, lambda key: manifests.get(key) or here(key)):
+        raise _refused(file, f"objects/{fault.key}/{fault.file}", fault.what)
 
 
 @contextmanager
