@@ -53,8 +53,8 @@ lock: ## resolve the dependencies anew and write envs/*.lock and envs/coldstart.
 	$(PYTHON) envs/lock.py
 
 clean: ## remove the environment and all caches; results/ stays
-	rm -rf .venv .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis build workflow/*.egg-info
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis workflow/*.egg-info
+	find workflow tests envs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: .venv/.locked pyproject.toml
 	@$(PIP) install -qq --no-deps --no-compile --no-build-isolation --editable .

@@ -22,6 +22,10 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/own.smk"
 
 
+onstart:
+    job.start(workflow)
+
+
 rule all:
     default_target: True
     input:

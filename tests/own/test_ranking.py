@@ -1,9 +1,13 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from coldstart.embeddings.clusters import MOST, SIZE, cluster
 from coldstart.embeddings.distances import squared_to_nearest
+from coldstart.fingerprint import PACKAGE, fingerprint
+from coldstart.own.plan import MODULES
 from coldstart.own.ranking import rank_all
 
 
@@ -89,3 +93,13 @@ def test_few_images_have_few_clusters(count, clusters):
 
 def test_images_that_are_all_alike_are_one_cluster():
     assert set(cluster(np.ones((30, 3), dtype=np.float32))) == {1}
+
+
+def test_what_the_ranking_computes_with_is_in_its_fingerprint(tmp_path):
+    copy = tmp_path / "coldstart"
+    shutil.copytree(PACKAGE, copy)
+    file = copy / "embeddings/distances.py"
+    text = file.read_text()
+    assert "norms - 2 *" in text
+    file.write_text(text.replace("norms - 2 *", "norms - 3 *"))
+    assert fingerprint(*MODULES, package=copy) != fingerprint(*MODULES)

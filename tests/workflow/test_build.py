@@ -84,6 +84,7 @@ def test_one_figure_needs_only_what_it_shows(fresh):
         ("selection/samplers/kmeans.py", "weights = 1.0", "# A word.\n        weights = 1.0", {}),
         ("evaluation/metrics.py", '"""', '"""Another docstring. ', {}),
         ("figures/picked_classes.py", '"""', '"""A new word. ', {"figure": 1}),
+        ("figures/page.py", "margin: 2rem", "margin: 1rem", {"table": 3}),
     ],
 )  # fmt: skip
 def test_an_edit_reruns_exactly_what_depends_on_it(built, copy_of, module, old, new, expected):

@@ -3,8 +3,8 @@
 All of it is cheap and imports no torch: a Snakefile is parsed anew in every cluster job.
 """
 
-import json
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from coldstart.planned import Facts, Planned, once
 from coldstart.ssl.weights import digest_weights
 from coldstart.store import Identity, Reference, Store
 from coldstart.store.descent import is_of_recipe, manifests_of
+from coldstart.store.pointers import pointed_at
 
 log = logging.getLogger("coldstart")
 
@@ -43,6 +44,10 @@ DIGESTS = Path("results/.cache")
 """Where the digests of a user's own files are kept, so that a second look at them is quick."""
 
 
+FORMER = Path("results/store")
+"""The default store: what is lost elsewhere may lie there from before a change of `store`."""
+
+
 class Artefacts:
     """Every artefact that the studies can ask for: what it is, and what it is made from."""
 
@@ -51,6 +56,7 @@ class Artefacts:
         self._planned: dict[tuple[object, ...], Planned] = {}
         self._scans: dict[str, Scan] = {}
         self._manifests = manifests_of(store)
+        self._warned = False
 
     def dataset(self, name: str) -> Dataset | Scan:
         """What is known of a data set: from its recipe, or from a look at a user's own files."""
@@ -233,11 +239,56 @@ class Artefacts:
         An artefact that was made in this clone keeps its pointer among the inputs, because a job
         whose inputs change from one run to the next would be run again.
         """
-        return [
-            planned.pointer
-            for planned in artefacts
-            if _pointed(Path(planned.pointer)) == planned.key or not self.store.has(planned.key)
-        ]
+        needed = []
+        for planned in artefacts:
+            stored = self.store.has(planned.key)
+            pointed = pointed_at(Path(planned.pointer)) == planned.key
+            if not stored and not self._warned:
+                self._warn_of_another_store(planned, pointed)
+            if pointed or not stored:
+                needed.append(planned.pointer)
+        return needed
+
+    def all_planned(self) -> dict[str, str]:
+        """The key of each pointer's path, as far as anything has asked for it."""
+        return {planned.pointer: planned.key for planned in self._planned.values()}
+
+    def lost(self, pointers: Iterable[str]) -> str:
+        """A message about the first of these pointers whose artefact no store has; or nothing."""
+        planned = self.all_planned()
+        for pointer in pointers:
+            key = planned.get(pointer)
+            if key and pointed_at(Path(pointer)) == key and not self.store.has(key):
+                return f"{pointer} names an artefact that no store has. {self._recovery(key)}"
+        return ""
+
+    def _warn_of_another_store(self, planned: Planned, pointed: bool) -> None:
+        """Say once in a run that artefacts lie, or lay, in a store that is not searched."""
+        if pointed or self._is_in_former(planned.key):
+            self._warned = True
+            log.warning(
+                "No store has some artefacts that this clone had, such as %s. %s",
+                planned.pointer,
+                self._recovery(planned.key),
+            )
+
+    def _is_in_former(self, key: str) -> bool:
+        return self.store.root.resolve() != FORMER.resolve() and Store(FORMER).has(key)
+
+    def _recovery(self, key: str) -> str:
+        """What brings an artefact back that no store has, as sentences."""
+        own = self.store.root
+        again = "`coldstart store verify --heal` removes such pointers, and it is made again"
+        if self._is_in_former(key):
+            return (
+                f"{FORMER} has it: search both, with `store: [{own}, {FORMER}]` in config.yaml or "
+                f"COLDSTART_STORE={own}{os.pathsep}{FORMER}; or copy what is there: "
+                f"`coldstart store copy {FORMER} {own}`. Otherwise {again}."
+            )
+        return (
+            "If another store has it, add that to `store` in config.yaml or to COLDSTART_STORE. "
+            f"If none has, {again}."
+        )
 
     # Inside.
 
@@ -316,14 +367,6 @@ class Artefacts:
             manifest["made"].get("commit") or "unknown",
         )
         return other
-
-
-def _pointed(pointer: Path) -> str | None:
-    """The key in a pointer file, or None where there is no such file."""
-    try:
-        return str(json.loads(pointer.read_text(encoding="utf-8"))["key"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _require_fit(pool: str, encoder: str, problem: str | None) -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,17 @@ from coldstart.errors import DISK_FULL, ColdstartError
 from coldstart.gpus import hold_gpus
 from coldstart.settings import Settings
 from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store, leftovers
+from coldstart.store.pointers import record_shown
 
 log = logging.getLogger("coldstart")
 
-WORK = Path("results") / leftovers.WORK
+RESULTS = Path("results")
+"""The folder of a clone with its pointers, figures and tables."""
+
+WORK = RESULTS / leftovers.WORK
 """Where a job writes before its artefact is published."""
 
-RESUME = Path("results/.resume")
+RESUME = RESULTS / ".resume"
 """Where unfinished training is kept, by key: outside of what Snakemake declares and deletes."""
 
 TERMINATED = 128 + signal.SIGTERM
@@ -102,7 +106,7 @@ def _make(
         made |= {
             "seconds": round(time.monotonic() - started, 3),
             "peak_mb": _peak_megabytes(gpus),
-            "gpus": gpus,
+            "gpus": gpus if _has_gpu() else 0,
         }
         with store.publishing(identity, made) as folder:
             for file in draft.iterdir():
@@ -134,6 +138,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise SystemExit(TERMINATED)
 
 
+def _has_gpu() -> bool:
+    """Whether this process could have used a GPU; torch is not imported to be asked."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_available()
+
+
 def _peak_megabytes(gpus: int) -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if gpus > 1:  # each has a process of its own, and this is of the largest of them
@@ -153,10 +163,17 @@ def write_pointer(path: Path, artefact: Artefact) -> None:
         draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def run_target(snakemake: Any, draw: Callable[[Any, Store], None]) -> None:
-    """Draw a figure or write a table: a file of this clone, not of the store."""
+def run_target(snakemake: Any, draw: Callable[[Any, Store], None], keys: Iterable[str]) -> None:
+    """Draw a figure, or write a table or a ranking: a file of this clone, not of the store.
+
+    Args:
+        snakemake: the object that Snakemake gives a script.
+        draw: writes the outputs.
+        keys: the artefacts that it reads, which are recorded for whoever collects garbage.
+    """
     with _running(snakemake):
         draw(snakemake, LayeredStore(*Settings.from_environment().stores))
+        record_shown(RESULTS, Path(snakemake.output[0]), keys)
 
 
 @contextmanager

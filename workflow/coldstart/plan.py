@@ -25,7 +25,10 @@ FIGURE_MODULES = (
     "coldstart.figures.style",
     "coldstart.figures.data",
 )
-"""What every figure is drawn with."""
+"""Modules that every figure is drawn with."""
+
+PAGE = ("coldstart.figures.page",)
+"""The module that writes a table as a page."""
 
 
 class Plan(Runs):
@@ -92,9 +95,9 @@ class Plan(Runs):
             else self._described_runs(study, target),
             "published": self._published(target),
             # The text, not the syntax tree: whoever edits a figure wants it drawn again.
-            "code": source_digest(module, *FIGURE_MODULES),
+            "code": source_digest(module, *FIGURE_MODULES, *(PAGE if folder == "tables" else ())),
             # What they compute with, such as the statistics.
-            "imports": fingerprint(module),
+            "imports": fingerprint(module, "coldstart.figures.data"),
         }
 
     def target_inputs(self, study: str, folder: str, name: str) -> list[str]:

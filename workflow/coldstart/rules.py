@@ -12,12 +12,14 @@ from coldstart.config.folders import Folder
 from coldstart.config.load import load
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
+from coldstart.jobs import RESULTS
 from coldstart.own import plan as own
 from coldstart.plan import Plan
 from coldstart.planned import Facts, Planned
 from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
 from coldstart.settings import Settings, choose_stores
 from coldstart.store import LayeredStore
+from coldstart.store.pointers import settle
 from coldstart.store.provenance import export_commit
 
 TINY = 16 * 16
@@ -65,6 +67,18 @@ class Rules:
         export_commit(root)
         self.training_gpus = _training_gpus(workflow)
         self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
+
+    def start(self, workflow: Any) -> None:
+        """Check and note, before the first job, what the run goes on from.
+
+        A job that would read an artefact which is gone ends the run here, before work is spent.
+        """
+        jobs = list(workflow.dag.needrun_jobs())
+        made = {file for job in jobs for file in job.output}
+        lost = self.plan.lost(str(file) for job in jobs for file in job.input if file not in made)
+        if lost:
+            sys.exit(f"Error: {lost}")
+        settle(RESULTS, self.plan.all_planned(), self.plan.store.has)
 
     def inputs(self, method: Callable[..., Planned]) -> Function:
         """The pointers that the job waits for."""

@@ -3,4 +3,4 @@
 from coldstart.figures.stage import draw_figure
 from coldstart.jobs import run_target
 
-run_target(snakemake, draw_figure)
+run_target(snakemake, draw_figure, snakemake.params.target["keys"].values())

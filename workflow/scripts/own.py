@@ -3,4 +3,4 @@
 from coldstart.jobs import run_target
 from coldstart.own.stage import write
 
-run_target(snakemake, write)
+run_target(snakemake, write, snakemake.params.own["keys"].values())

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import get_args
 
 import coldstart
-from coldstart.cli.clone import CONFIG, key_pointers, settings, store_folders
+from coldstart.cli.clone import CONFIG, RESULTS, key_pointers, settings, store_folders
 from coldstart.config.load import load
 from coldstart.config.main import Scale
 from coldstart.errors import ColdstartError
 from coldstart.plan import Plan
 from coldstart.planned import Planned
 from coldstart.store import LayeredStore, Store
+from coldstart.store.pointers import indexed, shown_keys
 
 WORKFLOW = Path("workflow")
 
@@ -78,8 +79,12 @@ def shown_in(plan: Plan, study: str) -> list[Planned]:
 
 
 def roots() -> set[str]:
-    """What this clone needs: what its studies reach at any scale, and what its pointers name."""
-    return reach() | set(key_pointers())
+    """The keys that this clone needs.
+
+    These are what its studies reach at any scale, what its pointers name, what its last runs
+    planned, and what its figures, tables and rankings show.
+    """
+    return reach() | set(key_pointers()) | set(indexed(RESULTS).values()) | shown_keys(RESULTS)
 
 
 def roots_of(clone: Path) -> set[str]:

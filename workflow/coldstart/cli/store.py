@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from coldstart.store import Fault, LayeredStore, Store, heal, heal_pointers
 from coldstart.store.catalogue import Catalogue, only_key
 from coldstart.store.descent import forged, manifests_of
 from coldstart.store.leftovers import WORK, sweep_drafts
-from coldstart.store.pointers import pointed_at
+from coldstart.store.pointers import indexed, pointed_at
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -103,13 +104,17 @@ def _catalogue(store: Store) -> Catalogue:
 def _show(arguments: argparse.Namespace) -> int:
     catalogue = Catalogue(chosen_store(arguments))
     path, known = Path(arguments.artefact), [*catalogue.entries, *catalogue.unreadable]
-    key = (
-        pointed_at(path)
-        if path.is_file()
-        else only_key(known, arguments.artefact, str(catalogue.store.root))
-    )
+    if path.is_file():
+        key = pointed_at(path)
+    elif path.suffix == ".json":
+        key = indexed(RESULTS).get(os.path.relpath(path))
+    else:
+        key = only_key(known, arguments.artefact, str(catalogue.store.root))
     if key is None:
-        raise ColdstartError(f"{path} is not a pointer file: those are results/**.json.")
+        raise ColdstartError(
+            f"{path} is neither a pointer file nor the path of one that a run has planned: those "
+            "are results/**.json."
+        )
     if key in catalogue.unreadable:
         raise catalogue.unreadable[key]
     if key not in catalogue.entries:

@@ -6,7 +6,7 @@ from typing import Any
 from coldstart.config.own import ARRAYS, LABELLED, OWN
 from coldstart.data.sources.scan import Scan
 from coldstart.errors import ColdstartError
-from coldstart.fingerprint import source_digest
+from coldstart.fingerprint import fingerprint, source_digest
 from coldstart.own.names import FOLDER, INTERFACE, RANKING, SKIPPED, TASKS
 from coldstart.own.outputs import copy_before_deletion
 from coldstart.plan import Plan
@@ -75,6 +75,8 @@ def params(plan: Plan) -> dict[str, Any]:
         "classes": plan.dataset(LABELLED).classes if plan.config.labelled else [],
         "sampler": plan.config.sampler,
         "code": source_digest(*MODULES),
+        # What they compute with, such as distances.
+        "imports": fingerprint(*MODULES),
     }
 
 

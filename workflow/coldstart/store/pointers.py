@@ -1,11 +1,24 @@
-"""The pointer files of a clone: which artefacts were made there."""
+"""The pointer files of a clone: which artefacts were made there.
+
+What a store has already is not made, and gets no pointer. So the clone also keeps an index of the
+artefact that each pointer's path stood for in the last run that planned it, and a record of the
+keys that each figure, table and ranking was made of. Both are for looking up and for keeping: no
+job reads them.
+"""
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from coldstart.atomic import replacing
 from coldstart.store.manifest import MANIFEST, is_key
+
+INDEX = ".index.json"
+"""The file in a clone's results that has the key of each pointer's path."""
+
+SHOWN = ".shown"
+"""The folder in a clone's results with the keys that each figure, table and ranking shows."""
 
 _MEMBERS = {"key", "stage", "files"}
 _FORMER = {"origin"}
@@ -35,3 +48,62 @@ def pointed_at(path: Path) -> str | None:
     files = content["files"]
     sound = isinstance(files, dict) and all(map(is_key, files.values()))
     return content["key"] if sound and is_key(content["key"]) else None
+
+
+def indexed(results: Path) -> dict[str, str]:
+    """The key that each pointer's path stood for in the last run that planned it."""
+    try:
+        content = json.loads((results / INDEX).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {path: key for path, key in content.items() if is_key(key)}
+
+
+def settle(results: Path, planned: Mapping[str, str], has: Callable[[str], bool]) -> list[Path]:
+    """Write a run's plan to the index, and remove the pointers that name something else.
+
+    Such a pointer is left from a run with other settings. What the plan wants instead is in the
+    store already, so that no job writes the pointer anew.
+
+    Args:
+        results: the clone's folder of results.
+        planned: the key of each pointer's path, as the run plans it.
+        has: tells whether a store has a key.
+
+    Returns:
+        The pointers that are gone.
+    """
+    stale = [
+        Path(path)
+        for path, key in planned.items()
+        if pointed_at(Path(path)) not in (None, key) and has(key)
+    ]
+    for pointer in stale:
+        pointer.unlink(missing_ok=True)
+    results.mkdir(parents=True, exist_ok=True)
+    with replacing(results / INDEX) as draft:
+        draft.write_text(json.dumps(indexed(results) | dict(planned), indent=1) + "\n")
+    return stale
+
+
+def record_shown(results: Path, shown: Path, keys: Iterable[str]) -> None:
+    """Record the artefacts that a file in ``results`` was made of."""
+    path = results / SHOWN / shown.relative_to(results).with_suffix(".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft:
+        draft.write_text(json.dumps({"shown": str(shown), "keys": sorted(keys)}, indent=1) + "\n")
+
+
+def shown_keys(results: Path) -> set[str]:
+    """The artefacts that the figures, tables and rankings which are there were made of."""
+    keys: set[str] = set()
+    for path in (results / SHOWN).rglob("*.json"):
+        try:
+            content = json.loads(path.read_bytes())
+            if Path(content["shown"]).exists():
+                keys |= set(filter(is_key, content["keys"]))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return keys
