@@ -3,6 +3,8 @@ import subprocess
 
 import pytest
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Read when torch and BLAS are loaded, which is later: workers that share the cores must not
     # each start a thread for every one of them.

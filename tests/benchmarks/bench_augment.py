@@ -6,14 +6,15 @@ counts little; the best of the rounds is taken, and the sides take turns.
 """
 
 import importlib
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 from coldstart.config.augmentations import Augmentation, Blur, Crop, Flip, Grey, Jitter
 from coldstart.ssl.augment import augment
 from coldstart.vision import torchvision

@@ -17,12 +17,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 import psutil
 from PIL import Image
 from sklearn.datasets import load_sample_images
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
 SIDES = ("ours", "theirs")
 DISTINCT = 2000

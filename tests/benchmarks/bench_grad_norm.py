@@ -11,6 +11,10 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

@@ -16,6 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

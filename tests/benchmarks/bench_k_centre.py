@@ -9,6 +9,10 @@ same rows and counted up, because each takes it as long as the one before.
 import argparse
 import time
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 from numpy.typing import NDArray
 from skactiveml.pool import CoreSet

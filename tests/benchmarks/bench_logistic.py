@@ -11,6 +11,10 @@ import sys
 import time
 import warnings
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 import pandas as pd
 import torch

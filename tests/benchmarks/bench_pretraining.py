@@ -7,6 +7,10 @@ optimiser and the moving average. Steps of both take turns, and each has its fas
 import argparse
 import time
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 import torch
 

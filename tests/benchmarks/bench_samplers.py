@@ -13,6 +13,10 @@ import multiprocessing
 import resource
 import time
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 from pydantic import TypeAdapter
 from threadpoolctl import threadpool_limits

@@ -22,6 +22,10 @@ import time
 from functools import partial
 from pathlib import Path
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 import pandas as pd
 import torch
