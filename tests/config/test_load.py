@@ -13,6 +13,34 @@ MISTAKES = {
             "did you mean `epochs`",
         ],
     ),
+    "key of another kind": (
+        (STUDY, "figures", "accuracy-vs-labels", "count", 3),
+        ["figures.accuracy-vs-labels.count: unknown key; there is budgets"],
+    ),
+    "misspelt key of a figure": (
+        (STUDY, "figures", "picked-classes", "budgt", 3),
+        ["figures.picked-classes.budgt: unknown key; did you mean `budget`"],
+    ),
+    "underscore in a name": (
+        ("recipes/samplers.yaml", "my_Sampler", {"sampler": "random"}),
+        ["samplers.yaml: samplers.my_Sampler", "`my_Sampler` is no name", "to `my-sampler`"],
+    ),
+    "range of a thousand million": (
+        (STUDY, "runs", "byol", "budgets", [{"from": 1, "to": 1_000_000_000, "step": 1}]),
+        ["runs.byol.budgets", "1000000000 numbers", "at most 10000", "larger step"],
+    ),
+    "range of nothing": (
+        (STUDY, "runs", "byol", "budgets", [{"from": 9, "to": 1, "step": 1}]),
+        ["runs.byol.budgets", "from 9 to 1 holds no number"],
+    ),
+    "scale that is a list": (
+        (ENCODERS, "byol-resnet18", "scales", {"cpu": []}),
+        ["encoders.byol-resnet18.scales.cpu: is [], not a mapping"],
+    ),
+    "as many epochs as there are stars": (
+        (ENCODERS, "byol-resnet18", "epochs", 10**12),
+        ["encoders.byol-resnet18.epochs", "less than or equal to 100000"],
+    ),
     "wrong type": (
         (ENCODERS, "byol-resnet18", "epochs", "many"),
         ["encoders.byol-resnet18.epochs", "valid integer", "'many'"],
@@ -170,6 +198,10 @@ def test_a_mistake_is_named_with_file_path_and_remedy(tree, mistake):
     [
         ({"scale": "cp"}, ["scale", "`cp`", "did you mean `cpu`"]),
         ({"studies": "quikstart"}, ["studies", "`quikstart`", "did you mean `quickstart`"]),
+        ({"device": "gpu"}, ["device", "'gpu'"]),
+        ({"image_size": 1}, ["image_size", "greater than or equal to 8"]),
+        ({"image_size": 10**6}, ["image_size", "less than or equal to 4096"]),
+        ({"store": ["a", "a"]}, ["store", "names `a` twice"]),
         ({"devise": "cpu"}, ["devise: unknown key", "did you mean `device`"]),
         ({"download": "yes please"}, ["download", "'yes please'"]),
     ],

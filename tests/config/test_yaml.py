@@ -53,6 +53,45 @@ def test_what_is_no_mapping_is_named(tmp_path, text, message):
         read(tmp_path, text)
 
 
+BOMB = "a: &a [1]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(9)
+)
+
+BROKEN = {
+    "Latin-1": ("name: Zoë\n".encode("latin-1"), ["line 1", "not UTF-8", "save"]),
+    "UTF-16": ("name: a\n".encode("utf-16"), ["line 1", "not UTF-8"]),
+    "control character": (b"a: 1\nname: a\x07b\n", ["line 2", "'\\x07'"]),
+    "date that is none": (b"a: 1\nb: 2024-13-45\n", ["line 2", "`2024-13-45`", "quotes"]),
+    "list as a key": (b"? [a]\n: 1\n", ["line 1", "a key is a name"]),
+    "mapping as a key": (b"{ {a: 1}: 2 }\n", ["line 1", "a key is a name"]),
+    "tag that does not fit": (b"a: !!int abc\n", ["line 1", "`abc`"]),
+    "unknown tag": (b"a: !thing abc\n", ["line 1", "not YAML"]),
+    "deep nesting": (b"a: " + b"[" * 60 + b"]" * 60, ["line 1", "nested deeper than 50"]),
+    "endless nesting": (b"a: " + b"[" * 100_000, ["nested deeper than 50"]),
+    "many digits": (b"a: " + b"1" * 5000, ["line 1", "111...` cannot be read"]),
+    "alias bomb": (BOMB.encode(), ["stands for more than 200000 values", "aliases"]),
+    "alias of itself": (b"a: &a [*a]\n", ["line 1", "refers to what it is in"]),
+    "large file": (b"# " + b"x" * 6_000_000, ["6000002 bytes"]),
+    "two documents": (b"a: 1\n---\nb: 2\n", ["not YAML"]),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_broken_file_is_named_with_line_and_cause(tmp_path, broken):
+    content, expected = BROKEN[broken]
+    path = tmp_path / "recipes.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ColdstartError) as error:
+        read_yaml(path)
+    for part in [str(path), *expected]:
+        assert part in str(error.value)
+
+
+def test_byte_order_mark_is_passed_over(tmp_path):
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfname: a\n")
+    assert read_yaml(tmp_path / "a.yaml") == {"name": "a"}
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ColdstartError, match="nowhere"):
         read_yaml(tmp_path / "nowhere.yaml")

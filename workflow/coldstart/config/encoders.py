@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from coldstart.config.augmentations import Augmentation
 from coldstart.config.backbones import Backbone, Convs
-from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
+from coldstart.config.model import Count, Epochs, Model, NonNegative, Positive, Probability
 from coldstart.config.optimizers import Optimizer
 
 
@@ -31,7 +31,7 @@ class Training(Model, ABC):
     views: Annotated[list[Augmentation], Field(min_length=1)]
     """How each view of an image is drawn: as many views as there are augmentations."""
     optimizer: Optimizer
-    epochs: Count
+    epochs: Epochs
     batch_size: Annotated[int, Field(ge=2)]
     """Images of which a loss is computed at once, on however many GPUs."""
     accumulate: Count = 1

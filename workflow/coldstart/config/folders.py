@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from coldstart.config.model import Count, Model
+from coldstart.config.model import Model, Side
 
 Resize = Literal["crop", "squash", "pad"]
 
@@ -17,7 +17,7 @@ class Folder(Model):
     source: Literal["folder"]
     path: str
     """The folder; a relative path is one below ``data_dir``. It is no part of any key."""
-    size: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    size: Annotated[list[Side], Field(min_length=2, max_length=2)]
     """Height and width that all images are brought to."""
     channels: Literal[1, 3] = 3
     """Grey, or red, green and blue."""

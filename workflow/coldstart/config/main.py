@@ -2,15 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from coldstart.config.model import Count, Model
+from coldstart.config.model import Count, Model, Side
 
 Scale = Literal["paper", "cpu", "smoke"]
 
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _distinct(folders: list[str]) -> list[str]:
+    twice = next((name for name in folders if folders.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"names `{twice}` twice: drop one of them")
+    return folders
 
 
 def _said(value: object) -> object:
@@ -43,11 +50,12 @@ class Config(Model):
     store: Annotated[
         list[str],
         BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+        AfterValidator(_distinct),
         Field(min_length=1),
     ] = ["results/store"]
     """Where artefacts live: a folder, or several, of which the first is written to and the others
     are searched after it. The environment variable COLDSTART_STORE wins over a file's ``store``."""
-    device: str = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``."""
     images_on_gpu: Annotated[float, Field(ge=0, le=1)] = 0.4
     """The share of a GPU's memory that a training's images may take. A larger pool is streamed from
@@ -67,5 +75,5 @@ class Config(Model):
     """The recipe of the sampler of the own images, in ``workflow/recipes/samplers.yaml``."""
     encoder: str = "byol-own"
     """The recipe of their encoder, in ``workflow/recipes/encoders.yaml``."""
-    image_size: Count | None = None
+    image_size: Side | None = None
     """Height and width that the own images are brought to: by the scale where absent."""

@@ -18,6 +18,18 @@ class Model(BaseModel):
 
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+MOST = 10**9
+"""Numbers beyond this are taken for a slip; no count of a recipe comes near."""
+
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+Trials = Annotated[int, Field(ge=1, le=1_000)]
+Side = Annotated[int, Field(ge=8, le=4096)]
+"""Pixels of an image's height or width: networks halve smaller ones to nothing, and larger ones fit
+into no memory."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+"""Lower-case words joined by hyphens: names become parts of paths, whose wildcards match these."""
+
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]

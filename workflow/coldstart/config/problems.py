@@ -16,7 +16,7 @@ SHOWN = 8
 def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean `x`?``, or what there is, for a name that is not among ``known``."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean `{close[0]}`?"
     return f"; there is {', '.join(known)}" if known else ""
@@ -71,7 +71,8 @@ def _say(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
     """One of pydantic's findings, in the words of someone who edits YAML."""
     given, kind = detail["input"], detail["type"]
     if kind == "extra_forbidden":
-        return f"unknown key{nearest(str(detail['loc'][-1]), _keys(adapter))}"
+        *above, key = detail["loc"]
+        return f"unknown key{nearest(str(key), _keys_at(adapter, above) - {str(key)})}"
     if kind == "missing":
         return "is missing"
     if kind in ("literal_error", "union_tag_invalid"):
@@ -91,18 +92,44 @@ def _say(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
     return f"{message}, but is {given!r}"
 
 
-def _keys(adapter: TypeAdapter[Any]) -> set[str]:
-    """All keys that occur anywhere in what the adapter describes."""
-    found: set[str] = set()
+def _keys_at(adapter: TypeAdapter[Any], loc: Iterable[int | str]) -> set[str]:
+    """The keys that may stand at a place, of the kind of recipe that stands there.
 
-    def walk(schema: Any) -> None:
-        if isinstance(schema, dict):
-            found.update(schema.get("properties", ()))
-            for part in schema.values():
-                walk(part)
-        elif isinstance(schema, list):
-            for part in schema:
-                walk(part)
+    Args:
+        adapter: what the whole is described by.
+        loc: the way to the place as pydantic tells it, with a tag where a union is entered.
+    """
+    schema = adapter.json_schema()
+    definitions = schema.get("$defs", {})
 
-    walk(adapter.json_schema())
-    return found
+    def resolved(node: dict[str, Any]) -> dict[str, Any]:
+        return definitions[node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
+
+    def members(node: dict[str, Any]) -> list[dict[str, Any]]:
+        """The node, or what it may be if it is a union."""
+        node = resolved(node)
+        unions = [one for kind in ("anyOf", "oneOf", "allOf") for one in node.get(kind, [])]
+        return [below for one in unions for below in members(one)] if unions else [node]
+
+    def entered(node: dict[str, Any], part: int | str) -> list[dict[str, Any]]:
+        """The schemas below a node, one step on."""
+        tagged = resolved(node).get("discriminator", {}).get("mapping", {})
+        if part in tagged:
+            return [{"$ref": tagged[part]}]
+        found = []
+        for one in members(node):
+            if isinstance(part, int):
+                found += [one["items"]] if "items" in one else []
+            elif part in one.get("properties", {}):
+                found.append(one["properties"][part])
+            else:  # a mapping of names, with or without a pattern that they match
+                found += one.get("patternProperties", {}).values()
+                others = one.get("additionalProperties")
+                found += [others] if isinstance(others, dict) else []
+        return found
+
+    here = [schema]
+    for part in loc:
+        # A tag of a union that the schema does not name leads nowhere: stay, and allow each member.
+        here = [one for node in here for one in entered(node, part)] or here
+    return {key for node in here for one in members(node) for key in one.get("properties", ())}

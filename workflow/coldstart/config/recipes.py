@@ -1,12 +1,13 @@
 """All recipes and studies, read at one scale, checked, and ready to be asked for by name."""
 
+import re
 from collections.abc import Mapping
 from functools import cache, reduce
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from coldstart.config.augmentations import Augmentation
 from coldstart.config.backbones import Backbone
@@ -15,6 +16,7 @@ from coldstart.config.encoders import EncoderRecipe
 from coldstart.config.folders import Arrays, Folder
 from coldstart.config.learners import Learner
 from coldstart.config.main import Scale
+from coldstart.config.model import Name
 from coldstart.config.pools import Pool
 from coldstart.config.probes import Probe
 from coldstart.config.problems import Problems, nearest
@@ -83,6 +85,12 @@ class Recipes:
         if not isinstance(raw, dict):
             problems.add(file, path, f"is {raw!r}, not a mapping")
             return
+        if not _is_name(name):
+            what = (
+                f"`{name}` is no name of a recipe: lower-case words and digits, joined by hyphens"
+            )
+            problems.add(file, path, f"{what}. Rename it{_proposal(name)}")
+            return
         self.files[kind, name] = file
         scales = raw.get("scales", {})
         if not isinstance(scales, dict) or set(scales) - {"cpu", "smoke"}:
@@ -90,6 +98,11 @@ class Recipes:
                 file, f"{path}.scales", "holds what `cpu` and `smoke` change, nothing else"
             )
             return
+        for scale, changed in scales.items():
+            if not isinstance(changed, dict):
+                what = f"is {changed!r}, not a mapping of what changes"
+                problems.add(file, f"{path}.scales.{scale}", what)
+                return
         base = {key: value for key, value in raw.items() if key != "scales"}
         # All scales are checked, so that a mistake does not wait for the run that meets it.
         for scale in get_args(Scale):
@@ -148,6 +161,20 @@ class Recipes:
     def known(self, kind: str, name: str) -> bool:
         """Whether a file defines it, sound or not."""
         return (kind, name) in self.files
+
+
+def _is_name(name: str) -> bool:
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        return False
+    return True
+
+
+def _proposal(name: str) -> str:
+    """`` to `my-name` ``, if a name comes of it."""
+    proposed = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f" to `{proposed}`" if proposed else ""
 
 
 def load_recipes(root: Path, scale: Scale, problems: Problems) -> Recipes:

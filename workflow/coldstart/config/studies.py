@@ -5,14 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from coldstart.config.budgets import Budgets
-from coldstart.config.model import Count, Model
+from coldstart.config.model import MOST, Model, Name, Trials
 from coldstart.config.targets import Figure, Table
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-"""Lower-case words joined by hyphens: names become parts of paths."""
-
-
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=1_000)]
 
 
 class Run(Model):
@@ -32,7 +28,7 @@ class Run(Model):
     so far makes of the candidates, in the place of the encoder."""
     initial: str = "random"
     """The sampler whose picks for the first budget the queries start from."""
-    sampler_seeds: Count = 5
+    sampler_seeds: Trials = 5
     """Draws of each sampler that is random; the others have one. A learner that is a classifier is
     trained as many times with every sampler."""
     budgets: Budgets = []

@@ -1,12 +1,26 @@
-"""YAML read without its traps: duplicate keys, and numbers that it takes for text."""
+"""YAML read without its traps: duplicate keys, numbers taken for text, and files made to harm.
+
+This is the one place where the product reads YAML. Whatever is wrong with a file becomes a message
+with its name, the line and the cause.
+"""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from coldstart.errors import ColdstartError
+
+LARGEST = 5_000_000
+"""Bytes of a file at most; the project's own have less than 50,000."""
+
+NODES = 200_000
+"""Values in a file at most, each alias counted as what it stands for."""
+
+DEEPEST = 50
+"""Levels of nesting at most."""
 
 # YAML 1.1, which PyYAML reads, wants a dot in the mantissa and a sign in the exponent.
 _NUMBER_AS_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
@@ -20,8 +34,10 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
-            key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ColdstartError(f"line {line}: a key is a name, not a list or a mapping")
+            key = self.construct_object(key_node, deep=True)
             if key in lines:
                 raise ColdstartError(
                     f"line {line}: key `{key}` stands twice (first in line {lines[key]}); "
@@ -29,6 +45,21 @@ class _Loader(yaml.SafeLoader):
                 )
             lines[key] = line
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:  # such as the date 2024-13-45
+            line, cause = node.start_mark.line + 1, str(error).splitlines()[0]
+            shown = node.value if isinstance(node.value, str) else ""
+            raise ColdstartError(
+                f"line {line}: `{_cut(shown)}` cannot be read ({cause}). Put it in quotes if it is "
+                "text."
+            ) from error
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _construct_text(loader: _Loader, node: yaml.ScalarNode) -> str:
@@ -54,16 +85,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds.
 
     Raises:
-        ColdstartError: if it is not YAML or no mapping, a key stands twice, or a number is written
-            so that YAML takes it for text. The message names the file and the line.
+        ColdstartError: if it is not YAML or no mapping, a key stands twice, a number is written so
+            that YAML takes it for text, or the file is too large, too deep, or refers to itself.
+            The message names the file and, where there is one, the line.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = _construct(_text(path))
     except OSError as error:
         raise ColdstartError(f"{path}: cannot be read ({error.strerror})") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ColdstartError(f"{path}, line {line}: not YAML ({error.problem})") from error
+    except RecursionError as error:
+        raise ColdstartError(f"{path}: is nested deeper than {DEEPEST} levels") from error
     except ColdstartError as error:
         raise ColdstartError(f"{path}, {error}") from error
     if content is None:
@@ -71,3 +105,68 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ColdstartError(f"{path}: holds a {type(content).__name__}, not a mapping of names")
     return content
+
+
+def _text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise ColdstartError(f"which has {size} bytes: at most {LARGEST} are read")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ColdstartError(
+            f"line {line}: is not UTF-8 ({error.reason}): save the file with that encoding"
+        ) from error
+
+
+def _construct(text: str) -> Any:
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ColdstartError(
+            f"line {line}: has the character {chr(int(error.character))!r}, which YAML does not "
+            "allow: remove it"
+        ) from error
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _measure(node, {}, 0)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _measure(node: yaml.Node, known: dict[int, int], level: int) -> int:
+    """Count the values below a node, each alias as often as it stands there.
+
+    Args:
+        node: where to count.
+        known: the count of each node that was counted before; 0 of one that is being counted.
+        level: levels above it.
+    """
+    if id(node) in known and not known[id(node)]:
+        raise ColdstartError(f"line {node.start_mark.line + 1}: an alias refers to what it is in")
+    if level > DEEPEST:
+        raise ColdstartError(
+            f"line {node.start_mark.line + 1}: is nested deeper than {DEEPEST} levels"
+        )
+    if id(node) not in known:
+        known[id(node)] = 0
+        known[id(node)] = 1 + sum(_measure(one, known, level + 1) for one in _below(node))
+    if known[id(node)] > NODES:
+        raise ColdstartError(
+            f"line {node.start_mark.line + 1}: stands for more than {NODES} values. Write less, or "
+            "fewer aliases"
+        )
+    return known[id(node)]
+
+
+def _below(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            yield from pair
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
