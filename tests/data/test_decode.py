@@ -5,9 +5,15 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-from coldstart.data.sources.decode import GAP, BrokenImageError, Room, decode
+from coldstart.data.sources.decode import (
+    GAP,
+    BrokenImageError,
+    Room,
+    decode,
+    decode_with_header,
+)
 
 RNG = np.random.default_rng(0)
 SMALL = RNG.integers(0, 256, (6, 10, 3)).astype(np.uint8)
@@ -21,8 +27,11 @@ def saved(image, kind, **options):
     return file
 
 
-def as_is(file, shape, channels=3):
-    return decode(file, *shape[:2], channels, "squash")
+def as_is(file, shape, channels=3, levels=None):
+    return decode(file, *shape[:2], channels, "squash", levels)
+
+
+FULL = (0, 65535)
 
 
 def smooth(height, width):
@@ -150,7 +159,7 @@ def test_a_transparent_grey_level_becomes_white():
     for kind, options in (("uint8", 7), ("uint16", 7 * 257)):
         grey = np.full((3, 3), options, kind)
         grey[1] = options * 2
-        found = as_is(saved(grey, "PNG", transparency=options), grey.shape, 1)
+        found = as_is(saved(grey, "PNG", transparency=options), grey.shape, 1, FULL)
         assert found[:, 0, 0].tolist() == [255, 14, 255]
 
 
@@ -169,22 +178,91 @@ def test_cmyk_becomes_rgb(kind, options, tolerance):
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled(kind):
     levels = np.linspace(0, 65535, 60).astype(np.uint16).reshape(6, 10)
-    found = as_is(saved(levels, kind), levels.shape, 1)
+    found = as_is(saved(levels, kind), levels.shape, 1, FULL)
     assert (found[..., 0] == np.round(levels / 257)).all()
 
 
 def test_sixteen_bits_of_a_big_endian_file_are_scaled():
     levels = np.linspace(0, 65535, 60).astype(">u2").reshape(6, 10)
     image = Image.frombytes("I;16B", (10, 6), levels.tobytes())
-    found = as_is(saved(image, "TIFF"), levels.shape, 1)
+    found = as_is(saved(image, "TIFF"), levels.shape, 1, FULL)
     assert (found[..., 0] == np.round(levels / 257)).all()
 
 
-def test_sixteen_bits_of_colour_are_scaled():
-    levels = RNG.integers(0, 65536, (4, 5, 3))
-    rows = [row.astype(">u2").tobytes() for row in levels]
-    found = as_is(png(5, 4, 16, 2, rows), levels.shape)
-    assert np.abs(found - levels / 257).max() <= 1
+def tiff(values, order, deflated=False, **tags):
+    """A TIFF of numbers as they are, which Pillow itself does not write."""
+    dtype = np.dtype(values.dtype).newbyteorder(order)
+    height, width, *samples = values.shape
+    channels = samples[0] if samples else 1
+    data = values.astype(dtype).tobytes()
+    data = zlib.compress(data) if deflated else data
+    # Compression, black is zero or RGB, where the data lies, rows and bytes of the one strip.
+    fields = {256: width, 257: height, 259: 8 if deflated else 1, 262: 2 if samples else 1, 273: 8}
+    fields |= {
+        277: channels,
+        278: height,
+        279: len(data),
+        **{int(k[1:]): v for k, v in tags.items()},
+    }
+    body = data + b"\0" * (-len(data) % 2)
+    bits = struct.pack(f"{order}{channels}H", *[8 * dtype.itemsize] * channels)
+    where = 8 + len(body)
+    entries = {tag: struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in fields.items()}
+    inline = bits.ljust(4, b"\0") if channels <= 2 else struct.pack(f"{order}I", where)
+    entries[258] = struct.pack(f"{order}HHI", 258, 3, channels) + inline
+    directory = struct.pack(f"{order}H", len(entries)) + b"".join(map(entries.get, sorted(entries)))
+    start = where + (len(bits) if channels > 2 else 0)
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
+    return io.BytesIO(
+        header + body + (bits if channels > 2 else b"") + directory + struct.pack(f"{order}I", 0)
+    )
+
+
+@pytest.mark.parametrize("kind", ["PNG", "little TIFF", "big TIFF", "deflated TIFF"])
+@pytest.mark.parametrize("top", [65535, 700])
+def test_sixteen_bits_of_colour_are_scaled(kind, top):
+    levels = RNG.integers(0, top + 1, (4, 5, 3)).astype(np.uint16)
+    if kind == "PNG":
+        file = png(5, 4, 16, 2, [row.astype(">u2").tobytes() for row in levels])
+    else:
+        file = tiff(levels, ">" if kind == "big TIFF" else "<", kind == "deflated TIFF")
+    found = as_is(file, levels.shape, levels=(0, top))
+    assert (found == np.round(levels.astype(float) * 255 / top)).all()
+
+
+def test_alpha_of_sixteen_bits_is_no_value():
+    levels = np.full((2, 2, 4), 500, np.uint16)
+    levels[0, :, 3], levels[1, :, 3] = 65535, 0
+    file = png(2, 2, 16, 6, [row.astype(">u2").tobytes() for row in levels])
+    assert as_is(file, (2, 2), 1, (0, 1000))[..., 0].tolist() == [[128] * 2, [255] * 2]
+
+
+def test_white_as_the_lowest_value_is_shown_white():
+    for levels in (np.array([[0, 700]], np.uint16), np.array([[0, 255]], np.uint8)):
+        file = tiff(levels, "<", t262=0)
+        pixels, header = decode_with_header(file, 1, 2, 1, "squash", (0, 700))
+        assert pixels.ravel().tolist() == [255, 0]
+        assert header.inverted
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint32, np.float32])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_other_numbers_are_scaled(dtype, order):
+    if (dtype, order) == (np.uint32, ">"):
+        pytest.skip("Pillow reads none")
+    unsigned, real = dtype == np.uint32, dtype == np.float32
+    levels = np.array([[0, 3], [100, 50]] if unsigned else [[-100, 0], [100, 50]], dtype)
+    file = tiff(levels, order, t339=1 if unsigned else 3 if real else 2)
+    low = 0 if unsigned else -100
+    expected = (levels.astype(float) - low) * 255 / (100 - low)
+    found = as_is(file, (2, 2), 1, (low, 100))[..., 0]
+    np.testing.assert_allclose(found, expected, atol=0.5 + 1e-9)
+
+
+def test_values_outside_of_the_levels_are_cut_off_and_nan_is_black():
+    levels = np.array([[-np.inf, 1, np.nan], [np.inf, 2, 3]], np.float32)
+    found = as_is(saved(levels, "TIFF"), (2, 3), 1, (1, 2))
+    assert found[..., 0].tolist() == [[0, 0, 0], [255, 255, 255]]
 
 
 def test_twelve_bits_are_scaled():
@@ -198,13 +276,13 @@ def test_twelve_bits_are_scaled():
     body = packed + b"\0" * (-len(packed) % 2)
     header = b"II*\0" + struct.pack("<I", 8 + len(body))
     file = io.BytesIO(header + body + struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0))
-    found = as_is(file, (2, 2), 1)
+    found = as_is(file, (2, 2), 1, (0, 4095))
     assert found.ravel().tolist() == [0, 255, 128, 1]
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
 def test_pixels_without_a_known_range_are_refused(dtype):
-    with pytest.raises(BrokenImageError, match="save it with 8 or 16 bits"):
+    with pytest.raises(BrokenImageError, match="more than 8 bits a channel"):
         as_is(saved(np.zeros((4, 4), dtype), "TIFF"), (4, 4))
 
 
@@ -216,7 +294,36 @@ def test_the_first_frame_is_taken(kind, options):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
     file = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     assert Image.open(file).n_frames == 3
-    assert (as_is(file, (4, 4)) == [255, 0, 0]).all()
+    pixels, header = decode_with_header(file, 4, 4, 3, "squash")
+    assert (pixels == [255, 0, 0]).all()
+    assert header.frames == (2 if kind == "GIF" else 3)
+
+
+@pytest.mark.parametrize("what", ["text", "profile"])
+def test_much_metadata_is_no_fault(what):
+    if what == "text":
+        info = PngImagePlugin.PngInfo()
+        info.add_text("k", "A" * 2_000_000, zip=True)
+        file = saved(SMALL, "PNG", pnginfo=info)
+    else:
+        file = saved(SMALL, "PNG", icc_profile=b"A" * 2_000_000)
+    assert (as_is(file, SMALL.shape) == SMALL).all()
+
+
+def test_metadata_beyond_a_bound_is_refused():
+    text = zlib.compress(b"A" * (PngImagePlugin.MAX_TEXT_CHUNK + 1))
+    rows = [row.tobytes() for row in SMALL]
+    file = png(10, 6, 8, 2, rows, chunk(b"zTXt", b"k\0\0" + text))
+    with pytest.raises(BrokenImageError, match="Decompressed data too large"):
+        as_is(file, SMALL.shape)
+
+
+@pytest.mark.parametrize("kind", ["PPM", "AVIF", "JPEG2000"])
+def test_other_formats_are_read(kind):
+    image = smooth(20, 30)
+    options = {"quality": 100, "subsampling": "4:4:4"} if kind == "AVIF" else {}
+    found = as_is(saved(image, kind, **options), image.shape)
+    assert np.abs(found.astype(int) - image).max() <= 6
 
 
 def resampled(image, count, first, last, axis):
@@ -317,8 +424,8 @@ def test_an_empty_file_and_one_of_another_kind_are_broken():
 
 
 def test_no_other_decoder_is_tried():
-    file = saved(SMALL, "PPM")
-    assert Image.open(file).format == "PPM"
+    file = saved(SMALL, "TGA")
+    assert Image.open(file).format == "TGA"
     with pytest.raises(BrokenImageError, match="no JPEG, PNG"):
         as_is(file, SMALL.shape)
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from folders import LEVELS, PATHS, UNUSED, opened, paint, pixels, recipe_of
 
-from coldstart.data.sources import digests, folder
-from coldstart.data.sources.scan import export_places, list_images, scan_folder
+from coldstart.data.sources import folder
+from coldstart.data.sources.scan import export_places, scan_folder
 from coldstart.data.stage import make_images, make_labels
 from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
@@ -52,6 +52,7 @@ def test_the_plan_gets_shape_classes_parts_and_recipes(images):
         "size": [8, 8],
         "channels": 1,
         "resize": "crop",
+        "levels": "measured",
         "on_broken": "skip",
         "shape": [8, 8, 1],
         "parts": {"all": 6},
@@ -90,67 +91,6 @@ def test_what_is_in_a_folder_changes_the_digest(images, change):
     else:
         (images / "cat/b.png").unlink()
     assert scan_folder(recipe_of(images), UNUSED, None).digest != before
-
-
-def grow_old(root):
-    for path in root.rglob("*.*"):
-        os.utime(path, (1e9, 1e9))
-
-
-def test_unchanged_files_are_read_once(images, tmp_path, monkeypatch):
-    grow_old(images)
-    seen = []
-
-    def counted(path):
-        seen.append(path)
-        return digests.file_digest(path)
-
-    files = list_images(images)
-    first = digests.digest_files(images, files, tmp_path / "cache", counted)
-    assert len(seen) == 6
-    assert digests.digest_files(images, files, tmp_path / "cache", counted) == first
-    assert len(seen) == 6
-    paint(images / "cat/b.png", 99)
-    files = list_images(images)
-    second = digests.digest_files(images, files, tmp_path / "cache", counted)
-    assert seen[6:] == [images / "cat/b.png"]
-    assert [a == b for a, b in zip(first, second, strict=True)] == [True, False] + [True] * 4
-
-
-def test_a_file_that_has_just_changed_is_read_again(images, tmp_path):
-    path = images / "cat/b.png"
-    recipe = recipe_of(images)
-    before = scan_folder(recipe, UNUSED, tmp_path / "cache").digest
-    found = path.stat()
-    data = bytearray(path.read_bytes())
-    data[-20] ^= 1
-    path.write_bytes(data)
-    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # as within a clock's resolution
-    assert scan_folder(recipe, UNUSED, tmp_path / "cache").digest != before
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"cat/b.png": 3}', b"{", b"\xff"])
-def test_a_cache_of_nonsense_is_none(images, tmp_path, content):
-    grow_old(images)
-    recipe, cache = recipe_of(images), tmp_path / "cache"
-    before = scan_folder(recipe, UNUSED, cache).digest
-    (file,) = cache.iterdir()
-    file.write_bytes(content)
-    assert scan_folder(recipe, UNUSED, cache).digest == before
-    assert len(json.loads(file.read_bytes())) == 6
-    assert list(cache.iterdir()) == [file]
-
-
-def test_a_cache_that_cannot_be_written_is_none(images, tmp_path, read_only):
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    recipe = recipe_of(images)
-    before = scan_folder(recipe, UNUSED, None).digest
-    assert scan_folder(recipe, UNUSED, read_only(cache)).digest == before
-    assert list(cache.iterdir()) == []
-    file = tmp_path / "file"
-    file.touch()
-    assert scan_folder(recipe, UNUSED, file / "cache").digest == before
 
 
 def break_some(root):
@@ -197,39 +137,6 @@ def test_a_folder_that_is_not_there_or_without_images(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ColdstartError, match=r"no images in .*\n.*\*\.jpg, .*\*\.tiff"):
         scan_folder(recipe_of(tmp_path), UNUSED, None)
-
-
-def test_links_are_followed_but_not_in_circles(images, tmp_path):
-    other = tmp_path / "other"
-    paint(other / "y.png", 3)
-    (images / "up").symlink_to(images)
-    (images / "cat/self").symlink_to(images / "cat")
-    (images / "linked").symlink_to(other)
-    (images / "file.png").symlink_to(other / "y.png")
-    (other / "back").symlink_to(images)
-    assert [file.path for file in list_images(images)] == [
-        *PATHS[:3],
-        *PATHS[3:],
-        "file.png",
-        "linked/y.png",
-    ]
-
-
-def test_what_is_no_file_is_named(images):
-    (images / "gone.png").symlink_to(images / "nowhere.png")
-    with pytest.raises(ColdstartError, match=r"gone\.png cannot be read: No such file"):
-        list_images(images)
-    (images / "gone.png").unlink()
-    os.mkfifo(images / "pipe.png")
-    with pytest.raises(ColdstartError, match=r"pipe\.png is not a file"):
-        list_images(images)
-
-
-def test_a_name_that_is_not_utf8_is_refused(images):
-    with open(os.fsencode(images) + b"/\xff.png", "wb"):
-        pass
-    with pytest.raises(ColdstartError, match="not UTF-8"):
-        list_images(images)
 
 
 def test_odd_names_are_names(tmp_path):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from coldstart.config.folders import MEASURED, Levels
 from coldstart.config.model import Count, Model, Side
 
 Scale = Literal["paper", "cpu", "smoke"]
@@ -75,5 +76,7 @@ class Config(Model):
     """The recipe of the sampler of the own images, in ``workflow/recipes/samplers.yaml``."""
     encoder: str = "byol-own"
     """The recipe of their encoder, in ``workflow/recipes/encoders.yaml``."""
+    levels: Levels = MEASURED
+    """The values of own images of more than 8 bits that become black and white, or ``measured``."""
     image_size: Side | None = None
     """Height and width that the own images are brought to: by the scale where absent."""

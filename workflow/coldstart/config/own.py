@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from coldstart.config.folders import ARRAYS
 from coldstart.config.main import Config, Scale
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
@@ -18,8 +19,6 @@ OWN = "own"
 LABELLED = "own-labelled"
 """The same images with the labels that are there already: a data set of its own, so that new labels
 change neither the pool nor what is trained on it."""
-
-ARRAYS = ".npz"
 
 RESULTS = Path("results")
 """Where runs write. Nothing that a user hands in may lie there."""
@@ -80,12 +79,13 @@ def _check_apart(config: Config, images: Path, file: str, problems: Problems) ->
 def _check_images(config: Config, images: Path, file: str, problems: Problems) -> None:
     if not images.exists():
         problems.add(file, "images", f"there is no {images}")
-    elif images.is_file() and images.suffix != ARRAYS:
-        what = f"{images} is a file: name the folder that it is in, or an {ARRAYS} file"
+    elif images.is_file() and images.suffix not in ARRAYS:
+        arrays = " or ".join(ARRAYS)
+        what = f"{images} is a file: name the folder that it is in, or an {arrays} file"
         problems.add(file, "images", what)
-    if config.labelled and images.suffix == ARRAYS:
+    if config.labelled and images.suffix in ARRAYS:
         what = (
-            f"names files of a folder, but `images` is an {ARRAYS} file: leave out what has a label"
+            "names files of a folder, but `images` is a file of arrays: leave out what has a label"
         )
         problems.add(file, "labelled", what)
 
@@ -93,7 +93,8 @@ def _check_images(config: Config, images: Path, file: str, problems: Problems) -
 def _recipes(config: Config, images: Path) -> list[tuple[str, str, dict[str, Any]]]:
     """Kind, name and content of each, those that others name first."""
     dataset: dict[str, Any] = {"source": "arrays", "path": str(images), "labels": "none"}
-    if images.suffix != ARRAYS:
+    dataset["levels"] = config.levels
+    if images.suffix not in ARRAYS:
         size = config.image_size or SIZES[config.scale]
         dataset |= {"source": "folder", "size": [size, size], "on_broken": "skip"}
     everything = {"part": "all", "per": "part"}

@@ -1,9 +1,13 @@
 """Reading what ingest and pools have written."""
 
+import json
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.data.notes import FILE
 from coldstart.errors import ColdstartError
 from coldstart.store import Artefact
 
@@ -22,6 +26,14 @@ def read_images(images: Artefact, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
     """The images with these ids, uint8 [n, height, width, channels]; only they are read."""
     array: NDArray[np.uint8] = np.load(images.path("images.npy"), mmap_mode="r")
     return np.ascontiguousarray(array[ids])
+
+
+def read_notes(images: Artefact) -> dict[str, Any]:
+    """What is worth knowing of a user's own images (``coldstart.data.notes``); empty for others."""
+    if FILE not in images.manifest["files"]:
+        return {}
+    found: dict[str, Any] = json.loads(images.path(FILE).read_bytes())
+    return found
 
 
 def read_split(

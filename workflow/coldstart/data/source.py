@@ -72,10 +72,12 @@ class Source:
         digest: ``sha256:...`` of the files' bytes, asked in both stages after all chunks (of the
             images) or labels were read, and only for another edition than the published one. None
             for a set of which only the published edition can be read.
+        notes: asked after all chunks: what is worth knowing of the images, for ``notes.json``.
     """
 
     parts: Sequence[Part]
     digest: Callable[[], str] | None = None
+    notes: Callable[[], Mapping[str, Any]] = dict
 
 
 class Reader(Protocol):

@@ -1,15 +1,20 @@
 """Ingest: every image of a source once, as one array, and its labels as a table apart."""
 
+import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from coldstart.data.notes import FILE, sentences
 from coldstart.data.source import UNLABELLED, Source, reader
 from coldstart.errors import ColdstartError
 from coldstart.jobs import Job
 from coldstart.progress import Progress
+
+log = logging.getLogger("coldstart")
 
 
 def make_images(job: Job) -> None:
@@ -17,7 +22,7 @@ def make_images(job: Job) -> None:
 
     Images are written as they are read, so that a set of any size needs memory for one chunk. One
     that could not be read has no row among the items, but one in ``skipped.parquet``: id, path,
-    reason.
+    reason. ``notes.json``, which a user's own set has, holds what ``coldstart.data.notes`` counts.
     """
     source = _opened(job)
     _compare("parts", {part.name: part.count for part in source.parts}, job)
@@ -37,6 +42,12 @@ def make_images(job: Job) -> None:
         reasons.to_parquet(job.out / "skipped.parquet", index=False)
         table = table.drop(index=list(skipped))
     table.to_parquet(job.out / "items.parquet", index=False)
+    notes = source.notes()
+    if notes:
+        for sentence in sentences(notes):
+            log.warning("%s", sentence)
+        text = json.dumps(notes, indent=1, ensure_ascii=False)
+        (job.out / FILE).write_text(text, encoding="utf-8")
 
 
 def make_labels(job: Job) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from coldstart.config.targets import ImageGrid
+from coldstart.data.read import read_notes
 from coldstart.data.sources.decode import BrokenImageError, decode
 from coldstart.data.sources.scan import places_of
 from coldstart.figures.contact_sheet import arrange, first_picks
@@ -68,11 +69,12 @@ def _images(
         height, width, channels = recipe["shape"]
         factor = max(1.0, SIDE / max(height, width))
         size = round(height * factor), round(width * factor)
+        levels = read_notes(artefact).get("levels")
         try:
             found = []
             for path in paths:
                 with (roots[0] / path).open("rb") as file:
-                    found.append(decode(file, *size, channels, recipe["resize"]))
+                    found.append(decode(file, *size, channels, recipe["resize"], levels))
             return found
         except (OSError, BrokenImageError):
             pass  # the files have gone since

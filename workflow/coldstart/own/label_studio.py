@@ -7,6 +7,7 @@ is the storage, and the folder above it the root.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import pandas as pd
+
+from coldstart.data.sources.formats import SHOWN_BY_BROWSERS, format_of
 
 SERVED = "/data/local-files/?d="
 """What the address of a local file starts with; its path below the root follows."""
@@ -33,6 +36,13 @@ def tasks(ranked: pd.DataFrame, images: Path) -> str:
         for row in ranked.dropna(subset="rank").to_dict("records")
     ]
     return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def not_shown(ranked: pd.DataFrame) -> Counter[str]:
+    """How many tasks have images of formats that browsers do not show, by the format."""
+    tasks = ranked.dropna(subset="rank")
+    found = (format_of(path) or "others" for path in tasks["path"])
+    return Counter(name for name in found if name not in SHOWN_BY_BROWSERS)
 
 
 def _data(row: Mapping[Hashable, Any], folder: str) -> dict[str, Any]:

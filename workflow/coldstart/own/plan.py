@@ -1,9 +1,12 @@
 """What is written of a user's own images, and from what: the last step of the study ``own``."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from coldstart.config.own import ARRAYS, LABELLED, OWN
+from coldstart.config.folders import ARRAYS
+from coldstart.config.own import LABELLED, OWN
 from coldstart.data.sources.scan import Scan
 from coldstart.errors import ColdstartError
 from coldstart.fingerprint import fingerprint, source_digest
@@ -68,8 +71,11 @@ def inputs(plan: Plan) -> list[str]:
 def params(plan: Plan) -> dict[str, Any]:
     """What the job is told."""
     folder = next(iter(_scan(plan, OWN).places.values()))[0]
+    left_out = json.dumps(dict(_scan(plan, OWN).left_out)).encode()
     return {
         "keys": {name: planned.key for name, planned in _read(plan).items()},
+        # The job lists them itself; it runs again when others are left out.
+        "left_out": hashlib.sha256(left_out).hexdigest(),
         "pictures": _pictures(),
         "images": str(folder.absolute()),
         "classes": plan.dataset(LABELLED).classes if plan.config.labelled else [],

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from coldstart.data.notes import sentences
+from coldstart.data.read import read_notes
+from coldstart.data.sources.formats import format_of
+from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
-from coldstart.own.label_studio import interface, tasks
+from coldstart.own.label_studio import interface, not_shown, tasks
 from coldstart.own.names import INTERFACE, RANKING, SKIPPED, TASKS
 from coldstart.own.outputs import remove_output, write_output
-from coldstart.own.ranking import rank_all
+from coldstart.own.ranking import DISTANCE, LABELLED, rank_all
 from coldstart.spreadsheet import csv_bytes
 from coldstart.store import Artefact, Store
 
@@ -31,8 +35,9 @@ def write(snakemake: Any, store: Store) -> None:
     params = snakemake.params.own
     artefacts = {name: store.open(key) for name, key in params["keys"].items()}
     ranked = _ranked(artefacts, params["sampler"], params["classes"])
-    skipped = _skipped(artefacts["images"])
     images = Path(params["images"])
+    listing = list_images(images) if images.is_dir() else Listing()
+    skipped = _skipped(artefacts["images"], listing)
     outputs = {Path(path).name: Path(path) for path in snakemake.output}
     write_output(outputs[RANKING], csv_bytes(ranked))
     write_output(outputs[SKIPPED], csv_bytes(skipped))
@@ -44,7 +49,10 @@ def write(snakemake: Any, store: Store) -> None:
             remove_output(outputs[RANKING].with_name(name))
     for copy, source in params["pictures"].items():
         shutil.copyfile(source, copy)
-    _say(ranked, len(skipped), images, outputs)
+    _say(ranked, images, outputs)
+    _say_left_out(artefacts["images"], listing, outputs[SKIPPED])
+    if TASKS in outputs:
+        _say_tasks(ranked, images, outputs)
 
 
 def _ranked(artefacts: dict[str, Artefact], sampler: str, classes: list[str]) -> pd.DataFrame:
@@ -68,11 +76,23 @@ def _ranked(artefacts: dict[str, Artefact], sampler: str, classes: list[str]) ->
     return ranked[[*COLUMNS, GIVEN]]
 
 
-def _skipped(images: Artefact) -> pd.DataFrame:
-    """Path and reason of each file that could not be read."""
+def _skipped(images: Artefact, listing: Listing) -> pd.DataFrame:
+    """Path and reason of whatever is not ranked, or not all of it."""
+    reasons = _unread(images) | listing.left_out()
+    for path, frames in read_notes(images).get("pages", {}).items():
+        reasons[path] = f"has {_frames(path, frames)}, of which only the first is ranked"
+    return pd.DataFrame(sorted(reasons.items()), columns=["path", "reason"])
+
+
+def _unread(images: Artefact) -> dict[str, str]:
     if "skipped.parquet" not in images.manifest["files"]:
-        return pd.DataFrame(columns=["path", "reason"])
-    return pd.read_parquet(images.path("skipped.parquet"))[["path", "reason"]]
+        return {}
+    table = pd.read_parquet(images.path("skipped.parquet"))
+    return dict(zip(table["path"], table["reason"], strict=True))
+
+
+def _frames(path: str, frames: int) -> str:
+    return "several frames" if format_of(path) == "GIF" else f"{frames} pages or frames"
 
 
 def copy_to_old_name(snakemake: Any, store: Store) -> None:
@@ -82,28 +102,47 @@ def copy_to_old_name(snakemake: Any, store: Store) -> None:
     log.info("The ranking is %s now; %s is a copy of it. Ask for the new name.", ranking, copy)
 
 
-def _say(ranked: pd.DataFrame, skipped: int, images: Path, outputs: dict[str, Path]) -> None:
+def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
     counts = ranked["by"].value_counts()
-    labelled = int(counts.get("labelled", 0))
-    rest = int(counts.get("distance", 0))
+    labelled = int(counts.get(LABELLED, 0))
+    rest = int(counts.get(DISTANCE, 0))
     picked = len(ranked) - labelled - rest
     folder = outputs[RANKING].parent
     log.info("%d images of %s are ranked in %s:", picked + rest, images, outputs[RANKING])
     log.info("  the first %d are picked, the other %d follow by distance", picked, rest)
     if labelled:
         log.info("  %d have a label already and stand at the end", labelled)
-    if skipped:
-        log.info("  %d could not be read, see %s", skipped, outputs[SKIPPED])
     log.info("Look at %s and %s.", folder / "contact-sheet.png", folder / "embedding-map.png")
-    if TASKS in outputs:
-        log.info("To label them with Label Studio, start it with")
-        log.info(
-            "  LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
-            "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=%s label-studio",
-            shlex.quote(str(images.parent)),
-        )
-        log.info("  Settings > Labeling Interface > Code: %s", outputs[INTERFACE])
-        log.info("  Settings > Cloud Storage > Add Source Storage > Local files: %s", images)
-        log.info("    (add it, do not sync it)")
-        log.info("  Import: %s", outputs[TASKS])
-        log.info("What it exports as CSV goes on from there: --config labelled=export.csv")
+
+
+def _say_left_out(images: Artefact, listing: Listing, skipped: Path) -> None:
+    """Say what was left out and what is odd about the images."""
+    unread = len(_unread(images))
+    lines = [f"{unread} images could not be read"] if unread else []
+    lines += listing.sentences()
+    if lines:
+        log.info("Left out, with reasons in %s:", skipped)
+    for line in lines:
+        log.info("  %s", line)
+    for sentence in sentences(read_notes(images)):
+        log.info("%s", sentence)
+
+
+def _say_tasks(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
+    """Say how to label them with Label Studio."""
+    log.info("To label them with Label Studio, start it with")
+    log.info(
+        "  LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=%s label-studio",
+        shlex.quote(str(images.parent)),
+    )
+    log.info("  Settings > Labeling Interface > Code: %s", outputs[INTERFACE])
+    log.info("  Settings > Cloud Storage > Add Source Storage > Local files: %s", images)
+    log.info("    (add it, do not sync it)")
+    log.info("  Import: %s", outputs[TASKS])
+    hidden = not_shown(ranked)
+    if hidden:
+        named = ", ".join(f"{count} {name}" for name, count in hidden.most_common())
+        log.info("  Browsers do not show the images of %d tasks: %s.", hidden.total(), named)
+        log.info("    To label those, save them as PNG or JPEG and rank these instead.")
+    log.info("What it exports as CSV goes on from there: --config labelled=export.csv")

@@ -35,7 +35,7 @@ def digest_weights(recipe: Existing, data_dir: Path, cache: Path | None) -> str:
             f"The weights of {recipe.name} cannot be read at {path}: {error.strerror}.\n"
             "  remedy: correct `weights` in the recipe; a relative path is below data_dir."
         ) from None
-    (hexadecimal,) = digest_files(path, [File(".", found.st_size, found.st_mtime_ns)], cache)
+    (hexadecimal,) = digest_files(path, [File.of(".", found)], cache)
     digest = f"sha256:{hexadecimal}"
     known = json.loads(os.environ.get(PLACES, "{}"))
     os.environ[PLACES] = json.dumps(known | {digest: [str(path.absolute())]})

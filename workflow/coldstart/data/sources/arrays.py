@@ -1,11 +1,13 @@
-"""A user's own images from an ``.npz`` file of NumPy: read as they are, piece by piece.
+"""A user's own images from a file of NumPy: an ``.npz`` or ``.npy``, read piece by piece.
 
-The file holds ``images``, uint8 [n, height, width] or [n, height, width, channels], and may hold
-``labels``, whole numbers [n] from 0 or -1 for none, and ``classes``, their names [k]. Nothing in it
-is ever unpickled.
+An ``.npz`` holds ``images``, numbers [n, height, width] or [n, height, width, channels], and may
+hold ``labels``, whole numbers [n] from 0 or -1 for none, and ``classes``, their names [k]. An
+``.npy`` holds the images alone. uint8 is taken as it is; of other numbers, the range that becomes
+black and white is given or measured over all images. Nothing is ever unpickled.
 """
 
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,17 +18,22 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.config.folders import Arrays
+from coldstart.config.folders import MEASURED, Arrays
+from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.digests import File, digest_files
-from coldstart.data.sources.labels import UNLABELLED, Labels, digest_labels
+from coldstart.data.sources.labels import UNLABELLED, Labels, check_names, digest_labels
 from coldstart.data.sources.scan import PART, Scan, changed, places_of, resolve
+from coldstart.data.sources.wide import Levels, eight_bits, measured, sample
 from coldstart.errors import ColdstartError
 from coldstart.settings import Settings
 
 DIGEST = None
 
 CHANNELS = (1, 3)
+
+KINDS = "buif"
+"""NumPy's letters of kinds of numbers that can be images: truth values, whole and real numbers."""
 
 
 def scan_arrays(recipe: Arrays, data_dir: Path, cache: Path | None) -> Scan:
@@ -46,10 +53,9 @@ def scan_arrays(recipe: Arrays, data_dir: Path, cache: Path | None) -> Scan:
             f"There is no file {path}.\n"
             "  remedy: correct `path` in the recipe; a relative one is below data_dir."
         )
-    count, *shape = _images_shape(path)
+    (count, *shape), _ = _images_kind(path)
     labels = _labels(path, count) if recipe.labels == "array" else None
-    found = path.stat()
-    file = File("", found.st_size, found.st_mtime_ns)
+    file = File.of("", path.stat())
     digest = digest_files(path, [file], cache, _images_digest)[0]
     places = {digest: [path]} | ({labels.digest: [path]} if labels else {})
     return Scan(recipe, [file], shape, count, digest, labels, places)
@@ -70,7 +76,7 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
     if not places:
         raise changed(recipe)
     path = places[0]
-    count = _images_shape(path)[0]
+    count = _images_kind(path)[0][0]
     if "labels" in recipe:
         labels = _labels(path, count)
         if labels is None or labels.digest != recipe["digest"]:
@@ -78,14 +84,55 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
         digest, numbers = labels.digest, np.array(labels.numbers, np.int64)
         part = Part(PART, count, lambda: iter(()), lambda: numbers)
         return Source([part], lambda: digest)
+    images = _Images(path, recipe)
+    return Source([Part(PART, count, images.chunks)], images.digest, images.notes)
 
-    def checked() -> str:
-        found = _images_digest(path)
-        if found != recipe["digest"]:
-            raise changed(recipe)
+
+class _Images:
+    """The images of a file, as 8 bits, and what is worth knowing of them."""
+
+    def __init__(self, path: Path, recipe: Mapping[str, Any]) -> None:
+        self.path, self.recipe = path, recipe
+        self._notes = Notes()
+        self._levels: Levels | None = None
+
+    def chunks(self) -> Iterator[NDArray[np.uint8]]:
+        """uint8 [n, height, width, channels], in order."""
+        (count, *_), dtype = _images_kind(self.path)
+        self._notes = Notes()
+        self._levels = None if dtype in (np.uint8, np.bool_) else self._range(count)
+        first = 0
+        for raw in _chunks(self.path):
+            if self._levels is not None:
+                chunk = eight_bits(raw, self._levels)
+            else:
+                chunk = raw if raw.dtype == np.uint8 else raw.astype(np.uint8) * 255
+            self._notes.add(chunk, np.arange(first, first + len(chunk)))
+            first += len(chunk)
+            yield chunk
+
+    def _range(self, count: int) -> Levels:
+        given = self.recipe["levels"]
+        if given != MEASURED:
+            return given[0], given[1]
+        return measured([sample(image, count) for raw in _chunks(self.path) for image in raw])
+
+    def digest(self) -> str:
+        """The digest of what the file holds.
+
+        Raises:
+            ColdstartError: it is not the one that was planned with.
+        """
+        found = _images_digest(self.path)
+        if found != self.recipe["digest"]:
+            raise changed(self.recipe)
         return found
 
-    return Source([Part(PART, count, lambda: _chunks(path))], checked)
+    def notes(self) -> dict[str, Any]:
+        """What is worth knowing of the images; see ``coldstart.data.notes``."""
+        wide = 0 if self._levels is None else _images_kind(self.path)[0][0]
+        is_measured = self.recipe["levels"] == MEASURED
+        return self._notes.gathered(None, levels=self._levels, measured=is_measured, wide=wide)
 
 
 @contextmanager
@@ -94,10 +141,10 @@ def _array(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], 
 
     Raises:
         KeyError: there is none of this name.
-        ColdstartError: the file is damaged or no ``.npz``, or the array is not plain.
+        ColdstartError: the file is damaged or of another kind, or the array is not plain.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        with _opened(path, name) as (file, size):
             if np.lib.format.read_magic(file) == (1, 0):
                 shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
             else:
@@ -112,13 +159,35 @@ def _array(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], 
                     f"`{name}` in {path} is stored column by column: save "
                     f"np.ascontiguousarray({name})."
                 )
+            if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size:
+                raise ColdstartError(
+                    f"{path} is damaged: `{name}` says that it is {dtype} {list(shape)}, but there "
+                    f"are {size} bytes."
+                )
             yield file, shape, dtype
     except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise ColdstartError(f"{path} is damaged, or no .npz file: {error}.") from error
+        raise ColdstartError(f"{path} is damaged, or no {path.suffix} file: {error}.") from error
 
 
-def _images_shape(path: Path) -> tuple[int, ...]:
-    """Number, height, width and channels of the images."""
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """The bytes of an array, its header first, and how many there are.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    if path.suffix == ".npy":
+        if name != "images":
+            raise KeyError(name)
+        with path.open("rb") as file:
+            yield file, path.stat().st_size
+    else:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+            yield file, archive.getinfo(f"{name}.npy").file_size
+
+
+def _images_kind(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Number, height, width and channels of the images, and the type of their numbers."""
     try:
         with _array(path, "images") as (_, shape, dtype):
             pass
@@ -126,10 +195,9 @@ def _images_shape(path: Path) -> tuple[int, ...]:
         raise ColdstartError(
             f"{path} has no array `images`: np.savez(path, images=..., labels=...) names them."
         ) from error
-    if dtype != np.uint8:
+    if dtype.kind not in KINDS:
         raise ColdstartError(
-            f"`images` in {path} are {dtype}, not uint8. {_conversion(dtype)} The range "
-            "cannot be told from the numbers, so nothing is guessed."
+            f"`images` in {path} are {dtype}: save whole numbers, real numbers or truth values."
         )
     if len(shape) == 4 and shape[3] not in CHANNELS and shape[1] in CHANNELS:
         raise ColdstartError(
@@ -138,42 +206,35 @@ def _images_shape(path: Path) -> tuple[int, ...]:
         )
     if len(shape) == 3:
         shape = (*shape, 1)
-    if len(shape) != 4 or shape[3] not in CHANNELS or 0 in shape:
+    if len(shape) != 4 or shape[3] not in CHANNELS or min(shape) < 1:
         raise ColdstartError(
             f"`images` in {path} are {list(shape)}, not [n, height, width] or [n, height, width, "
             "channels] with 1 or 3 channels and at least one image."
         )
-    return shape
-
-
-def _conversion(dtype: np.dtype[Any]) -> str:
-    if dtype.kind == "f":
-        return "If they go from 0 to 1, save (images * 255).round().astype(np.uint8)."
-    if dtype == np.uint16:
-        return "If they use all 16 bits, save (images // 257).astype(np.uint8)."
-    if dtype == np.bool_:
-        return "Save images.astype(np.uint8) * 255."
-    return "If they go from 0 to 255, save images.astype(np.uint8)."
+    return shape, dtype
 
 
 def _images_digest(path: Path) -> str:
-    """The digest of the array's shape and content, however the file is compressed."""
-    taken = hashlib.sha256(repr(_images_shape(path)).encode())
+    """The digest of the array's shape, type and content, however the file is compressed."""
+    shape, dtype = _images_kind(path)
+    kind = "" if dtype == np.uint8 else dtype.str
+    taken = hashlib.sha256(f"{shape!r}{kind}".encode())
     for chunk in _chunks(path):
         taken.update(chunk.data)
     return f"sha256:{taken.hexdigest()}"
 
 
-def _chunks(path: Path) -> Iterator[NDArray[np.uint8]]:
-    count, *shape = _images_shape(path)
-    size = int(np.prod(shape))
+def _chunks(path: Path) -> Iterator[NDArray[Any]]:
+    """The images as they are stored, [n, height, width, channels], in order."""
+    (count, *shape), dtype = _images_kind(path)
+    size = math.prod(shape) * dtype.itemsize
     with _array(path, "images") as (file, _, _):
         for first in range(0, count, chunk_images(size)):
             rows = min(chunk_images(size), count - first)
             data = file.read(rows * size)
             if len(data) != rows * size:
                 raise ColdstartError(f"{path} is damaged: `images` end too early.")
-            yield np.frombuffer(data, np.uint8).reshape(rows, *shape)
+            yield np.frombuffer(data, dtype).reshape(rows, *shape)
 
 
 def _labels(path: Path, count: int) -> Labels | None:
@@ -202,6 +263,7 @@ def _labels(path: Path, count: int) -> Labels | None:
             f"`classes` in {path} are {classes[:5]}: at least two are needed, each with a name of "
             "its own."
         )
+    check_names(classes, f"`classes` in {path}")
     values = numbers.tolist()
     names = (f"{value}\0{classes[value] if value >= 0 else ''}" for value in values)
     return Labels("arrays", classes, values, digest_labels(names))

@@ -1,23 +1,24 @@
 """One image file, of whatever kind, as an array of the size and channels that a set has.
 
 The rules, all of them part of what an image is: EXIF orientation is applied; of an animation or a
-file of many pages the first is taken; alpha is composited on white; 16 bits are scaled to 8; CMYK
-becomes RGB by Pillow's plain formula and colour profiles are left out; grey is ITU-R 601 luma.
+file of many pages the first is taken; alpha is composited on white; more than 8 bits are scaled
+from a range that the set has; CMYK becomes RGB by Pillow's plain formula and colour profiles are
+left out; grey is ITU-R 601 luma.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from coldstart.config.folders import Resize
-
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-"""The formats that are read, as Pillow names them. No other decoder is ever tried."""
+from coldstart.data.sources.formats import formats
+from coldstart.data.sources.wide import Levels, eight_bits, is_wide, surely_narrow, values
 
 GAP = 2.0
 """How many times the target's size an image keeps when it is first reduced by whole numbers, which
@@ -65,45 +66,141 @@ class BrokenImageError(Exception):
     """A file is no image that can be read; the message says why, without the file's name."""
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its image.
+
+    Attributes:
+        wide: whether the image has more than 8 bits a channel.
+        inverted: whether its lowest value is white (TIFF's PhotometricInterpretation 0).
+        frames: frames or pages; 2 stands for any number of a GIF's.
+    """
+
+    wide: bool
+    inverted: bool
+    frames: int
+
+
+def read_wide(file: BinaryIO) -> NDArray[np.generic] | None:
+    """The values of a wide image as they are stored (see ``wide.values``); None for any other.
+
+    Raises:
+        BrokenImageError: it is none, or damaged.
+    """
+    file.seek(0)
+    if surely_narrow(file):
+        return None
+    with _opened(file) as image:
+        if not is_wide(image):
+            return None
+        with ROOM.taken(2 * image.width * image.height):
+            return values(image, file)
+
+
 def decode(
-    file: BinaryIO, height: int, width: int, channels: int, resize: Resize
+    file: BinaryIO,
+    height: int,
+    width: int,
+    channels: int,
+    resize: Resize,
+    levels: Levels | None = None,
 ) -> NDArray[np.uint8]:
     """The image in a file, from its start: uint8 [height, width, channels].
 
     ``crop`` covers the target, bilinear with antialias, and cuts the centre out; ``squash``
     changes the aspect ratio; ``pad`` fits the image into the target, black around it.
 
+    Args:
+        file: open for reading bytes.
+        height: of the target, pixels.
+        width: of the target, pixels.
+        channels: 1 for grey, 3 for RGB.
+        resize: how the image is brought to the target.
+        levels: the values of a wide image that become black and white.
+
     Raises:
-        BrokenImageError: it is none, or damaged, or of a kind without a clear meaning.
+        BrokenImageError: it is none, or damaged, or wide where no ``levels`` are given.
     """
+    return decode_with_header(file, height, width, channels, resize, levels)[0]
+
+
+def decode_with_header(
+    file: BinaryIO,
+    height: int,
+    width: int,
+    channels: int,
+    resize: Resize,
+    levels: Levels | None = None,
+) -> tuple[NDArray[np.uint8], Header]:
+    """The image as ``decode`` gives it, and what its file says of it.
+
+    Raises:
+        BrokenImageError: as in ``decode``.
+    """
+    with _opened(file) as image:
+        header = _header(image)
+        upright = _render(image, file, (width, height), channels, resize, levels, header)
+    return np.asarray(upright).reshape(height, width, channels), header
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """An image that is open and not decoded; whatever goes wrong within says what it was."""
     file.seek(0)
     if not file.read(1):
         raise BrokenImageError("is empty (0 bytes)")
     file.seek(0)
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            upright = _render(image, height, width, "L" if channels == 1 else "RGB", resize)
+        with Image.open(file, formats=formats()) as image:
+            yield image
     except (BrokenImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise BrokenImageError(f"is no {', '.join(FORMATS)} image, or a damaged one") from error
+        kinds = ", ".join(formats())
+        raise BrokenImageError(f"is no {kinds} image, or a damaged one") from error
     except Image.DecompressionBombError as error:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise BrokenImageError(f"has more than {limit:,} pixels, Pillow's limit") from error
     except Exception as error:  # decoders raise many kinds for damaged files
         raise BrokenImageError(f"cannot be decoded: {error}") from error
-    return np.asarray(upright).reshape(height, width, channels)
 
 
-def _render(image: Image.Image, height: int, width: int, mode: str, resize: Resize) -> Image.Image:
+def _header(image: Image.Image) -> Header:
+    tags = getattr(image, "tag_v2", {})
+    inverted = tags.get(ExifTags.Base.PhotometricInterpretation, 1) == 0
+    return Header(is_wide(image), bool(inverted), _count_frames(image))
+
+
+def _count_frames(image: Image.Image) -> int:
+    try:
+        if not getattr(image, "is_animated", False):
+            return 1
+        # To count a GIF's frames means to decode them all.
+        return 2 if image.format == "GIF" else int(getattr(image, "n_frames", 1))
+    except Exception:  # a damaged page is no reason not to take the first
+        return 1
+    finally:
+        image.seek(0)
+
+
+def _render(
+    image: Image.Image,
+    file: BinaryIO,
+    size: tuple[int, int],
+    channels: int,
+    resize: Resize,
+    levels: Levels | None,
+    header: Header,
+) -> Image.Image:
+    mode = "L" if channels == 1 else "RGB"
     # Pillow turns TIFFs itself, when it loads them.
     orientation = 1 if image.format == "TIFF" else image.getexif().get(ExifTags.Base.Orientation, 1)
-    target = (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+    target = size[::-1] if orientation in (5, 6, 7, 8) else size
     whole = _resized(image.size, target, resize)
     # JPEG alone can decode a smaller image straight away; for all else this does nothing.
     image.draft(None, (_at_least_one(whole[0] * GAP), _at_least_one(whole[1] * GAP)))
     with ROOM.taken(image.width * image.height):
-        plain = _plain(image, mode)
+        plain = _plain(_eight_bits(image, file, levels, header) if header.wide else image, mode)
         # What lies outside of the target is left out, half on each side.
         left = plain.width * max(0.0, 1 - target[0] / whole[0]) / 2
         top = plain.height * max(0.0, 1 - target[1] / whole[1]) / 2
@@ -116,8 +213,8 @@ def _render(image: Image.Image, height: int, width: int, mode: str, resize: Resi
     turned = resized.transpose(_TURNS[orientation]) if orientation in _TURNS else resized
     if resize != "pad":
         return turned
-    canvas = Image.new(mode, (width, height))
-    canvas.paste(turned, ((width - turned.width) // 2, (height - turned.height) // 2))
+    canvas = Image.new(mode, size)
+    canvas.paste(turned, ((size[0] - turned.width) // 2, (size[1] - turned.height) // 2))
     return canvas
 
 
@@ -135,14 +232,7 @@ def _at_least_one(length: float) -> int:
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """The first frame, 8 bits and opaque, in the mode ``L`` or ``RGB``."""
-    if image.mode.startswith("I;16"):
-        image = _eight_bits(image)
-    if image.mode in ("I", "F"):
-        raise BrokenImageError(
-            "has signed, 32-bit or floating-point pixels, whose range nobody says: "
-            "save it with 8 or 16 bits and no sign"
-        )
+    """The first frame of 8 bits, opaque, in the mode ``L`` or ``RGB``."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         canvas = Image.new("RGB", image.size, "white")
@@ -151,12 +241,19 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A grey image of 12 or 16 bits, scaled to 8; its transparent level becomes white."""
-    levels = np.asarray(image).astype(np.uint32)
-    tags: Any = getattr(image, "tag_v2", {})
-    top = 2 ** tags.get(ExifTags.Base.BitsPerSample, (16,))[0] - 1
-    grey = ((levels * 255 + top // 2) // top).astype(np.uint8)
-    if "transparency" in image.info:
-        grey[levels == image.info["transparency"]] = 255
-    return Image.fromarray(grey)
+def _eight_bits(
+    image: Image.Image, file: BinaryIO, levels: Levels | None, header: Header
+) -> Image.Image:
+    """A wide image, scaled to 8 bits; the transparent level of a grey one becomes white."""
+    if levels is None:
+        raise BrokenImageError("has more than 8 bits a channel, and its range is not known")
+    transparent = image.info.get("transparency")
+    found = values(image, file)
+    plain = eight_bits(found, levels)
+    if header.inverted:
+        plain = 255 - plain
+    if found.ndim == 2 and isinstance(transparent, int):
+        plain[found == transparent] = 255
+    if found.ndim == 3 and found.shape[2] == 4:  # alpha goes from 0 to 65,535 whatever the levels
+        plain[..., 3] = found[..., 3] >> 8
+    return Image.fromarray(plain)

@@ -10,16 +10,28 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.config.folders import MEASURED
+from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
-from coldstart.data.sources.decode import FORMATS, BrokenImageError, decode
+from coldstart.data.sources.decode import (
+    BrokenImageError,
+    Header,
+    decode_with_header,
+    read_wide,
+)
+from coldstart.data.sources.digests import OURS, UNREADABLE
+from coldstart.data.sources.formats import formats
 from coldstart.data.sources.labels import labels_by_folder, labels_from_csv
-from coldstart.data.sources.scan import PART, changed, digest_of, list_images, places_of
+from coldstart.data.sources.listing import list_images
+from coldstart.data.sources.scan import PART, changed, digest_of, places_of
+from coldstart.data.sources.wide import Levels, measured, sample
 from coldstart.errors import ColdstartError
 from coldstart.settings import Settings
 
@@ -61,11 +73,11 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
         paths=images.paths,
         skipped=lambda: images.skipped,
     )
-    return Source([part], images.digest)
+    return Source([part], images.digest, images.notes)
 
 
 def _read_labels(recipe: Mapping[str, Any], root: Path, table: Path | None = None) -> Source:
-    paths = [file.path for file in list_images(root)]
+    paths = [file.path for file in list_images(root).images]
     labels = labels_from_csv(paths, root, table) if table else labels_by_folder(paths, root)
     if labels.digest != recipe["digest"]:
         raise changed(recipe)
@@ -79,12 +91,15 @@ class _Images:
 
     def __init__(self, recipe: Mapping[str, Any], root: Path) -> None:
         self.root, self.recipe = root, recipe
-        self.files = list_images(root)
+        self.files = list_images(root).images
         self.paths = [file.path for file in self.files]
         if {PART: len(self.files)} != recipe["parts"]:
             raise changed(recipe)
         self.skipped: dict[int, str] = {}
         self._digests = [""] * len(self.files)
+        self._headers: list[Header | None] = [None] * len(self.files)
+        self._notes = Notes()
+        self._levels: Levels | None = None
 
     def chunks(self) -> Iterator[NDArray[np.uint8]]:
         """uint8 [n, height, width, channels], in order.
@@ -93,24 +108,38 @@ class _Images:
             ColdstartError: an image cannot be read, if that is to be fatal; or none can.
         """
         self.skipped.clear()
+        self._notes = Notes()
         shape, count = self.recipe["shape"], len(self.files)
         step = chunk_images(int(np.prod(shape)))
-        waiting: deque[tuple[NDArray[np.uint8], list[Future[None]]]] = deque()
+        waiting: deque[tuple[int, NDArray[np.uint8], list[Future[None]]]] = deque()
         threads = ThreadPoolExecutor(cores())
         try:
+            self._levels = self._range(threads)
             for first in range(0, count, step):
                 chunk = np.zeros((min(step, count - first), *shape), np.uint8)
                 spans = range(0, len(chunk), SPAN)
-                waiting.append(
-                    (chunk, [threads.submit(self._fill, chunk, first, span) for span in spans])
-                )
+                filling = [threads.submit(self._fill, chunk, first, span) for span in spans]
+                waiting.append((first, chunk, filling))
                 if len(waiting) > AHEAD:
-                    yield _finished(*waiting.popleft())
+                    yield self._finished(*waiting.popleft())
             while waiting:
-                yield _finished(*waiting.popleft())
+                yield self._finished(*waiting.popleft())
         finally:
             threads.shutdown(cancel_futures=True)
         self._report()
+
+    def notes(self) -> dict[str, Any]:
+        """What is worth knowing of the images; see ``coldstart.data.notes``."""
+        known = [(path, header) for path, header in zip(self.paths, self._headers, strict=True)]
+        headers = [(path, header) for path, header in known if header is not None]
+        return self._notes.gathered(
+            self.paths,
+            levels=self._levels,
+            measured=self.recipe["levels"] == MEASURED,
+            wide=sum(header.wide for _, header in headers),
+            inverted=sum(header.inverted for _, header in headers),
+            pages={path: header.frames for path, header in headers if header.frames > 1},
+        )
 
     def digest(self) -> str:
         """The digest of the bytes that were decoded.
@@ -123,24 +152,79 @@ class _Images:
             raise changed(self.recipe)
         return found
 
+    def _range(self, threads: ThreadPoolExecutor) -> Levels | None:
+        """The values of wide images that become black and white; None where there are none."""
+        spans = range(0, len(self.files), SPAN)
+        found = [part for parts in threads.map(self._samples, spans) for part in parts]
+        if not found:
+            return None
+        given = self.recipe["levels"]
+        return measured(found) if given == MEASURED else (given[0], given[1])
+
+    def _samples(self, span: int) -> list[NDArray[np.float64]]:
+        """Pixels of those images in a span that are wide; of a broken one, none."""
+        found = []
+        for file in self.files[span : span + SPAN]:
+            if file.fault:
+                continue
+            with suppress(OSError, BrokenImageError), (self.root / file.path).open("rb") as opened:
+                values = read_wide(opened)
+                if values is not None:
+                    found.append(sample(values, len(self.files)))
+        return found
+
     def _fill(self, chunk: NDArray[np.uint8], first: int, span: int) -> None:
-        shape: tuple[int, int, int] = tuple(self.recipe["shape"])
         for offset in range(span, min(span + SPAN, len(chunk))):
             row = first + offset
-            path = self.root / self.paths[row]
             try:
-                with path.open("rb") as file:
-                    self._digests[row] = hashlib.file_digest(file, "sha256").hexdigest()
-                    chunk[offset] = decode(file, *shape, self.recipe["resize"])
-            except OSError as error:
-                raise ColdstartError(f"{path} cannot be read: {error.strerror}.") from error
+                pixels = self._decode(row)
+                if pixels is not None:
+                    chunk[offset] = pixels
             except BrokenImageError as error:
-                if self.recipe["on_broken"] == "fail":
-                    raise ColdstartError(
-                        f"{path} {error}.\n  remedy: mend or remove the file, or let the recipe "
-                        "say `on_broken: skip`."
-                    ) from error
-                self.skipped[row] = str(error)
+                self._skip(row, str(error))
+
+    def _decode(self, row: int) -> NDArray[np.uint8] | None:
+        """An image; None for one that cannot be opened.
+
+        Raises:
+            BrokenImageError: it can be opened and not decoded.
+        """
+        file, (height, width, channels) = self.files[row], self.recipe["shape"]
+        if file.fault:
+            self._digests[row] = UNREADABLE
+            self._skip(row, file.fault)
+            return None
+        try:
+            with (self.root / file.path).open("rb") as opened:
+                self._digests[row] = hashlib.file_digest(opened, "sha256").hexdigest()
+                pixels, self._headers[row] = decode_with_header(
+                    opened, height, width, channels, self.recipe["resize"], self._levels
+                )
+                return pixels
+        except OSError as error:
+            if error.errno in OURS:
+                raise ColdstartError(f"{error.filename}: {error.strerror}.") from error
+            self._digests[row] = UNREADABLE
+            self._skip(row, f"cannot be read: {error.strerror}")
+            return None
+
+    def _skip(self, row: int, reason: str) -> None:
+        if self.recipe["on_broken"] == "fail":
+            raise ColdstartError(
+                f"{self.root / self.paths[row]} {reason}.\n  remedy: mend or remove the file, or "
+                "let the recipe say `on_broken: skip`."
+            )
+        self.skipped[row] = reason
+
+    def _finished(
+        self, first: int, chunk: NDArray[np.uint8], filling: list[Future[None]]
+    ) -> NDArray[np.uint8]:
+        for part in filling:
+            part.result()
+        rows = np.arange(first, first + len(chunk))
+        read = np.array([row not in self.skipped for row in rows.tolist()])
+        self._notes.add(chunk[read], rows[read])
+        return chunk
 
     def _report(self) -> None:
         rows = sorted(self.skipped)
@@ -151,14 +235,8 @@ class _Images:
         if len(rows) == len(self.files):
             raise ColdstartError(
                 f"None of the {len(rows)} images in {self.root} can be read. The formats are "
-                f"{', '.join(FORMATS)}; {self.paths[0]} {self.skipped[0]}."
+                f"{', '.join(formats())}; {self.paths[0]} {self.skipped[0]}."
             )
-
-
-def _finished(chunk: NDArray[np.uint8], parts: list[Future[None]]) -> NDArray[np.uint8]:
-    for part in parts:
-        part.result()
-    return chunk
 
 
 def cores() -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -100,6 +101,25 @@ def labels_from_csv(paths: Sequence[str], root: Path, table: Path) -> Labels:
             "from that folder, with / between, and upper and lower case differ."
         )
     return _labels("csv", paths, [named.get(path, "") for path in paths])
+
+
+def check_names(classes: Iterable[str], where: str) -> None:
+    """Refuse names that no table, page or picture can show.
+
+    Args:
+        classes: names of classes.
+        where: where they are from, for the message.
+
+    Raises:
+        ColdstartError: a name has a control character, or half of a character.
+    """
+    for name in classes:
+        bad = [char for char in name if unicodedata.category(char) in ("Cc", "Cs")]
+        if bad:
+            raise ColdstartError(
+                f"{where}: the name {name!a} has the character U+{ord(bad[0]):04X}, which is no "
+                "printable one: rename the class."
+            )
 
 
 def _below(path: str, folders: Sequence[str]) -> str:

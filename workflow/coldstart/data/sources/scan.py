@@ -6,26 +6,32 @@ prints of its images, in order.
 
 import hashlib
 import json
+import logging
 import os
-import stat
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from coldstart.config.folders import Arrays, Folder
-from coldstart.data.sources.digests import File, digest_files
+from coldstart.data.sources.digests import UNREADABLE, File, digest_files
 from coldstart.data.sources.labels import UNLABELLED, Labels, labels_by_folder, labels_from_csv
+from coldstart.data.sources.listing import Listing, list_images
 from coldstart.errors import ColdstartError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-"""How the names of image files end, in upper or lower case."""
+log = logging.getLogger("coldstart")
 
 PART = "all"
 """The one part of a user's own set."""
 
 PLACES = "COLDSTART_PLACES"
 """The variable that tells jobs where the files with a digest lie: no place is part of a key."""
+
+SAID = "COLDSTART_SAID"
+"""The variable that tells processes which remarks on folders one before them has printed."""
+
+SHOWN = 5
+"""How many of the files at fault a message names."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Scan:
         digest: ``sha256:...`` of the images' content and, in a folder, paths.
         labels: who is in which class; None for a set without labels.
         places: of the images' digest and that of the labels, the paths to read them from.
+        left_out: files that are not among the images, and why.
     """
 
     recipe: Folder | Arrays
@@ -49,6 +56,7 @@ class Scan:
     digest: str
     labels: Labels | None
     places: dict[str, list[Path]]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -105,7 +113,8 @@ def scan_folder(recipe: Folder, data_dir: Path, cache: Path | None) -> Scan:
         ColdstartError: the folder, its images or their labels are not as the recipe says.
     """
     root = resolve(recipe.path, data_dir)
-    files = list_images(root)
+    listing = list_images(root)
+    files = listing.images
     paths = [file.path for file in files]
     places, labels = [root], None
     if recipe.labels == "folders":
@@ -113,74 +122,47 @@ def scan_folder(recipe: Folder, data_dir: Path, cache: Path | None) -> Scan:
     elif recipe.labels != "none":
         places.append(root / recipe.labels)
         labels = labels_from_csv(paths, *places)
-    digest = digest_of(files, digest_files(root, files, cache))
+    digests = digest_files(root, files, cache, tolerant=True)
+    unreadable = [file for file, digest in zip(files, digests, strict=True) if digest == UNREADABLE]
+    if recipe.on_broken == "fail" and (unreadable or listing.unreadable):
+        raise _unreadable(root, [file.path for file in unreadable], listing)
+    _say_once(root, unreadable, listing)
+    digest = digest_of(files, digests)
     by_digest = {digest: [root]} | ({labels.digest: places} if labels else {})
     shape = [*recipe.size, recipe.channels]
-    return Scan(recipe, files, shape, len(files), digest, labels, by_digest)
+    left_out = listing.left_out()
+    return Scan(recipe, files, shape, len(files), digest, labels, by_digest, left_out)
+
+
+def _unreadable(root: Path, paths: Sequence[str], listing: Listing) -> ColdstartError:
+    named = sorted([*paths, *listing.unreadable])
+    more = ", ..." if len(named) > SHOWN else ""
+    return ColdstartError(
+        f"{len(named)} files or folders in {root} cannot be read: {', '.join(named[:SHOWN])}{more}."
+        "\n  remedy: mend or remove them, or let the recipe say `on_broken: skip`."
+    )
+
+
+def _say_once(root: Path, unreadable: Sequence[File], listing: Listing) -> None:
+    """Say what is left out of a folder, unless a process that started this one has done so."""
+    lines = listing.sentences()
+    if unreadable:
+        first = unreadable[0]
+        reason = first.fault or "cannot be read"
+        counted = f"{len(unreadable)} of {len(listing.images)} images cannot be opened"
+        lines.append(f"{counted} and are skipped: {first.path} {reason}")
+    for line in lines:
+        remark = f"{root}: {line}"
+        mark = hashlib.sha256(remark.encode()).hexdigest()[:16]
+        said = os.environ.get(SAID, "").split()
+        if mark not in said:
+            os.environ[SAID] = " ".join([*said, mark])
+            log.warning("%s", remark)
 
 
 def resolve(path: str, data_dir: Path) -> Path:
     """The path that a recipe means, with ``~`` and variables put in."""
     return data_dir / os.path.expanduser(os.path.expandvars(path))
-
-
-def list_images(root: Path) -> list[File]:
-    """The images below a folder, sorted by their paths' code points.
-
-    Links are followed but for those that lead back to a folder above. Hidden files and folders,
-    and files with other endings, are left out.
-
-    Raises:
-        ColdstartError: there is no such folder, it holds no images, or a part of it cannot be read.
-    """
-    looked_for = f"looked for: *{', *'.join(SUFFIXES)} (upper or lower case), at any depth"
-    if not root.is_dir():
-        raise ColdstartError(
-            f"There is no folder {root}.\n  {looked_for}\n"
-            "  remedy: correct `path` in the recipe; a relative one is below data_dir."
-        )
-    try:
-        files = sorted(_walk(root), key=lambda file: file.path)
-    except OSError as error:
-        raise ColdstartError(f"{error.filename} cannot be read: {error.strerror}.") from error
-    if not files:
-        raise ColdstartError(f"There are no images in {root}.\n  {looked_for}")
-    return files
-
-
-def _walk(root: Path) -> Iterator[File]:
-    waiting = [(str(root), "", frozenset({_identity(str(root))}))]
-    while waiting:
-        folder, prefix, above = waiting.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    identity = _identity(entry.path)
-                    if identity not in above:
-                        waiting.append((entry.path, f"{prefix}{entry.name}/", above | {identity}))
-                elif entry.name.lower().endswith(SUFFIXES):
-                    yield _file(entry, prefix + entry.name)
-
-
-def _identity(folder: str) -> tuple[int, int]:
-    found = os.stat(folder)
-    return found.st_dev, found.st_ino
-
-
-def _file(entry: os.DirEntry[str], path: str) -> File:
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise ColdstartError(
-            f"{entry.path!a} has a name that is not UTF-8, which other machines read "
-            "differently: rename it."
-        ) from error
-    found = entry.stat()  # of what a link leads to
-    if not stat.S_ISREG(found.st_mode):
-        raise ColdstartError(f"{entry.path} is not a file: remove or rename it.")
-    return File(path, found.st_size, found.st_mtime_ns)
 
 
 def digest_of(files: Sequence[File], digests: Sequence[str]) -> str:

@@ -1,0 +1,120 @@
+"""Images of more than 8 bits a channel: their values, and the range that becomes 8 bits.
+
+A camera of 12 bits writes files of 16 whose values go to 4,095, a microscope's may go to 400, and
+no field of a file can be trusted to say so. The range is therefore measured over a whole folder, or
+given. It is one range for all images, so that a bright image stays brighter than a dark one.
+"""
+
+import sys
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+Levels = tuple[float, float]
+"""The value that becomes black and the one that becomes white."""
+
+TAILS = (0.1, 99.9)
+"""Percentiles of all pixels that are measured as the range: a hot pixel must not set it."""
+
+SAMPLED = 2**22
+"""About how many pixels of a set the range is measured from; at least 256 of each image."""
+
+_SWAPPED = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
+"""Of each order of bytes in Pillow's raw modes, the other one."""
+
+_HEAD = 26
+"""Bytes of a file that say enough to know most images of 8 bits."""
+
+
+def surely_narrow(file: BinaryIO) -> bool:
+    """Whether the first bytes show that an image has 8 bits; most need not be opened for it."""
+    head = file.read(_HEAD)
+    file.seek(0)
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return len(head) == _HEAD and head[24] <= 8
+    return head.startswith((b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM"))
+
+
+def is_wide(image: Image.Image) -> bool:
+    """Whether an image that is open and not loaded has more than 8 bits a channel."""
+    return image.mode.startswith("I;16") or image.mode in ("I", "F") or _is_wide_colour(image)
+
+
+def _is_wide_colour(image: Image.Image) -> bool:
+    raw = _raw_modes(image)
+    return bool(raw) and all(
+        mode.startswith(("RGB;16", "RGBX;16", "RGBA;16")) and mode[-1] in _SWAPPED for mode in raw
+    )
+
+
+def _raw_modes(image: Image.Image) -> list[str]:
+    found = (tile.args for tile in getattr(image, "tile", ()))
+    return [args if isinstance(args, str) else str(args[0]) if args else "" for args in found]
+
+
+def values(image: Image.Image, file: BinaryIO) -> NDArray[Any]:
+    """The values of a wide image: [height, width] or, of a colour image, [height, width, 3 or 4].
+
+    Args:
+        image: for which ``is_wide`` was true before it was loaded.
+        file: what it was opened from.
+    """
+    if image.mode not in ("RGB", "RGBA"):
+        found: NDArray[Any] = np.asarray(image)
+        unsigned = getattr(image, "tag_v2", {}).get(ExifTags.Base.SampleFormat, (2,)) == (1,)
+        if found.dtype == np.int32 and unsigned:
+            found = found.view(np.uint32)
+        return found
+    # Pillow keeps the upper bytes of 16 bits. Read with the other order of bytes, a file gives the
+    # lower ones.
+    formats = (image.format,) if image.format else None
+    upper: NDArray[np.uint16] = np.asarray(image).astype(np.uint16)
+    file.seek(0)
+    with Image.open(file, formats=formats) as again:
+        again.tile = [tile._replace(args=_swapped(tile.args)) for tile in again.tile]
+        lower: NDArray[np.uint8] = np.asarray(again)
+    return upper << 8 | lower
+
+
+def _swapped(args: Any) -> Any:
+    mode = args if isinstance(args, str) else args[0]
+    other = mode[:-1] + _SWAPPED[mode[-1]]
+    return other if isinstance(args, str) else (other, *args[1:])
+
+
+def sample(found: NDArray[Any], images: int) -> NDArray[np.float64]:
+    """Pixels of one image, evenly spaced, for ``measured``: float64 [n].
+
+    Args:
+        found: the image's values; alpha does not count.
+        images: how many there are in the set.
+    """
+    flat = (found[..., :3] if found.ndim == 3 else found).ravel()
+    step = max(1, flat.size // max(256, SAMPLED // images))
+    return flat[::step].astype(np.float64)
+
+
+def measured(samples: list[NDArray[np.float64]]) -> Levels:
+    """The range of a set, from the samples of its wide images.
+
+    Returns:
+        The lowest and the highest of the values but for ``TAILS``; for values that are nearly all
+        equal, of all of them. The second is greater than the first.
+    """
+    pooled = np.concatenate(samples)
+    pooled = pooled[np.isfinite(pooled)]
+    if not len(pooled):
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(pooled, TAILS, method="nearest"))
+    if low == high:
+        low, high = float(pooled.min()), float(pooled.max())
+    return (low, high) if low < high else (low, low + 1.0)
+
+
+def eight_bits(found: NDArray[Any], levels: Levels) -> NDArray[np.uint8]:
+    """Scale values so that ``levels`` are 0 and 255; others are cut off, and NaN is black."""
+    low, high = levels
+    scaled = (found.astype(np.float64) - low) * (255 / (high - low))
+    return np.rint(np.clip(np.nan_to_num(scaled, nan=0.0), 0, 255)).astype(np.uint8)
