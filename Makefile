@@ -14,6 +14,9 @@ SLURM_TESTS ?= # more for pytest, such as -m quick
 QUICKSTART := --config studies=quickstart
 # Each job is a process: where byte code is not written, each compiles torch and pandas anew, 3.5 s.
 unexport PYTHONDONTWRITEBYTECODE
+# Sites set these for everybody, but packages go into .venv and nowhere else.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 
 .PHONY: help setup quickstart test test-slurm bench-ssl recover lint lock clean
 
@@ -67,6 +70,7 @@ clean: ## remove the environment and all caches; results/ stays
 	@touch $@
 
 .venv/.locked: $(BUILD_LOCK) $(LOCK) $(CPU_LOCK) $(CUDA_LOCK)
+	@$(PYTHON) -I workflow/coldstart/place.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
 	    echo "Coldstart needs Python 3.11 to 3.14, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 	        "Name another: make setup PYTHON=python3.12" >&2; exit 1; }

@@ -1,8 +1,10 @@
 # Coldstart: which images should be labelled first? README.md says how to run it.
 
+from coldstart.rules import require_place
 from snakemake.utils import min_version
 
 min_version("9.27")
+require_place(workflow)
 
 
 configfile: "config.yaml"

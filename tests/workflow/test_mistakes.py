@@ -61,3 +61,34 @@ def test_the_package_of_another_clone_is_refused(fresh):
     other = str(__import__("pathlib").Path(coldstart.__file__).parents[1])
     output = refused(fresh, FIGURE, PYTHONPATH=other)
     assert "make setup" in output
+
+
+def test_snakefile_of_a_clone_in_a_strange_folder_is_refused(clone_at, tmp_path):
+    clone = clone_at(tmp_path / "dol$(touch PWNED)lar's")
+    output = refused(clone, FIGURE)
+    assert "Error: Coldstart cannot work in" in output
+    assert not list(tmp_path.rglob("PWNED"))
+
+
+def test_snakefile_of_another_folder_is_refused(fresh, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    output = refused(fresh, FIGURE, "--directory", str(tmp_path / "elsewhere"))
+    assert f"snakemake --directory {fresh.folder}" in output
+
+
+def test_settings_in_another_encoding_are_named(fresh):
+    (fresh.folder / "config.yaml").write_bytes("images: Zoë\n".encode("latin-1"))
+    assert "config.yaml, line 1: is not UTF-8" in refused(fresh, FIGURE)
+
+
+def test_folder_with_a_strange_name_is_the_one_that_is_ranked(fresh, tmp_path):
+    from PIL import Image
+
+    for folder, count in {"set #1 $HOME": 3, "set": 2}.items():
+        (tmp_path / folder).mkdir()
+        for index in range(count):
+            Image.new("RGB", (32, 32), (index, 9, 9)).save(tmp_path / folder / f"{index}.png")
+    images = tmp_path / "set #1 $HOME"
+    target = "results/data/own/images.json"
+    done = fresh.snakemake(target, config=("scale=smoke", f"images={images}"))
+    assert "3 images" in done.stdout or "3/3" in done.stdout

@@ -22,6 +22,7 @@ INFRASTRUCTURE = tuple(
         "errors",
         "fingerprint",
         "jobs",
+        "place",
         "plan",
         "planned",
         "progress",

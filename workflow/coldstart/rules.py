@@ -9,11 +9,15 @@ from typing import Any
 
 import coldstart
 from coldstart.config.folders import Folder
+from coldstart.config.given import as_typed
 from coldstart.config.load import load
+from coldstart.config.paths import expand
+from coldstart.config.yaml import read_yaml
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
 from coldstart.jobs import RESULTS
 from coldstart.own import plan as own
+from coldstart.place import complaint
 from coldstart.plan import Plan
 from coldstart.planned import Facts, Planned
 from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
@@ -21,6 +25,9 @@ from coldstart.settings import Settings, choose_stores
 from coldstart.store import LayeredStore
 from coldstart.store.pointers import settle
 from coldstart.store.provenance import export_commit
+
+CONFIG = Path("config.yaml")
+"""The settings of a clone."""
 
 TINY = 16 * 16
 """Pixels up to which an image is."""
@@ -48,7 +55,8 @@ class Rules:
         root = Path(workflow.basedir)
         _same_clone(root)
         files = [Path(file) for file in workflow.configfiles]
-        self.loaded = load(config, files, root / "workflow")
+        typed = as_typed(config, workflow.config_settings.config_args or ())
+        self.loaded = load(typed, files, root / "workflow")
         self.config = self.loaded.config
         self.settings = Settings(
             stores=choose_stores(
@@ -56,7 +64,7 @@ class Rules:
                 self.config.store,
                 root,
             ),
-            data_dir=Path(self.config.data_dir),
+            data_dir=expand(self.config.data_dir),
             download=self.config.download,
             mirror=self.config.mirror,
             device=self.config.device,
@@ -191,6 +199,24 @@ class Rules:
     def own_params(self) -> Function:
         """What the job that writes the ranking is told."""
         return _readable(lambda _: own.params(self.plan))
+
+
+def require_place(workflow: Any) -> None:
+    """Check where the run stands, before Snakemake reads the settings that lie there."""
+    root, here = Path(workflow.basedir).resolve(), Path.cwd().resolve()
+    try:
+        for path in (str(here), sys.executable):
+            if found := complaint(path):
+                raise ColdstartError(found)
+        if here != root:
+            raise ColdstartError(
+                f"the run's folder is {here}, but the Snakefile is that of {root}: a clone works "
+                f"in its own folder. Go there, or say so: snakemake --directory {root}"
+            )
+        if CONFIG.is_file():
+            read_yaml(CONFIG)
+    except ColdstartError as error:
+        sys.exit(f"Error: {error}")
 
 
 def setup(config: dict[str, Any], workflow: Any) -> Rules:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from coldstart.config.paths import expand
 from coldstart.errors import ColdstartError
 
 
@@ -70,21 +71,29 @@ def choose_stores(
     where, listed = "store", configured if given is None else given
     if given is None and os.environ.get("COLDSTART_STORE"):
         where, listed = "COLDSTART_STORE", [os.environ["COLDSTART_STORE"]]
+    listed = list(listed)
+    for text in listed:
+        if os.pathsep in text and Path(text).is_dir():
+            raise ColdstartError(
+                f"`{where}` has the folder {text!r}, but {os.pathsep!r} separates folders there: "
+                "rename it, or link to it from a name without one."
+            )
     names = [name for text in listed for name in text.split(os.pathsep)]
     # Duplicates go, so that no store is searched twice.
     return tuple(dict.fromkeys(_expand(name, where, root) for name in names))
 
 
 def _expand(name: str, where: str, root: Path) -> Path:
-    expanded = os.path.expanduser(os.path.expandvars(name.strip()))
-    if not expanded:
+    if not name.strip():
         raise ColdstartError(
             f"`{where}` has a folder without a name: write folders, with {os.pathsep!r} between."
         )
-    if "$" in expanded or expanded.startswith("~"):
+    expanded = expand(name.strip())
+    unknown = not expanded.exists() and ("$" in str(expanded) or str(expanded).startswith("~"))
+    if unknown:
         raise ColdstartError(
             f"`{where}` has {name!r}, in which a variable or a user is unknown: set it, or write "
             "the folder out."
         )
     # Who stands at the root, as most do, is shown the folder as written.
-    return Path(expanded) if root.resolve() == Path.cwd() else root.resolve() / expanded
+    return expanded if root.resolve() == Path.cwd() else root.resolve() / expanded

@@ -88,6 +88,8 @@ def _say(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
         return f"key {str(detail['ctx']['discriminator']).strip()} is missing"
     if kind == "value_error":
         return detail["msg"].removeprefix("Value error, ")
+    if kind == "string_type" and isinstance(given, int | float):
+        return f"is the number {given!r}, not a text: put it in quotes"
     message = detail["msg"].removeprefix("Input ")
     return f"{message}, but is {given!r}"
 

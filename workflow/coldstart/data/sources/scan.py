@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from coldstart.config.folders import Arrays, Folder
+from coldstart.config.paths import expand
 from coldstart.data.sources.digests import UNREADABLE, File, digest_files
 from coldstart.data.sources.labels import UNLABELLED, Labels, labels_by_folder, labels_from_csv
 from coldstart.data.sources.listing import Listing, list_images
@@ -161,8 +162,8 @@ def _say_once(root: Path, unreadable: Sequence[File], listing: Listing) -> None:
 
 
 def resolve(path: str, data_dir: Path) -> Path:
-    """The path that a recipe means, with ``~`` and variables put in."""
-    return data_dir / os.path.expanduser(os.path.expandvars(path))
+    """The path that a recipe means, with ``~`` and variables put in unless it exists as written."""
+    return expand(path, data_dir)
 
 
 def digest_of(files: Sequence[File], digests: Sequence[str]) -> str:
