@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from coldstart.own.label_studio import interface, tasks
+from coldstart.own.label_studio import interface, not_shown, tasks
 
 IMAGES = Path("/data/my images & more")
 PATHS = ["a/ü b.jpg", "50%+#1?.png", "c.jpg"]
@@ -44,6 +44,13 @@ def choices(text):
     assert root.find("Image").get("value") == "$image"
     assert root.find("Choices").get("toName") == root.find("Image").get("name")
     return [choice.get("value") for choice in root.find("Choices")]
+
+
+def test_formats_that_browsers_do_not_show_are_counted():
+    paths = ["a.tif", "b.TIFF", "c.jp2", "d.png", "e.JPG", "f.webp", "g.tif"]
+    ranks = pd.array([1, 2, 3, 4, 5, 6, None], dtype="Int64")
+    found = not_shown(pd.DataFrame({"path": paths, "rank": ranks}))
+    assert found == {"TIFF": 2, "JPEG2000": 1}
 
 
 def test_the_interface_has_a_choice_for_each_class():

@@ -101,6 +101,16 @@ def test_labels_change_the_picks_and_nothing_before_them(images, tmp_path):
     assert keys(plan_for(images, labelled=rows))["select"] != first["select"]
 
 
+def test_several_tables_and_the_classes_of_the_round_before(images, tmp_path):
+    first = table(tmp_path, "path,label\nsub/1.png,cat\n")
+    second = tmp_path / "second.json"
+    second.write_text('[{"path": "sub/2.png", "label": "dog"}]')
+    plan = plan_for(images, labelled=[first, str(second)], classes=["ant", "cat"])
+    told = own.params(plan)
+    assert told["classes"] == ["cat", "dog"]
+    assert told["named_classes"] == ["ant", "cat"]
+
+
 def test_a_label_may_name_its_file_in_full(images, tmp_path):
     rows = f"path,label\n{images / 'sub/1.png'},cat\n./sub/3.png,dog\n"
     scan = plan_for(images, labelled=table(tmp_path, rows)).dataset("own-labelled")
@@ -144,7 +154,9 @@ def test_without_images_it_says_what_is_needed():
         ({"encoder": "pca-512", "sampler": "loss-mean"}, "`loss-mean` reads a model's scores"),
         ({"budget": 0}, "budget: should be greater than or equal to 1"),
         ({"budget": "many"}, "budget"),
-        ({"labelled": "labels.tsv"}, "labelled"),
+        ({"labelled": "labels.ods"}, "labelled: should be a .csv, .tsv, .txt or .json file"),
+        ({"levels": [4, 1]}, "levels: should be `measured` or two numbers"),
+        ({"classes": ["a\x07"]}, "classes.0: should be a name of characters that can be shown"),
         ({"labelled": "labels.csv"}, "labels.csv cannot be read: No such file"),
     ],
 )
@@ -155,10 +167,10 @@ def test_mistakes_in_the_settings(images, settings, expected):
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ("path,label\nsub/9.png,cat\n", "names 1 paths (sub/9.png)"),
+        ("path,label\nsub/9.png,cat\n", "line 2: sub/9.png is not among the images"),
         ("file,label\nsub/1.png,cat\n", "has no column `path`"),
         ("path,class\nsub/1.png,cat\n", "has no column `label`"),
-        ("path,label\nsub/1.png,cat\n./sub/1.png,cat\n", "twice, in line 3"),
+        ("path,label\nsub/1.png,cat\n./sub/1.png,dog\n", "1 image has two labels"),
         ("path,label\n" + "".join(f"sub/{n}.png,x\n" for n in range(6)), "every image in"),
     ],
 )

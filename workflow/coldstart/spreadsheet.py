@@ -8,6 +8,7 @@ and ``plain_text`` take away again.
 
 import csv
 import re
+import unicodedata
 from typing import Literal
 
 import pandas as pd
@@ -17,6 +18,22 @@ PATHS = "path"
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def unprintable(text: str) -> str | None:
+    """The first character of a text that XML cannot hold or no page shows; None if there is none.
+
+    These are control characters, halves of a character, and U+FFFE and U+FFFF.
+    """
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff":
+            return character
+    return None
+
+
+def printable(text: str) -> str:
+    """A text with U+FFFD in place of each character that ``unprintable`` finds."""
+    return "".join("\ufffd" if unprintable(character) else character for character in text)
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:

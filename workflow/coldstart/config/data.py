@@ -3,11 +3,22 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from coldstart.config.model import Count, Model
+from coldstart.spreadsheet import unprintable
 
 ClassCounts = Annotated[list[Count], Field(min_length=2)]
+
+
+def _check_class(name: str) -> str:
+    bad = unprintable(name)
+    if not name or bad is not None:
+        raise ValueError(f"should be a name of characters that can be shown, but is {name!a}")
+    return name
+
+
+ClassName = Annotated[str, AfterValidator(_check_class)]
 
 
 class Described(Protocol):
@@ -52,7 +63,7 @@ class Dataset(Model):
     files. Who does not know that yet writes ``sha256:``; the refusal says what it is."""
     shape: Annotated[list[Count], Field(min_length=3, max_length=3)]
     """Height, width and channels of an image."""
-    classes: Annotated[list[str], Field(min_length=2)]
+    classes: Annotated[list[ClassName], Field(min_length=2)]
     """Names of the classes, in the order of their numbers."""
     labels: Literal["fine", "coarse"] | None = None
     """Which labels of CIFAR-100: its 100 classes or its 20 superclasses."""

@@ -1,33 +1,63 @@
 """Recipes of a user's own images: a folder of files, or a file of arrays."""
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from coldstart.config.model import Model, Side
 
 Resize = Literal["crop", "squash", "pad"]
 
-LabelsFrom = Annotated[str, Field(pattern=r"^(folders|none|.+\.csv)$")]
+TABLES = (".csv", ".tsv", ".txt", ".json")
+"""How the names of tables of labels end, in upper or lower case."""
+
+
+def check_table(path: str) -> str:
+    """Accept the name of a table of labels.
+
+    Raises:
+        ValueError: it ends otherwise.
+    """
+    if not path.lower().endswith(TABLES):
+        raise ValueError(f"should be a {', '.join(TABLES[:-1])} or {TABLES[-1]} file, not {path!r}")
+    return path
+
+
+def _check_labels(labels: str | list[str]) -> str | list[str]:
+    for name in [labels] if isinstance(labels, str) else labels:
+        if labels not in ("folders", "none"):
+            check_table(name)
+    if not labels:
+        raise ValueError("should be `folders`, `none` or tables, but is empty")
+    return labels
+
+
+Table = Annotated[str, AfterValidator(check_table)]
+
+LabelsFrom = Annotated[str | list[str], AfterValidator(_check_labels)]
 
 
 MEASURED: Literal["measured"] = "measured"
 
 
-def _ascending(levels: list[float]) -> list[float]:
-    if levels[0] >= levels[1]:
-        raise ValueError(f"the lowest value comes first, but {levels} are given")
-    return levels
+def _read_levels(given: object) -> object:
+    """Two numbers, also as ``--config`` hands them over: as text."""
+    if given == MEASURED:
+        return given
+    try:
+        low, high = map(float, given if isinstance(given, list | tuple) else ())
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(
+            f"should be `{MEASURED}` or two numbers, the lowest value first, such as [0, 4095], "
+            f"but is {given!r}"
+        )
+    return [low, high]
 
 
-Levels = (
-    Literal["measured"]
-    | Annotated[
-        list[Annotated[float, Field(allow_inf_nan=False)]],
-        Field(min_length=2, max_length=2),
-        AfterValidator(_ascending),
-    ]
-)
+Levels = Annotated[Literal["measured"] | list[float], BeforeValidator(_read_levels)]
 """The lowest and the highest value of images of more than 8 bits, or how they are found."""
 
 
@@ -55,8 +85,8 @@ class Folder(Model):
     """``crop`` covers the size and cuts the centre out, ``squash`` changes the aspect ratio, and
     ``pad`` fits the image in, black around it."""
     labels: LabelsFrom
-    """``folders``: each folder below the path is a class; ``none``; or a CSV file with the columns
-    ``path`` and ``label``, itself given from the path on."""
+    """``folders``: each folder below the path is a class; ``none``; or tables with the columns
+    ``path`` and ``label``, one or a list, themselves given from the path on."""
     levels: Levels = MEASURED
     """The values that become black and white where an image has more than 8 bits a channel, such as
     ``[0, 4095]``. ``measured``: all but the lowest and the highest 0.1 % of the folder's pixels."""

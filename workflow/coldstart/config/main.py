@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from coldstart.config.folders import MEASURED, Levels
+from coldstart.config.data import ClassName
+from coldstart.config.folders import MEASURED, Levels, Table
 from coldstart.config.model import Count, Model, Side
 
 Scale = Literal["paper", "cpu", "smoke"]
@@ -12,6 +13,18 @@ Scale = Literal["paper", "cpu", "smoke"]
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _some_listed(value: object) -> object:
+    return [] if value in ("", None) else _listed(value)
+
+
+def _names(value: object) -> object:
+    """Names, of which digits may be some: YAML reads them as numbers."""
+    listed = _some_listed(value)
+    if not isinstance(listed, list):
+        return listed
+    return [str(name) if type(name) is int else name for name in listed]
 
 
 def _distinct(folders: list[str]) -> list[str]:
@@ -68,8 +81,17 @@ class Config(Model):
 
     images: str = ""
     """The user's own images: a folder, or an ``.npz`` file. Set, they are what is built."""
-    labelled: Annotated[str, Field(pattern=r"^(.+\.csv)?$")] = ""
-    """A CSV file with the columns ``path`` and ``label``: own images that have a label already."""
+    labelled: Annotated[
+        list[Table], BeforeValidator(_some_listed, json_schema_input_type=str | list[str])
+    ] = []
+    """Tables with the columns ``path`` and ``label``: own images that have a label already. One, or
+    a list such as ``[first.csv, second.csv]``; exports of Label Studio are such tables."""
+    classes: Annotated[
+        list[ClassName],
+        BeforeValidator(_names, json_schema_input_type=str | list[str]),
+    ] = []
+    """Names of the classes that own images are labelled with, for ``label-studio.xml``; those of
+    ``labelled`` need not be named."""
     budget: Count = 100
     """How many of the own images the sampler picks; all others are ranked after these."""
     sampler: str = "k-centre"

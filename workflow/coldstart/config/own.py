@@ -66,8 +66,9 @@ def clean_path(path: str) -> Path:
 def _check_apart(config: Config, images: Path, file: str, problems: Problems) -> None:
     """Note inputs among the outputs: what people make must not lie where runs write."""
     results = RESULTS.resolve()
-    for key, path in {"images": images, "labelled": clean_path(config.labelled)}.items():
-        if getattr(config, key) and path.resolve().is_relative_to(results):
+    given = [("images", images), *(("labelled", clean_path(path)) for path in config.labelled)]
+    for key, path in given:
+        if path.resolve().is_relative_to(results):
             copy = "your-images" if key == "images" else "my-labels.csv"
             what = (
                 f"{path} lies in {RESULTS}/, where runs write. Copy it to a place of your own and "
@@ -113,8 +114,8 @@ def _recipes(config: Config, images: Path) -> list[tuple[str, str, dict[str, Any
     }
     found: list[tuple[str, str, dict[str, Any]]] = [("datasets", OWN, dataset)]
     if config.labelled:
-        table = clean_path(config.labelled)
-        found.append(("datasets", LABELLED, {**dataset, "labels": str(table)}))
+        tables = [str(clean_path(path)) for path in config.labelled]
+        found.append(("datasets", LABELLED, {**dataset, "labels": tables}))
         run["labelled"] = LABELLED
     study = {
         "title": "Which of these images should be labelled first?",

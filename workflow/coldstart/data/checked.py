@@ -30,7 +30,8 @@ def pieces(path: Path, md5: str | None, size: int = PIECE) -> Iterator[bytes]:
     if md5 is not None and hasher.hexdigest() != md5:
         raise ColdstartError(
             f"{path} is damaged or of another edition: its MD5 is {hasher.hexdigest()}, but the "
-            f"published one is {md5}. Remove the file and fetch it again."
+            f"published one is {md5}. Remove the file and fetch it again; if you packed the set "
+            "anew, unpack it to image files and read these with `source: folder` (docs/data.md)."
         )
 
 

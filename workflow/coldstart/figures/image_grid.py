@@ -15,6 +15,7 @@ from coldstart.data.sources.scan import places_of
 from coldstart.figures.contact_sheet import arrange, first_picks
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, WIDE, add_note, looks, new_figure
+from coldstart.spreadsheet import printable
 
 COLUMNS = 8
 SIDE = 160
@@ -87,4 +88,4 @@ def _show(axes: Axes, image: NDArray[np.uint8]) -> None:
 
 
 def _tail(name: str) -> str:
-    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
+    return printable(name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}")

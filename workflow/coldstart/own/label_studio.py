@@ -17,9 +17,7 @@ from xml.sax.saxutils import quoteattr
 import pandas as pd
 
 from coldstart.data.sources.formats import SHOWN_BY_BROWSERS, format_of
-
-SERVED = "/data/local-files/?d="
-"""What the address of a local file starts with; its path below the root follows."""
+from coldstart.data.sources.labels import SERVED
 
 PLACEHOLDERS = ("first class", "second class")
 
@@ -64,7 +62,7 @@ def interface(classes: Sequence[str]) -> str:
         classes: their names; where none is known, two stand in for them.
     """
     choices = [f"    <Choice value={quoteattr(name)}/>" for name in classes or PLACEHOLDERS]
-    comment = [] if classes else ["    <!-- Put the names of your classes here. -->"]
+    comment = [] if classes else ["    <!-- The setting `classes` names yours: [cat, dog] -->"]
     return "\n".join(
         [
             "<View>",

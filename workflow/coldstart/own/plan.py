@@ -63,7 +63,8 @@ def inputs(plan: Plan) -> list[str]:
         )
     if plan.config.labelled and not _scan(plan, LABELLED).unlabelled:
         raise ColdstartError(
-            f"every image in {plan.config.images} has a label in {plan.config.labelled} already"
+            f"every image in {plan.config.images} has a label already, in "
+            f"{', '.join(plan.config.labelled)}"
         )
     return plan.need(_read(plan).values()) + list(_pictures().values())
 
@@ -79,6 +80,7 @@ def params(plan: Plan) -> dict[str, Any]:
         "pictures": _pictures(),
         "images": str(folder.absolute()),
         "classes": plan.dataset(LABELLED).classes if plan.config.labelled else [],
+        "named_classes": plan.config.classes,
         "sampler": plan.config.sampler,
         "code": source_digest(*MODULES),
         # What they compute with, such as distances.

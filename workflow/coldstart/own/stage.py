@@ -43,7 +43,8 @@ def write(snakemake: Any, store: Store) -> None:
     write_output(outputs[SKIPPED], csv_bytes(skipped))
     if TASKS in outputs:
         write_output(outputs[TASKS], tasks(ranked, images).encode())
-        write_output(outputs[INTERFACE], interface(params["classes"]).encode())
+        classes = dict.fromkeys([*params["named_classes"], *params["classes"]])
+        write_output(outputs[INTERFACE], interface(list(classes)).encode())
     else:  # arrays: those of a folder that was ranked before would mislead
         for name in (TASKS, INTERFACE):
             remove_output(outputs[RANKING].with_name(name))

@@ -42,7 +42,9 @@ def read(
     if recipe["digest"] != published.digest:
         raise ColdstartError(
             f"{published.title} is read only as published, with digest {published.digest}, because "
-            f"its files are pickles; the recipe says {recipe['digest']}."
+            f"its files are pickles; the recipe says {recipe['digest']}. Read another edition as "
+            "image files, with `source: folder`, or as an array, with `source: arrays` "
+            "(docs/data.md)."
         )
     opened = published.open(recipe, settings)
     return Source([_part(name, files, sizes[name], key) for name, files in opened.items()])

@@ -28,7 +28,7 @@ from coldstart.data.sources.decode import (
 )
 from coldstart.data.sources.digests import OURS, UNREADABLE
 from coldstart.data.sources.formats import formats
-from coldstart.data.sources.labels import labels_by_folder, labels_from_csv
+from coldstart.data.sources.labels import labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import PART, changed, digest_of, places_of
 from coldstart.data.sources.wide import Levels, measured, sample
@@ -76,9 +76,9 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
     return Source([part], images.digest, images.notes)
 
 
-def _read_labels(recipe: Mapping[str, Any], root: Path, table: Path | None = None) -> Source:
+def _read_labels(recipe: Mapping[str, Any], root: Path, *tables: Path) -> Source:
     paths = [file.path for file in list_images(root).images]
-    labels = labels_from_csv(paths, root, table) if table else labels_by_folder(paths, root)
+    labels = labels_from_tables(paths, root, *tables) if tables else labels_by_folder(paths, root)
     if labels.digest != recipe["digest"]:
         raise changed(recipe)
     numbers = np.array(labels.numbers, np.int64)

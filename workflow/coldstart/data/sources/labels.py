@@ -1,18 +1,25 @@
 """Labels of a user's own images: from the folders that they are in, or from a table."""
 
-import csv
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
+from urllib.parse import unquote
 
+from coldstart.data.sources.label_tables import Row, read_rows
 from coldstart.errors import ColdstartError
+from coldstart.spreadsheet import unprintable
 
 UNLABELLED = -1
 
-COLUMNS = ("path", "label")
+SERVED = "/data/local-files/?d="
+"""What the address of a local file in Label Studio starts with; its path below the root follows."""
+
+PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+"""Names of folders that hold parts of a set, and no class."""
 
 SHOWN = 5
 """How many of the paths at fault a message names."""
@@ -52,55 +59,129 @@ def labels_by_folder(paths: Sequence[str], root: Path) -> Labels:
     outside = [path for path in paths if "/" not in path]
     if outside:
         raise ColdstartError(
-            f"{_some(outside)} in {root} lie in no class's folder, although the recipe says "
-            "`labels: folders`: move them into one, or give `labels: none` or a CSV file."
+            f"In {root}, {_some(outside)} lie outside of the classes' folders, although the recipe "
+            "says `labels: folders`: move them into one, or give `labels: none` or a table."
         )
-    names = [path.partition("/")[0] for path in paths]
+    names = [unicodedata.normalize("NFC", path.partition("/")[0]) for path in paths]
     if len(set(names)) < 2:
         raise ColdstartError(
             f"{root} has 1 class ({names[0]}), and two are the least to tell apart: correct `path` "
             "or `labels` in the recipe."
         )
-    return _labels("folders", paths, names)
+    if {name.casefold() for name in names} <= PARTS:
+        raise ColdstartError(
+            f"The folders in {root} are {' and '.join(sorted(set(names)))}: parts of a set, which "
+            "`labels: folders` would take for the classes. Give the labels as a table, and slice "
+            "the parts in the pool: docs/data.md, `train/ and test/`."
+        )
+    return _labels("folders", paths, names, str(root))
 
 
-def labels_from_csv(paths: Sequence[str], root: Path, table: Path) -> Labels:
-    """Labels from a table with the columns ``path`` and ``label``; other columns do not matter.
+def labels_from_tables(paths: Sequence[str], root: Path, *tables: Path) -> Labels:
+    """Labels from tables with the columns ``path`` and ``label``; other columns do not matter.
 
-    An image without a row, or with an empty label, has none.
+    An image without a row, or with an empty label, has none. Rows that say the same are one.
 
     Raises:
-        ColdstartError: the table is not there, has no such columns, or has paths that are no images
-            or that stand there twice.
+        ColdstartError: a table is not there or is none, or has paths that are no images, or an
+            image has two labels.
     """
-    named: dict[str, str] = {}
-    folders = [root.absolute().as_posix(), root.resolve().as_posix()]
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise ColdstartError(
-                    f"{table} has no column `{missing[0]}`: its first line names the columns, "
-                    f"{' and '.join(COLUMNS)} among them, with commas between."
-                )
-            for row in reader:
-                path = _below(row["path"] or "", folders)
-                if path in named:
-                    raise ColdstartError(f"{table} has {path} twice, in line {reader.line_num} too")
-                named[path] = row["label"] or ""
-    except OSError as error:
-        raise ColdstartError(f"The labels {table} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ColdstartError(f"{table} is not a CSV file in UTF-8: {error}.") from error
-    known = set(paths)
-    unknown = [path for path in named if path not in known]
+    known = _Known(paths, root)
+    named: dict[str, Row] = {}
+    unknown: list[Row] = []
+    conflicts: list[tuple[str, Row, Row]] = []
+    for row in (row for table in tables for row in read_rows(table)):
+        path = known.find(row.path)
+        if path is None:
+            unknown.append(row)
+        elif row.label:
+            first = named.setdefault(path, row)
+            if first.label != row.label:
+                conflicts.append((path, first, row))
     if unknown:
-        raise ColdstartError(
-            f"{table} names {_some(unknown)} that are not among the images in {root}. Paths start "
-            "from that folder, with / between, and upper and lower case differ."
+        raise _unknown(unknown, known, root)
+    if conflicts:
+        raise _conflict(conflicts)
+    names = [named[path].label if path in named else "" for path in paths]
+    return _labels("csv", paths, names, ", ".join(map(str, tables)))
+
+
+class _Known:
+    """The paths of images, found by how people and tools write them."""
+
+    def __init__(self, paths: Sequence[str], root: Path) -> None:
+        self.paths = set(paths)
+        self._folders = [root.absolute().as_posix(), root.resolve().as_posix()]
+        self._name = root.absolute().name
+        # A Mac decomposes accents, and other systems compose them.
+        self._composed = _by(paths, lambda path: unicodedata.normalize("NFC", path))
+        self._folded = _by(paths, lambda path: unicodedata.normalize("NFC", path).casefold())
+
+    def find(self, written: str) -> str | None:
+        """The image that a path means; None for no image."""
+        if SERVED in written:
+            written = unquote(written.partition(SERVED)[2]).removeprefix(f"{self._name}/")
+        for path in (written, written.strip(), written.strip().replace("\\", "/")):
+            below = self._below(path)
+            if below in self.paths:
+                return below
+            found = self._composed.get(unicodedata.normalize("NFC", below))
+            if found is not None:
+                return found
+        return None
+
+    def other_case(self, written: str) -> str | None:
+        """An image whose path differs in upper and lower case alone."""
+        return self._folded.get(
+            unicodedata.normalize("NFC", self._below(written.strip())).casefold()
         )
-    return _labels("csv", paths, [named.get(path, "") for path in paths])
+
+    def _below(self, path: str) -> str:
+        """A path as the plan knows it: from the folder on, also where it is given in full."""
+        given = PurePosixPath(path)
+        for folder in self._folders:
+            if given.is_relative_to(folder):
+                return given.relative_to(folder).as_posix()
+        return given.as_posix()
+
+
+def _by(paths: Iterable[str], form: Callable[[str], str]) -> dict[str, str]:
+    """The path of each form that only one path has."""
+    counts = Counter(map(form, paths))
+    return {form(path): path for path in paths if counts[form(path)] == 1}
+
+
+def _unknown(rows: Sequence[Row], known: _Known, root: Path) -> ColdstartError:
+    first = rows[0]
+    others = [row.path for row in rows[1:]]
+    named = ", ".join(others[:SHOWN]) + (", ..." if len(others) > SHOWN else "")
+    verb = "names" if len(others) == 1 else "name"
+    more = f", and {len(others)} more {verb} none ({named})" if others else ""
+    other = known.other_case(first.path)
+    hint = f" There is {other}: upper and lower case differ." if other is not None else ""
+    return ColdstartError(
+        f"{first.where}: {first.path} is not among the images in {root}{more}. Paths start from "
+        f"that folder, with / between.{hint}"
+    )
+
+
+def _conflict(conflicts: Sequence[tuple[str, Row, Row]]) -> ColdstartError:
+    lines = [
+        f"  {path}: {first.label} ({first.where}), {second.label} ({second.where})"
+        for path, first, second in conflicts[:SHOWN]
+    ]
+    more = [f"  ... and {len(conflicts) - SHOWN} more"] if len(conflicts) > SHOWN else []
+    count = len({path for path, *_ in conflicts})
+    return ColdstartError(
+        "\n".join(
+            [
+                "1 image has two labels:" if count == 1 else f"{count} images have two labels:",
+                *lines,
+                *more,
+                "  remedy: leave one row for each image, or give all of its rows the same label.",
+            ]
+        )
+    )
 
 
 def check_names(classes: Iterable[str], where: str) -> None:
@@ -114,25 +195,19 @@ def check_names(classes: Iterable[str], where: str) -> None:
         ColdstartError: a name has a control character, or half of a character.
     """
     for name in classes:
-        bad = [char for char in name if unicodedata.category(char) in ("Cc", "Cs")]
-        if bad:
+        bad = unprintable(name)
+        if bad is not None:
             raise ColdstartError(
-                f"{where}: the name {name!a} has the character U+{ord(bad[0]):04X}, which is no "
-                "printable one: rename the class."
+                f"{where}: the class {name!a} has the character U+{ord(bad):04X}, which cannot be "
+                "shown: rename it."
             )
 
 
-def _below(path: str, folders: Sequence[str]) -> str:
-    """A path as the plan knows it: from the folder on, also where it is given in full."""
-    given = PurePosixPath(path)
-    for folder in folders:
-        if given.is_relative_to(folder):
-            return given.relative_to(folder).as_posix()
-    return given.as_posix()
-
-
-def _labels(kind: Literal["folders", "csv"], paths: Sequence[str], names: Sequence[str]) -> Labels:
+def _labels(
+    kind: Literal["folders", "csv"], paths: Sequence[str], names: Sequence[str], where: str
+) -> Labels:
     classes = sorted({name for name in names if name})
+    check_names(classes, where)
     number = {name: index for index, name in enumerate(classes)}
     return Labels(
         kind,
@@ -149,4 +224,4 @@ def digest_labels(lines: Iterable[str]) -> str:
 
 def _some(paths: Sequence[str]) -> str:
     more = ", ..." if len(paths) > SHOWN else ""
-    return f"{len(paths)} paths ({', '.join(paths[:SHOWN])}{more})"
+    return f"{len(paths)} path{'s' * (len(paths) > 1)} ({', '.join(paths[:SHOWN])}{more})"

@@ -16,7 +16,7 @@ from typing import Any
 from coldstart.config.folders import Arrays, Folder
 from coldstart.config.paths import expand
 from coldstart.data.sources.digests import UNREADABLE, File, digest_files
-from coldstart.data.sources.labels import UNLABELLED, Labels, labels_by_folder, labels_from_csv
+from coldstart.data.sources.labels import UNLABELLED, Labels, labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.errors import ColdstartError
 
@@ -121,8 +121,9 @@ def scan_folder(recipe: Folder, data_dir: Path, cache: Path | None) -> Scan:
     if recipe.labels == "folders":
         labels = labels_by_folder(paths, root)
     elif recipe.labels != "none":
-        places.append(root / recipe.labels)
-        labels = labels_from_csv(paths, *places)
+        tables = [recipe.labels] if isinstance(recipe.labels, str) else recipe.labels
+        places += [root / table for table in tables]
+        labels = labels_from_tables(paths, *places)
     digests = digest_files(root, files, cache, tolerant=True)
     unreadable = [file for file, digest in zip(files, digests, strict=True) if digest == UNREADABLE]
     if recipe.on_broken == "fail" and (unreadable or listing.unreadable):

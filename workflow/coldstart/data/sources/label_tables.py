@@ -1,0 +1,186 @@
+"""Tables of labels as people and labelling tools hand them over: rows of a path and a label.
+
+Read are delimited text (comma, semicolon or tab; UTF-8, or UTF-16 as spreadsheets save it) and the
+exports of Label Studio: CSV, TSV, JSON and JSON-MIN (https://labelstud.io/guide/export).
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coldstart.errors import ColdstartError
+from coldstart.spreadsheet import plain_text
+
+COLUMNS = ("path", "label")
+
+IMAGE = "image"
+"""The column that has the path in exports of tasks that Label Studio made itself, as an address."""
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One label that somebody gave.
+
+    Attributes:
+        path: as it is written.
+        label: without blanks around it, in Unicode's composed form; empty for none.
+        where: the file and the line or task, for messages.
+    """
+
+    path: str
+    label: str
+    where: str
+
+
+def read_rows(table: Path) -> list[Row]:
+    """The rows of a table, without empty ones.
+
+    Raises:
+        ColdstartError: the file cannot be read, or not as a table with these columns.
+    """
+    try:
+        content = table.read_bytes()
+    except OSError as error:
+        raise ColdstartError(f"The labels {table} cannot be read: {error.strerror}.") from error
+    text = _text(content, table)
+    rows = _from_json(text, table) if table.suffix.lower() == ".json" else _from_text(text, table)
+    found = []
+    for row in rows:
+        if row.path.strip():
+            found.append(row)
+        elif row.label:
+            raise ColdstartError(f"{row.where} has the label {row.label!r} and no path.")
+    return found
+
+
+def _text(content: bytes, table: Path) -> str:
+    encoding = "utf-8-sig"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif b"\0" in content[:2]:
+        encoding = "utf-16-be" if content[0] == 0 else "utf-16-le"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ColdstartError(
+            f"{table} is not in UTF-8 (byte 0x{content[error.start]:02x} in line {line}): save it "
+            "as UTF-8, which spreadsheets call `CSV UTF-8`."
+        ) from error
+
+
+def _from_text(text: str, table: Path) -> Iterator[Row]:
+    said = re.match(r'"?sep=(.)"?\r?\n', text)  # the first line of some spreadsheets' files
+    skipped = 1 if said else 0
+    text = text[said.end() :] if said else text
+    delimiter, columns = _header(text, table)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        width = len(next(reader))
+        for cells in reader:
+            where = f"{table}, line {reader.line_num + skipped}"
+            if any(cell.strip() for cell in cells[width:]):
+                raise ColdstartError(
+                    f"{where} has {len(cells)} cells, but the first line {width}: put what has "
+                    f"{DELIMITERS[delimiter]} in it between double quotes."
+                )
+            path, label = (cells[at] if at < len(cells) else "" for at in columns)
+            yield Row(plain_text(path), _label(label, where), where)
+    except csv.Error as error:
+        where = f"{table}, line {reader.line_num + skipped}"
+        raise ColdstartError(f"{where} cannot be read as a table: {error}.") from error
+
+
+def _header(text: str, table: Path) -> tuple[str, tuple[int, int]]:
+    """The delimiter by which the first line has both columns, and where they stand."""
+    first = text.splitlines()[0] if text else ""
+    for delimiter in DELIMITERS:
+        names = [name.strip().casefold() for name in _split(first, delimiter)]
+        wanted = [IMAGE if name == "path" and name not in names else name for name in COLUMNS]
+        if all(name in names for name in wanted):
+            twice = [name for name in wanted if names.count(name) > 1]
+            if twice:
+                raise ColdstartError(f"{table} has two columns `{twice[0]}`: rename one of them.")
+            return delimiter, (names.index(wanted[0]), names.index(wanted[1]))
+    delimiter = max(DELIMITERS, key=first.count)
+    names = [name.strip() for name in _split(first, delimiter)]
+    lacks = [name for name in COLUMNS if name not in [known.casefold() for known in names]]
+    raise ColdstartError(
+        f"{table} has no column `{lacks[0] if lacks else COLUMNS[0]}`: its first line names the "
+        f"columns, {' and '.join(COLUMNS)} among them, with commas, semicolons or tabs between. "
+        f"It has {', '.join(f'`{name}`' for name in names) if any(names) else 'none'}."
+    )
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _from_json(text: str, table: Path) -> Iterator[Row]:
+    try:
+        tasks = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ColdstartError(f"{table} is no JSON: {error}.") from error
+    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+        raise ColdstartError(f"{table} is no list of tasks, as Label Studio exports them.")
+    for number, task in enumerate(tasks, start=1):
+        where = f"{table}, task {task.get('id', number)}"
+        if isinstance(task.get("data"), dict):
+            path = _path(task["data"], where)
+            labels = [_choice(given, where) for given in _annotations(task, where)] or [""]
+        else:
+            path, labels = _path(task, where), [_label(task.get("label", ""), where)]
+        yield from (Row(path, label, where) for label in labels)
+
+
+def _path(data: Mapping[str, Any], where: str) -> str:
+    found = data.get("path", data.get(IMAGE))
+    if not isinstance(found, str):
+        raise ColdstartError(f"{where} has no `path`: import tasks as label-studio.json has them.")
+    return found
+
+
+def _annotations(task: Mapping[str, Any], where: str) -> list[Sequence[Any]]:
+    """What each annotation of a task that was not skipped consists of."""
+    given = task.get("annotations", [])
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise ColdstartError(f"{where} has `annotations` that are no list of annotations.")
+    return [one.get("result") or [] for one in given if not one.get("was_cancelled")]
+
+
+def _choice(result: Sequence[Any], where: str) -> str:
+    """The label of one annotation; empty where there is none."""
+    for part in result:
+        value = part.get("value") if isinstance(part, dict) else None
+        if isinstance(value, dict) and "choices" in value:
+            return _label(value, where)
+    return ""
+
+
+def _label(given: Any, where: str) -> str:
+    """A label as text; of a list of choices, the only one."""
+    if isinstance(given, str) and given.startswith('{"choices"'):
+        with suppress(ValueError):  # else it is an odd name
+            given = json.loads(given)
+    if isinstance(given, dict):
+        given = given.get("choices", [])
+        if not isinstance(given, list) or len(given) > 1:
+            raise ColdstartError(
+                f"{where} has several labels ({given}): an image has one label, or none."
+            )
+        given = given[0] if given else ""
+    if not isinstance(given, str):
+        raise ColdstartError(f"{where} has a label that is no text: {given!r}.")
+    return unicodedata.normalize("NFC", plain_text(given.strip()))
