@@ -175,3 +175,23 @@ def test_metrics_without_a_test_name_run_and_pool(tmp_path, monkeypatch):
     study = STUDY.replace("BUDGET", "3") + "tables: {all: {kind: metrics, title: All}}\n"
     with pytest.raises(ColdstartError, match=r"mine\.yaml: runs\.main\.pool: `mine` has no split"):
         with_folder(tmp_path, monkeypatch, NO_TEST, study)
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        (("quickstart", "figures", "acuracy-vs-labels"), "did you mean `accuracy-vs-labels`"),
+        (("quickstart", "tables", "metric"), "did you mean `metrics`"),
+        (("quickstrat", "figures", "x"), "did you mean `quickstart`"),
+        (("pools", "figures", "biased-digit"), "did you mean `biased-digits`"),
+        (("quickstart", "figures", "zzz"), "there is accuracy-vs-labels"),
+    ],
+)
+def test_misspelt_target_names_the_nearest_or_what_there_is(plan, target, hint):
+    with pytest.raises(ColdstartError, match=hint):
+        plan.target(*target)
+
+
+def test_misspelt_run_names_the_nearest(plan):
+    with pytest.raises(ColdstartError, match="did you mean `byol`"):
+        plan.selection("quickstart", "byoll", 0, "random")

@@ -131,3 +131,25 @@ def test_estimates_grow_with_labels_and_are_for_a_gpu(plan, tmp_path):
     assert minutes[0] < minutes[1] / 3
     assert estimate(asked, facts, "gpu", 4).minutes <= 120
     assert estimate(plan.evaluation(*WHERE), facts, "cpu", 4).minutes <= 15
+
+
+@pytest.mark.parametrize("initial", ["random", "kmeans"])
+def test_random_as_a_query_is_passive_learning_and_shares_the_first_cycle(tmp_path, initial):
+    budgets = [10, 20, 30]
+    run = {"queries": ["random", "core-set"], "initial": initial, "sampler_seeds": 2}
+    plan = plan_of(tmp_path, run | {"budgets": budgets})
+    for trial in range(2):
+        passive, asked = (
+            [plan.learner("one", "digits", 0, name, trial, budget) for budget in budgets]
+            for name in run["queries"]
+        )
+        assert passive[0] is asked[0]
+        assert passive[0].inputs["selection"] is plan.selection("one", "digits", 0, initial)
+        assert passive[0].identity.recipe["draw"] == trial
+        assert len({one.key for one in passive + asked}) == 5
+        assert passive[1].inputs["selection"].identity.stage == "query"
+    stages = [
+        one.identity.stage for one in everything(plan.evaluation("one", "digits", 0)).values()
+    ]
+    assert stages.count("learn") == 2 * (1 + 2 + 2)
+    assert stages.count("query") == 2 * (2 + 2)

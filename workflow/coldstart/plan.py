@@ -7,6 +7,7 @@ and for the pointers that the job waits for.
 from collections.abc import Sequence
 from typing import Any
 
+from coldstart.config.problems import nearest
 from coldstart.config.studies import Run
 from coldstart.config.targets import DataSheet, Target
 from coldstart.errors import ColdstartError
@@ -41,7 +42,8 @@ class Plan(Runs):
             return DataSheet(kind="data-sheet", title=f"Pool {name}")
         targets: dict[str, Target] = getattr(self.recipes.get("studies", study), folder)
         if name not in targets:
-            raise ColdstartError(f"study `{study}` has no {folder[:-1]} `{name}`")
+            hint = nearest(name, targets)
+            raise ColdstartError(f"study `{study}` has no {folder[:-1]} `{name}`{hint}")
         return targets[name]
 
     def shown(self, study: str, folder: str, name: str) -> dict[str, Planned]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from coldstart.artefacts import Artefacts
 from coldstart.config.learners import Classifier
+from coldstart.config.problems import nearest
 from coldstart.config.studies import Run
 from coldstart.errors import ColdstartError
 from coldstart.planned import Planned, once
@@ -16,7 +17,7 @@ class Runs(Artefacts):
         """A run of a study."""
         runs: dict[str, Run] = self.recipes.get("studies", study).runs
         if run not in runs:
-            raise ColdstartError(f"study `{study}` has no run `{run}`")
+            raise ColdstartError(f"study `{study}` has no run `{run}`{nearest(run, runs)}")
         return runs[run]
 
     @once
@@ -57,7 +58,8 @@ class Runs(Artefacts):
     ) -> Planned:
         """A classifier trained on the labels that a sampler's budget has bought."""
         setup = self.run(study, run)
-        if sampler in setup.queries and budget == setup.budgets[0]:  # the queries share the first
+        first = budget == setup.budgets[0]
+        if sampler in setup.queries and first and sampler != setup.initial:  # all share the first
             return self.learner(study, run, seed, setup.initial, trial, budget)
         labels, draw = self._labels(study, run, seed, sampler, trial, budget)
         return self._plan(
