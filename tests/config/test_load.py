@@ -41,6 +41,10 @@ MISTAKES = {
         (ENCODERS, "byol-resnet18", "epochs", 10**12),
         ["encoders.byol-resnet18.epochs", "less than or equal to 100000"],
     ),
+    "mapping for a word": (
+        ("recipes/samplers.yaml", "loss-mean", "statistic", {}),
+        ["samplers.loss-mean.statistic", "`{}` is not known", "mean, var"],
+    ),
     "wrong type": (
         (ENCODERS, "byol-resnet18", "epochs", "many"),
         ["encoders.byol-resnet18.epochs", "valid integer", "'many'"],

@@ -197,6 +197,36 @@ def test_nothing_in_a_file_is_executed(network, tmp_path):
     assert not (tmp_path / "pwned").exists()
 
 
+def hold_itself(path):
+    content = {}
+    content["state_dict"] = content
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda path: path.write_text("no weights\n" * 100), "cannot be read as weights|objects"),
+        (lambda path: path.write_bytes(b""), "cannot be read as weights"),
+        (lambda path: path.write_bytes(bytes(range(256)) * 10), "cannot be read|objects"),
+        (hold_itself, "a mapping that holds itself"),
+        (lambda path: torch.save([1], path), "no mapping of names to tensors"),
+        (lambda path: torch.save({"model": 3}, path), "no mapping of names to tensors"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_named(tmp_path, write, said):
+    path = tmp_path / "weights.pt"
+    write(path)
+    with pytest.raises(ColdstartError, match=said) as error:
+        existing.read_weights(path)
+    assert str(path) in str(error.value)
+
+
+def test_only_named_tensors_are_taken(tmp_path):
+    torch.save({1: torch.ones(1), "a": torch.ones(1), "b": 3}, tmp_path / "weights.pt")
+    assert list(existing.read_weights(tmp_path / "weights.pt")) == ["a"]
+
+
 def test_a_size_that_the_network_cannot_take_is_an_error(tmp_path):
     timm = pytest.importorskip("timm")
     path = tmp_path / "weights.pth"

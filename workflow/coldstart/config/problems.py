@@ -77,11 +77,9 @@ def _say(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
         return "is missing"
     if kind in ("literal_error", "union_tag_invalid"):
         expected = detail["ctx"].get("expected") or detail["ctx"].get("expected_tags", "")
-        tag = (
-            given.get(str(detail["ctx"]["discriminator"]).strip("'"))
-            if isinstance(given, dict)
-            else given
-        )
+        tag = given
+        if kind == "union_tag_invalid" and isinstance(given, dict):
+            tag = given.get(str(detail["ctx"]["discriminator"]).strip("'"))
         options = [option.strip(" '") for option in expected.replace(" or ", ",").split(",")]
         return f"`{tag}` is not known{nearest(str(tag), options)}"
     if kind == "union_tag_not_found":

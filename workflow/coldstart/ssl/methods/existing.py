@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -135,22 +134,33 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ColdstartError(f"{path}: cannot be read as weights ({error}).") from None
     except pickle.UnpicklingError:
         raise ColdstartError(
             f"{path}: holds Python objects beside tensors, or is no file of PyTorch's. Nothing in "
             "such a file is executed; save the network's state_dict() alone, best as safetensors."
         ) from None
+    except Exception as error:  # torch.load raises half a dozen kinds, KeyError of a text file
+        raise ColdstartError(
+            f"{path}: cannot be read as weights ({type(error).__name__}: {error}). Name a file of "
+            "safetensors or one that torch.save wrote."
+        ) from None
     return _tensors_of(content, path)
 
 
 def _tensors_of(content: Any, path: Path) -> dict[str, Tensor]:
-    while isinstance(content, Mapping):
+    entered: list[Any] = []
+    while isinstance(content, Mapping) and not any(content is above for above in entered):
+        entered.append(content)
         inner = next((content[key] for key in NESTED if key in content), None)
         if inner is None:
-            return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+            return {
+                name: value
+                for name, value in content.items()
+                if isinstance(name, str) and isinstance(value, Tensor)
+            }
         content = inner
+    if entered and isinstance(content, Mapping):
+        raise ColdstartError(f"{path}: holds a mapping that holds itself, and no tensors.")
     raise ColdstartError(f"{path}: holds no mapping of names to tensors, but a {type(content)}.")
 
 
