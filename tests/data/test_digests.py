@@ -7,9 +7,11 @@ import time
 import pytest
 from folders import UNUSED, paint, recipe_of
 
+from coldstart.config.encoders import Existing
 from coldstart.data.sources import digests
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import scan_folder
+from coldstart.ssl.weights import digest_weights
 
 DAYS = 86_400 * 10**9
 
@@ -133,3 +135,15 @@ def test_a_cache_that_cannot_be_written_is_none(images, tmp_path, read_only):
     file = tmp_path / "file"
     file.touch()
     assert scan_folder(recipe, UNUSED, file / "cache").digest == before
+
+
+@pytest.mark.usefixtures("settled", "places")
+def test_new_weights_of_the_same_size_and_time_are_noticed(tmp_path):
+    path, cache = tmp_path / "weights.pth", tmp_path / "cache"
+    recipe = Existing(method="existing", library="timm", name="x", weights=str(path), size=32)
+    path.write_bytes(b"first")
+    os.utime(path, (1e9, 1e9))
+    first = digest_weights(recipe, UNUSED, cache)
+    path.write_bytes(b"other")
+    os.utime(path, (1e9, 1e9))
+    assert digest_weights(recipe, UNUSED, cache) != first

@@ -184,6 +184,26 @@ def test_nothing_labelled_yet_is_no_mistake(images, tmp_path):
     assert own.params(plan)["classes"] == []
 
 
+@pytest.mark.parametrize("written", ["../images", "../clone/../images", "../images/."])
+def test_the_folder_has_one_name_however_it_is_written(images, tmp_path, monkeypatch, written):
+    (tmp_path / "clone").mkdir()
+    monkeypatch.chdir(tmp_path / "clone")
+    plan = plan_for(written)
+    own.inputs(plan)
+    assert own.params(plan)["images"] == str(images)
+
+
+def test_the_folder_above_has_its_own_name_and_leaves_the_results_out(images, monkeypatch):
+    clone = images / "clone"
+    (clone / "results").mkdir(parents=True)
+    Image.new("L", (9, 7)).save(clone / "results/figure.png")
+    monkeypatch.chdir(clone)
+    plan = plan_for("..")
+    own.inputs(plan)
+    assert own.params(plan)["images"] == str(images)
+    assert plan.facts("own").sizes["candidates"] == 6
+
+
 def test_what_lies_among_the_outputs_is_no_input(images, tmp_path):
     (tmp_path / "results/own").mkdir(parents=True)
     (tmp_path / "results/own/labels.csv").write_text("path,label\nsub/1.png,cat\n")

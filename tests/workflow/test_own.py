@@ -61,8 +61,9 @@ def test_every_readable_image_is_ranked_once(done):
     assert table["cluster"].between(1, 10).all()
     assert np.isfinite(table["score"][:-2]).all()  # there were labels to start from
     skipped = pd.read_csv(clone.folder / "results/own/skipped.csv")
-    assert skipped["path"].tolist() == [BROKEN]
-    assert "1 could not be read" in said
+    assert skipped["path"].tolist() == ["notes.txt", BROKEN]
+    assert "1 image could not be read" in said
+    assert "1 other file was left out: 1 .txt" in said
     assert "Traceback" not in said
 
 

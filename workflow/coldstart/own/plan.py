@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from coldstart.config.encoders import Trained
 from coldstart.config.folders import ARRAYS
 from coldstart.config.own import LABELLED, OWN
 from coldstart.data.sources.scan import Scan
@@ -81,6 +82,7 @@ def params(plan: Plan) -> dict[str, Any]:
         "images": str(folder.absolute()),
         "classes": plan.dataset(LABELLED).classes if plan.config.labelled else [],
         "named_classes": plan.config.classes,
+        "trained": isinstance(plan.recipes.get("encoders", plan.config.encoder), Trained),
         "sampler": plan.config.sampler,
         "code": source_digest(*MODULES),
         # What they compute with, such as distances.

@@ -52,6 +52,9 @@ def write(snakemake: Any, store: Store) -> None:
         shutil.copyfile(source, copy)
     _say(ranked, images, outputs)
     _say_left_out(artefacts["images"], listing, outputs[SKIPPED])
+    if params["trained"]:
+        log.info("The encoder is trained on all of these images, and anew where one more is added:")
+        log.info("  docs/own-images.md, `More images`, says how to keep it")
     if TASKS in outputs:
         _say_tasks(ranked, images, outputs)
 
@@ -119,7 +122,7 @@ def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
 def _say_left_out(images: Artefact, listing: Listing, skipped: Path) -> None:
     """Say what was left out and what is odd about the images."""
     unread = len(_unread(images))
-    lines = [f"{unread} images could not be read"] if unread else []
+    lines = [f"{unread} {'image' if unread == 1 else 'images'} could not be read"] if unread else []
     lines += listing.sentences()
     if lines:
         log.info("Left out, with reasons in %s:", skipped)
