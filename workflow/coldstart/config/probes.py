@@ -12,5 +12,8 @@ class Probe(Model):
     """Of the votes' weights, exp(cosine / temperature)."""
     c: Positive = 1.0
     """Inverse strength of the linear classifier's L2 penalty, as scikit-learn's ``C``."""
+    tolerance: Positive = 1e-5
+    """Stop of the linear classifier: relative decrease of its objective that a further step is
+    expected to give."""
     batch_size: Count = 512
     """Images embedded at a time; it changes no number."""

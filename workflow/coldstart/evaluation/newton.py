@@ -3,6 +3,7 @@
 Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -68,8 +69,16 @@ def _norm(x: Tensor) -> Tensor:
     return x.square().sum((1, 2), keepdim=True).sqrt()
 
 
-def minimise(problems: Problems, theta: Tensor) -> tuple[Tensor, int]:
+def minimise(
+    problems: Problems, theta: Tensor, report: Callable[[int, float], None] | None = None
+) -> tuple[Tensor, int]:
     """Minimise each problem's objective, setting out from ``theta`` [B, K, r].
+
+    Args:
+        problems: the batch.
+        theta: [B, K, r].
+        report: called before each step with its number and the largest gradient, in units of the
+            one that is small enough.
 
     Returns:
         theta [B, K, r], and the number of problems left unsolved.
@@ -79,8 +88,11 @@ def minimise(problems: Problems, theta: Tensor) -> tuple[Tensor, int]:
     probabilities = problems.probabilities(logits)
     gradient = problems.gradient(theta, probabilities)
     start = _norm(gradient)
-    for _ in range(MAX_NEWTON_STEPS):
-        left = ~_solved(problems, theta, gradient, probabilities, start)
+    for step in range(MAX_NEWTON_STEPS):
+        excess = _excess(problems, theta, gradient, probabilities, start)
+        if report:
+            report(step, float(excess.max()))
+        left = excess > 1
         if not left.all():
             result[active] = theta
             problems, active = problems.keep(left), active[left]
@@ -89,28 +101,28 @@ def minimise(problems: Problems, theta: Tensor) -> tuple[Tensor, int]:
             )
         if not len(active):
             return result, 0
-        step = _conjugate_gradients(problems, theta, gradient, probabilities, start)
-        theta, logits = _line_search(problems, theta, logits, gradient, step)
+        change = _conjugate_gradients(problems, theta, gradient, probabilities, start)
+        theta, logits = _line_search(problems, theta, logits, gradient, change)
         probabilities = problems.probabilities(logits)
         gradient = problems.gradient(theta, probabilities)
     result[active] = theta
-    return result, int((~_solved(problems, theta, gradient, probabilities, start)).sum())
+    return result, int((_excess(problems, theta, gradient, probabilities, start) > 1).sum())
 
 
-def _solved(
+def _excess(
     problems: Problems, theta: Tensor, gradient: Tensor, probabilities: Tensor, start: Tensor
 ) -> Tensor:
-    """[B] bool: the solution is as near as ``TOLERANCE`` asks.
+    """[B]: the gradient in units of the one at which the solution is as near as asked.
 
     The penalty makes the objective 1-strongly convex in W, so the gradient's norm bounds the error
     of W. The intercept has no penalty: its gradient is compared with its own curvature.
     """
     # Rounding leaves a gradient of this size even at the solution.
-    floor = 1e-11 * start
+    floor = (1e-11 * start).clamp(min=torch.finfo(start.dtype).tiny)
     curvature = problems.weight * _curvature(problems, probabilities).sum(2, keepdim=True)
-    near = _norm(gradient[..., :-1]) <= torch.maximum(TOLERANCE * _norm(theta[..., :-1]), floor)
-    level = _norm(gradient[..., -1:]) <= torch.maximum(TOLERANCE * curvature, floor)
-    return (near & level).flatten()
+    near = _norm(gradient[..., :-1]) / torch.maximum(TOLERANCE * _norm(theta[..., :-1]), floor)
+    level = _norm(gradient[..., -1:]) / torch.maximum(TOLERANCE * curvature, floor)
+    return torch.maximum(near, level).flatten()
 
 
 def _curvature(problems: Problems, probabilities: Tensor) -> Tensor:

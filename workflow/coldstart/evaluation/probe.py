@@ -91,7 +91,12 @@ def probe(
     scale = np.where(std > 0, 1 / np.maximum(std, 1e-12), 0).astype(np.float32)
     classes = int(max(labels.max(), test_labels.max())) + 1
     coef, intercept = fit_probes(
-        (features - mean) * scale, labels, [np.arange(len(labels))], classes, recipe.c
+        (features - mean) * scale,
+        labels,
+        [np.arange(len(labels))],
+        classes,
+        recipe.c,
+        recipe.tolerance,
     )
     top_1, _ = evaluate_probes((test_features - mean) * scale, test_labels, coef, intercept, (1,))
     every = np.linspace(0, len(test_features) - 1, min(SAMPLE, len(test_features))).astype(int)

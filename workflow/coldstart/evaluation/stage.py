@@ -70,7 +70,7 @@ def _evaluate(job: Job) -> pd.DataFrame:
     }
     # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the
     # same embeddings give the same metrics on every machine.
-    return evaluate(candidates, test, selections, recipe.c)
+    return evaluate(candidates, test, selections, recipe.c, recipe.tolerance)
 
 
 def evaluate(
@@ -78,6 +78,7 @@ def evaluate(
     test: Labelled,
     selections: Mapping[str, pd.DataFrame],
     c: float,
+    tolerance: float | None = None,
 ) -> pd.DataFrame:
     """Every figure of merit of every selection.
 
@@ -86,6 +87,7 @@ def evaluate(
         test: what accuracy is measured on; images that belong to no class are left out.
         selections: for each sampler, a table with seed, budget and id.
         c: inverse strength of the L2 penalty.
+        tolerance: as ``fit_probes`` has it.
 
     Returns:
         sampler, seed, budget, metric, label, value. The metrics are ``top-1``, ``top-2``, ``top-3``
@@ -114,7 +116,7 @@ def evaluate(
     solved = [positions.setdefault(rows.tobytes(), len(positions)) for rows in known]
     subsets = [np.frombuffer(rows, dtype=np.intp) for rows in positions]
     log.info("fitting %d classifiers for %d selections", len(subsets), len(groups))
-    coef, intercept = _fit(features, truth, subsets, classes, c)
+    coef, intercept = _fit(features, truth, subsets, classes, c, tolerance)
     top_k, precision = evaluate_probes(tested, expected, coef, intercept, TOP_K)
     frames = []
     for (sampler, seed, budget, rows), at in zip(groups, solved, strict=True):
@@ -132,13 +134,14 @@ def _fit(
     subsets: list[NDArray[np.intp]],
     classes: int,
     c: float,
+    tolerance: float | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fit all subsets; without a label there is nothing to fit, and every class is as likely."""
     coef = np.zeros((len(subsets), classes, features.shape[1]), dtype=np.float32)
     intercept = np.zeros((len(subsets), classes), dtype=np.float32)
     some = [number for number, subset in enumerate(subsets) if len(subset)]
     chosen = [subsets[number] for number in some]
-    coef[some], intercept[some] = fit_probes(features, labels, chosen, classes, c)
+    coef[some], intercept[some] = fit_probes(features, labels, chosen, classes, c, tolerance)
     return coef, intercept
 
 

@@ -104,7 +104,9 @@ def _probabilities(
     rows = rows[candidates.labels[rows] >= 0]  # an outlier teaches nothing
     features, labels = candidates.features[rows], candidates.labels[rows]
     classes = int(max(candidates.labels.max(), test.labels.max())) + 1
-    coef, intercept = fit_probes(features, labels, [np.arange(len(rows))], classes, learner.c)
+    coef, intercept = fit_probes(
+        features, labels, [np.arange(len(rows))], classes, learner.c, learner.tolerance
+    )
     logits = test.features.astype(float) @ coef[0].T.astype(float) + intercept[0]
     odds = np.exp(logits - logits.max(1, keepdims=True))
     probabilities: NDArray[np.float64] = odds / odds.sum(1, keepdims=True)
