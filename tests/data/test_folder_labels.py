@@ -99,6 +99,7 @@ PLAIN = "path,label\ncat/a b.jpg,x\ncat/b.png,y\n"
         "id,path,annotator,label\n1,cat/a b.jpg,2,x\n2,cat/b.png,1,y\n",
         "image,label\n/data/local-files/?d=set/cat/a%20b.jpg,x\n/data/local-files/?d=set/cat/b.png,y",
         '"image"\t"path"\t"label"\n"/x"\t"cat/a b.jpg"\t"x"\n"/x"\t"cat/b.png"\t"y"\n',
+        "rank,path,by,given_label,label\n,cat/a b.jpg,labelled,x,\n1,cat/b.png,distance,,y\n",
         'path,label\ncat/a b.jpg,"{""choices"": [""x""]}"\ncat/b.png,y\n',
     ],
 )

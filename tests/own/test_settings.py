@@ -204,6 +204,21 @@ def test_the_folder_above_has_its_own_name_and_leaves_the_results_out(images, mo
     assert plan.facts("own").sizes["candidates"] == 6
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("/", "images: / is everything: name a folder below it"),
+        ("s3://bucket/images", "images: s3://bucket/images is an address: fetch the images"),
+        ("line\nbreak", "has a character that cannot be shown"),
+        ("caf\udce9", "or a name that is not UTF-8: rename the folder"),
+    ],
+)
+def test_folders_that_no_tool_can_be_told_of(tmp_path, written, expected):
+    if "://" not in written:
+        (tmp_path / written).mkdir(exist_ok=True)
+    assert expected in refusal(written)
+
+
 def test_what_lies_among_the_outputs_is_no_input(images, tmp_path):
     (tmp_path / "results/own").mkdir(parents=True)
     (tmp_path / "results/own/labels.csv").write_text("path,label\nsub/1.png,cat\n")

@@ -12,6 +12,7 @@ from coldstart.config.folders import ARRAYS
 from coldstart.config.main import Config, Scale
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
+from coldstart.spreadsheet import unprintable
 
 OWN = "own"
 """The name of the data set, the pool, the study and its one run."""
@@ -78,8 +79,19 @@ def _check_apart(config: Config, images: Path, file: str, problems: Problems) ->
 
 
 def _check_images(config: Config, images: Path, file: str, problems: Problems) -> None:
-    if not images.exists():
-        problems.add(file, "images", f"there is no {images}")
+    address = "://" in config.images
+    if address or not images.exists():
+        what = f"there is no {images}"
+        hint = f"{config.images} is an address: fetch the images, and name the folder they are in"
+        problems.add(file, "images", hint if address else what)
+    elif images == images.parent:
+        problems.add(file, "images", f"{images} is everything: name a folder below it")
+    elif unprintable(str(images)) is not None:
+        what = (
+            f"{str(images)!a} has a character that cannot be shown, or a name that is not UTF-8: "
+            "rename the folder"
+        )
+        problems.add(file, "images", what)
     elif images.is_file() and images.suffix not in ARRAYS:
         arrays = " or ".join(ARRAYS)
         what = f"{images} is a file: name the folder that it is in, or an {arrays} file"

@@ -12,6 +12,7 @@ import pandas as pd
 from coldstart.data.notes import sentences
 from coldstart.data.read import read_notes
 from coldstart.data.sources.formats import format_of
+from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.own.label_studio import interface, not_shown, tasks
@@ -25,16 +26,15 @@ log = logging.getLogger("coldstart")
 
 COLUMNS = ["rank", "path", "score", "cluster", "by", "id"]
 
-GIVEN = "given_label"
-"""The column of the labels that were handed in. There is none to fill in: the table is an output,
-which the next run replaces."""
-
 
 def write(snakemake: Any, store: Store) -> None:
     """Write every output of the rule, and say what they are for."""
     params = snakemake.params.own
     artefacts = {name: store.open(key) for name, key in params["keys"].items()}
-    ranked = _ranked(artefacts, params["sampler"], params["classes"])
+    labels = _read_labels(artefacts)
+    ranked = _ranked(artefacts, labels, params["sampler"])
+    if "labelled" in artefacts:
+        ranked[GIVEN] = ranked["id"].map(labels).map(dict(enumerate(params["classes"])))
     images = Path(params["images"])
     listing = list_images(images) if images.is_dir() else Listing()
     skipped = _skipped(artefacts["images"], listing)
@@ -50,7 +50,7 @@ def write(snakemake: Any, store: Store) -> None:
             remove_output(outputs[RANKING].with_name(name))
     for copy, source in params["pictures"].items():
         shutil.copyfile(source, copy)
-    _say(ranked, images, outputs)
+    _say(ranked, images, outputs, unused=int((~labels.index.isin(ranked["id"])).sum()))
     _say_left_out(artefacts["images"], listing, outputs[SKIPPED])
     if params["trained"]:
         log.info("The encoder is trained on all of these images, and anew where one more is added:")
@@ -59,25 +59,25 @@ def write(snakemake: Any, store: Store) -> None:
         _say_tasks(ranked, images, outputs)
 
 
-def _ranked(artefacts: dict[str, Artefact], sampler: str, classes: list[str]) -> pd.DataFrame:
+def _read_labels(artefacts: dict[str, Artefact]) -> "pd.Series[int]":
+    """The number of the class of each image that has a label, by its id."""
+    if "labelled" not in artefacts:
+        return pd.Series(dtype=np.int64)
+    table = pd.read_parquet(artefacts["labelled"].path("labels.parquet"))
+    return table.set_index("id")["label"]
+
+
+def _ranked(artefacts: dict[str, Artefact], labels: "pd.Series[int]", sampler: str) -> pd.DataFrame:
     ids, embeddings = read_embeddings(
         artefacts["embeddings"].path("embeddings.parquet"), "candidates"
     )
     picks = pd.read_parquet(artefacts["selection"].path("selection.parquet")).sort_values("rank")
-    labels = pd.Series(dtype=np.int64)
-    if "labelled" in artefacts:
-        table = pd.read_parquet(artefacts["labelled"].path("labels.parquet"))
-        labels = table.set_index("id")["label"]
     ranked = rank_all(ids, embeddings, picks, labels.index.to_numpy(), sampler)
     items = pd.read_parquet(artefacts["images"].path("items.parquet")).set_index("id")
     # Arrays have no files: there the position stands for the path.
     paths = items["path"] if "path" in items else items.index.to_series()
-    names = dict(enumerate(classes))
     ranked["path"] = paths.loc[ranked["id"]].to_numpy()
-    if "labelled" not in artefacts:
-        return ranked[COLUMNS]
-    ranked[GIVEN] = ranked["id"].map(labels).map(names)
-    return ranked[[*COLUMNS, GIVEN]]
+    return ranked[COLUMNS].copy()
 
 
 def _skipped(images: Artefact, listing: Listing) -> pd.DataFrame:
@@ -106,7 +106,8 @@ def copy_to_old_name(snakemake: Any, store: Store) -> None:
     log.info("The ranking is %s now; %s is a copy of it. Ask for the new name.", ranking, copy)
 
 
-def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
+def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path], unused: int) -> None:
+    """Say what was ranked; ``unused`` labels are of images that could not be read."""
     counts = ranked["by"].value_counts()
     labelled = int(counts.get(LABELLED, 0))
     rest = int(counts.get(DISTANCE, 0))
@@ -115,7 +116,10 @@ def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
     log.info("%d images of %s are ranked in %s:", picked + rest, images, outputs[RANKING])
     log.info("  the first %d are picked, the other %d follow by distance", picked, rest)
     if labelled:
-        log.info("  %d have a label already and stand at the end", labelled)
+        have = "has" if labelled == 1 else "have"
+        log.info("  %d %s a label already, at the end", labelled, have)
+    if unused:
+        log.info("  %d of the labels given are of images that could not be read", unused)
     log.info("Look at %s and %s.", folder / "contact-sheet.png", folder / "embedding-map.png")
 
 

@@ -20,6 +20,9 @@ from coldstart.spreadsheet import plain_text
 
 COLUMNS = ("path", "label")
 
+GIVEN = "given_label"
+"""The ranking's column of the labels that were handed in."""
+
 IMAGE = "image"
 """The column that has the path in exports of tasks that Label Studio made itself, as an address."""
 
@@ -93,15 +96,19 @@ def _from_text(text: str, table: Path) -> Iterator[Row]:
                     f"{where} has {len(cells)} cells, but the first line {width}: put what has "
                     f"{DELIMITERS[delimiter]} in it between double quotes."
                 )
-            path, label = (cells[at] if at < len(cells) else "" for at in columns)
-            yield Row(plain_text(path), _label(label, where), where)
+            path, label, given = (cells[at] if 0 <= at < len(cells) else "" for at in columns)
+            yield Row(path, _label(label, where) or _label(given, where), where)
     except csv.Error as error:
         where = f"{table}, line {reader.line_num + skipped}"
         raise ColdstartError(f"{where} cannot be read as a table: {error}.") from error
 
 
-def _header(text: str, table: Path) -> tuple[str, tuple[int, int]]:
-    """The delimiter by which the first line has both columns, and where they stand."""
+def _header(text: str, table: Path) -> tuple[str, tuple[int, int, int]]:
+    """The delimiter by which the first line has the columns, and where they stand.
+
+    The last of them is the ranking's ``given_label``, -1 for most tables: in a copy of the ranking
+    to which somebody has added labels, those given before still count.
+    """
     first = text.splitlines()[0] if text else ""
     for delimiter in DELIMITERS:
         names = [name.strip().casefold() for name in _split(first, delimiter)]
@@ -110,7 +117,8 @@ def _header(text: str, table: Path) -> tuple[str, tuple[int, int]]:
             twice = [name for name in wanted if names.count(name) > 1]
             if twice:
                 raise ColdstartError(f"{table} has two columns `{twice[0]}`: rename one of them.")
-            return delimiter, (names.index(wanted[0]), names.index(wanted[1]))
+            before = names.index(GIVEN) if GIVEN in names else -1
+            return delimiter, (names.index(wanted[0]), names.index(wanted[1]), before)
     delimiter = max(DELIMITERS, key=first.count)
     names = [name.strip() for name in _split(first, delimiter)]
     lacks = [name for name in COLUMNS if name not in [known.casefold() for known in names]]
