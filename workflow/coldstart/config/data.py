@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, Field, model_validator
 
 from coldstart.config.model import Count, Model
-from coldstart.spreadsheet import unprintable
+from coldstart.texts import unprintable
 
 ClassCounts = Annotated[list[Count], Field(min_length=2)]
 

@@ -12,7 +12,7 @@ from coldstart.config.folders import ARRAYS
 from coldstart.config.main import Config, Scale
 from coldstart.config.problems import Problems, nearest
 from coldstart.config.recipes import Recipes
-from coldstart.spreadsheet import unprintable
+from coldstart.texts import unprintable
 
 OWN = "own"
 """The name of the data set, the pool, the study and its one run."""

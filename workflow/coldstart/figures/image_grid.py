@@ -15,7 +15,7 @@ from coldstart.data.sources.scan import places_of
 from coldstart.figures.contact_sheet import arrange, first_picks
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, WIDE, add_note, looks, new_figure
-from coldstart.spreadsheet import printable
+from coldstart.texts import printable
 
 COLUMNS = 8
 SIDE = 160

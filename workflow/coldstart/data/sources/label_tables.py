@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from coldstart.errors import ColdstartError
-from coldstart.spreadsheet import plain_text
+from coldstart.texts import plain_text
 
 COLUMNS = ("path", "label")
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from coldstart.data.sources.label_tables import Row, read_rows
 from coldstart.errors import ColdstartError
-from coldstart.spreadsheet import unprintable
+from coldstart.texts import unprintable
 
 UNLABELLED = -1
 
