@@ -11,9 +11,17 @@ from torch import nn
 
 from coldstart.config.backbones import ResNet
 from coldstart.config.load import load
+from coldstart.errors import ColdstartError
 from coldstart.plan import Plan
-from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
-from coldstart.rules import Rules, _training_gpus
+from coldstart.resources import (
+    SNAKEMAKE,
+    Needs,
+    estimate,
+    from_records,
+    gains_from_gpu,
+)
+from coldstart.rules import Rules, _require_fit, _training_gpus
+from coldstart.slurm import Partition, largest_node, parse_partitions
 from coldstart.ssl.backbones import build_backbone
 from coldstart.store import Store
 
@@ -145,7 +153,7 @@ def test_the_store_of_a_team_tells_what_its_jobs_needed(tmp_path, monkeypatch):
         monkeypatch.setenv(f"COLDSTART_{name}", "")  # undone after the test, whatever is exported
         monkeypatch.delenv(f"COLDSTART_{name}")
     config = {"scale": "cpu", "device": "cpu", "store": str(tmp_path)}
-    settings = SimpleNamespace(config=config)
+    settings = SimpleNamespace(config=config, config_args=[])
     workflow = SimpleNamespace(
         basedir=WORKFLOW.parent,
         configfiles=[],
@@ -172,7 +180,7 @@ def test_more_gpus_ask_for_more_memory_and_less_time(tmp_path):
     asked = checkpoint(tmp_path, "paper")
     one, four = (estimate(*asked, "gpu", 4, gpus) for gpus in (1, 4))
     assert four.minutes < one.minutes
-    assert four.megabytes >= one.megabytes + 3 * 5000
+    assert four.megabytes >= one.megabytes + 3 * 3000
 
 
 def test_a_record_of_another_number_of_gpus_says_nothing():
@@ -203,3 +211,75 @@ def test_gpus_of_a_training_are_as_set_for_its_rule(monkeypatch, given, profile,
         }
     )
     assert _training_gpus(SimpleNamespace(resource_settings=settings)) == expected
+
+
+def test_partitions_have_the_memory_of_their_largest_node():
+    said = "main*|1-00:00:00|4000\nmain*|1-00:00:00|16000\ngpu|infinite|256000+\n"
+    found, default = parse_partitions(said)
+    assert default == "main"
+    assert found == {"main": Partition(1440, 16000), "gpu": Partition(0, 256000)}
+
+
+def test_retries_ask_for_no_more_than_a_node_has():
+    needs = Needs(3000, 20)
+    assert [needs.grown(attempt).megabytes for attempt in (1, 2, 3)] == [3000, 6000, 9000]
+    assert [needs.grown(attempt, 4000).megabytes for attempt in (1, 2, 3)] == [3000, 4000, 4000]
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_first_request_that_no_node_can_meet_is_named_with_its_number(gpu):
+    _require_fit("a", Needs(4000, 10), 4000, gpu)
+    _require_fit("a", Needs(4000, 10), 0, gpu)
+    with pytest.raises(ColdstartError) as error:
+        _require_fit("results/ssl/a.json", Needs(4500, 10), 4000, gpu)
+    said = str(error.value)
+    assert "results/ssl/a.json needs about 4500 MB, and the largest node has 4000 MB" in said
+    assert ("GPU_PARTITION" in said) == gpu
+
+
+def test_largest_node_is_that_of_the_jobs_partition(monkeypatch):
+    monkeypatch.setenv("COLDSTART_NODES", "4000,16000")
+    assert (largest_node(gpu=False), largest_node(gpu=True)) == (4000, 16000)
+    monkeypatch.delenv("COLDSTART_NODES")
+    assert largest_node(gpu=True) == 0
+
+
+def test_first_requests_of_the_quickstart_fit_a_node_of_four_gigabytes(tmp_path):
+    """Two of them, too: images and labels are read by one group of jobs."""
+    one = plan(tmp_path, "cpu")
+    facts = one.facts_of("digits")
+    for what in ("images", "labels"):
+        assert estimate(one.ingested(what, "digits"), facts, "cpu", 4).megabytes <= 2000
+    asked = {}
+
+    def walk(planned):
+        asked[planned.pointer] = planned
+        for made_from in planned.inputs.values():
+            walk(made_from)
+
+    for name in ("byol", "pca"):
+        walk(one.evaluation("quickstart", name, 0))
+    for planned in asked.values():
+        if planned.identity.stage not in {"images", "labels"}:
+            assert estimate(planned, one.facts("biased-digits"), "cpu", 4).megabytes <= 2500
+
+
+# Peaks of the quickstart at `cpu` scale, as its manifests have them (megabytes, 2 cores, no GPU).
+PEAKS = {"images": 222, "pool": 222, "pretrain": 467, "select": 241, "embed": 371, "score": 383,
+         "evaluate": 383}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", PEAKS)
+def test_request_is_above_the_measured_peak_and_not_ten_times_it(tmp_path, stage):
+    one = plan(tmp_path, "cpu")
+    found = {}
+
+    def walk(planned):
+        found[planned.identity.stage] = planned
+        for made_from in planned.inputs.values():
+            walk(made_from)
+
+    walk(one.evaluation("quickstart", "byol", 0))
+    facts = one.facts_of("digits") if stage == "images" else one.facts("biased-digits")
+    asked = estimate(found[stage], facts, "cpu", 4).megabytes
+    assert PEAKS[stage] + SNAKEMAKE <= asked < 10 * PEAKS[stage]

@@ -65,6 +65,17 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
         assert minutes(job["TimeLimit"]) == int(re.search(r"runtime=(\d+)", block)[1])
 
 
+@pytest.mark.quick
+def test_request_that_no_node_can_meet_is_said_before_anything_is_submitted(fresh):
+    clone = fresh("clone")
+    clone.edit("workflow/coldstart/resources.py", '"plain": 400', '"plain": 400_000')
+    run = clone.start()
+    assert run.wait() != 0
+    said = clone.output.read_text()
+    assert re.search(r"needs about 40\d{4} MB, and the largest node has \d+ MB", said)
+    assert clone.job("") == []
+
+
 def test_after_a_kill_one_command_recovers_and_nothing_is_trained_twice(clone):
     run, epoch = clone.train()
     run.kill()

@@ -1,6 +1,7 @@
 """Writing what a training keeps to a disk that is full: an error that says so, and no leftovers."""
 
 import errno
+import pickle
 import resource
 import signal
 
@@ -51,6 +52,7 @@ def test_a_state_that_has_no_room_leaves_the_last_one_alone(limited, tmp_path, s
 
 
 def test_a_state_that_cannot_be_written_for_another_reason_says_it(tmp_path):
-    with pytest.raises(AttributeError, match="pickle"):
+    # Each version of Python words it in its own way, and 3.14 has another type.
+    with pytest.raises((AttributeError, pickle.PicklingError), match="local object"):
         save_state(tmp_path / "state.pt", {"training": lambda: None})
     assert list(tmp_path.iterdir()) == []

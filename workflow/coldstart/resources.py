@@ -27,8 +27,12 @@ GPU = 3e12
 """The same of a GPU, a slow one; and each step of a small network takes some 50 ms whatever."""
 GPU_STEP = 0.05
 
-LIBRARIES = {"cpu": 1200, "gpu": 5000}
-"""Megabytes of a process with torch loaded, and of one with CUDA started, on the host."""
+LIBRARIES = {"plain": 400, "cpu": 800, "gpu": 3000}
+"""Megabytes of a process with pandas and scikit-learn loaded, of one with torch, and of one with
+CUDA started, on the host. Measured: 220 and 345 to 445 MB; with CUDA an estimate."""
+
+NETWORKS = frozenset({"pretrain", "embed", "score", "probe", "learn", "query", "evaluate"})
+"""Stages that load torch."""
 CACHE = 32_000
 """Megabytes for a training's images at most: they are a memory map, of which as much stays in
 memory as there is room for."""
@@ -47,9 +51,15 @@ class Needs:
     megabytes: int
     minutes: int
 
-    def grown(self, attempt: int) -> "Needs":
-        """What to ask for in the n-th attempt, from one: as many times as much."""
-        return Needs(self.megabytes * attempt, self.minutes * attempt)
+    def grown(self, attempt: int, largest: int = 0) -> "Needs":
+        """What to ask for in the n-th attempt, from one: as many times as much.
+
+        Args:
+            attempt: counts from one.
+            largest: megabytes of the largest node, which no retry exceeds; 0 for no limit.
+        """
+        megabytes = self.megabytes * attempt
+        return Needs(min(megabytes, largest or megabytes), self.minutes * attempt)
 
 
 def gains_from_gpu(planned: Planned) -> bool:
@@ -80,10 +90,18 @@ def estimate(planned: Planned, facts: Facts, device: str, cores: int, gpus: int 
     seconds = flops / (CPU * cores)
     if device == "gpu":
         seconds = flops / (GPU * gpus) + steps * GPU_STEP
+    kind = device if planned.identity.stage in NETWORKS else "plain"
     return Needs(
-        _round_up(gpus * LIBRARIES[device] + SNAKEMAKE + 1.5 * megabytes, 500),
+        _round_up(gpus * LIBRARIES[kind] + SNAKEMAKE + 1.5 * megabytes, 500),
         _round_up(STARTUP + 2 * seconds / 60, 5),
     )
+
+
+def estimate_ranking(embeddings: Planned, facts: Facts) -> Needs:
+    """Estimate what the ranking of a user's own images takes, with their embeddings in memory."""
+    numbers = facts.sizes["candidates"] * _encoder(embeddings).dim
+    megabytes = 4 * FLOAT * numbers / MEGABYTE
+    return Needs(_round_up(LIBRARIES["plain"] + SNAKEMAKE + 1.5 * megabytes, 500), 30)
 
 
 def from_records(records: Iterable[Mapping[str, Any]], device: str, gpus: int = 1) -> Needs | None:
@@ -120,10 +138,13 @@ def _round_up(number: float, step: int) -> int:
 _Estimate = tuple[float, float, int]
 
 
-def _ingest(_planned: Planned, facts: Facts, _device: str) -> _Estimate:
+def _ingest(planned: Planned, facts: Facts, _device: str) -> _Estimate:
     megabytes = sum(facts.sizes.values()) * math.prod(facts.shape) / MEGABYTE
     minutes = 20 + megabytes / 60  # reading, or a download at 1 MB/s
-    return 1000, minutes * 60 * CPU, 0  # streamed, whatever the size
+    # Streamed, whatever the size; but files of a folder are decoded several at a time, as large as
+    # they are.
+    decoding = 1000 if planned.identity.recipe.get("source") == "folder" else 200
+    return decoding, minutes * 60 * CPU, 0
 
 
 def _pool(_planned: Planned, _facts: Facts, _device: str) -> _Estimate:
@@ -210,7 +231,7 @@ def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
             picks += sum(chosen["budgets"]) * chosen["seeds"]
     numbers = (facts.sizes["candidates"] + facts.sizes.get("test", 0)) * dim
     # Some 300 products with each subset until a fit has converged; batches of fits at a time.
-    return 1000 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0
+    return 500 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0
 
 
 def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:

@@ -22,6 +22,7 @@ from coldstart.plan import Plan
 from coldstart.planned import Facts, Planned
 from coldstart.resources import Needs, estimate, from_records, gains_from_gpu
 from coldstart.settings import Settings, choose_stores
+from coldstart.slurm import largest_node
 from coldstart.store import LayeredStore
 from coldstart.store.pointers import settle
 from coldstart.store.provenance import export_commit
@@ -86,6 +87,8 @@ class Rules:
         lost = self.plan.lost(str(file) for job in jobs for file in job.input if file not in made)
         if lost:
             sys.exit(f"Error: {lost}")
+        for job in jobs:
+            _ = job.resources  # asked for here, so that one that no node can meet ends the run now
         settle(RESULTS, self.plan.all_planned(), self.plan.store.has)
 
     def inputs(self, method: Callable[..., Planned]) -> Function:
@@ -118,9 +121,15 @@ class Rules:
         return _readable(count)
 
     def mem_mb(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
-        """Megabytes that a job asks for; more with each attempt."""
-        needs = _readable(lambda named: self._needs(method, named))
-        return lambda wildcards, attempt: needs(wildcards).grown(attempt).megabytes
+        """Megabytes that a job asks for; more with each attempt, but no more than a node has."""
+
+        def asked(named: dict[str, Any]) -> tuple[Needs, int]:
+            planned = method(**named)
+            needs, largest = self._needs(method, named), largest_node(self._on_gpu(planned))
+            _require_fit(planned.pointer, needs, largest, self._on_gpu(planned))
+            return needs, largest
+
+        return _growing(asked)
 
     def runtime(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
         """Minutes that a job asks for; more with each attempt."""
@@ -196,6 +205,16 @@ class Rules:
         """What the ranking of the own images waits for."""
         return _readable(lambda _: own.inputs(self.plan))
 
+    def own_mem_mb(self) -> Callable[[Any, int], int]:
+        """Megabytes that the ranking of the own images asks for; more with each attempt."""
+
+        def asked(_: dict[str, Any]) -> tuple[Needs, int]:
+            needs, largest = own.needs(self.plan), largest_node(False)
+            _require_fit("the ranking", needs, largest, False)
+            return needs, largest
+
+        return _growing(asked)
+
     def own_params(self) -> Function:
         """What the job that writes the ranking is told."""
         return _readable(lambda _: own.params(self.plan))
@@ -225,6 +244,35 @@ def setup(config: dict[str, Any], workflow: Any) -> Rules:
         return Rules(config, workflow)
     except ColdstartError as error:
         sys.exit(f"Error: {error}")
+
+
+def _require_fit(what: str, needs: Needs, largest: int, gpu: bool) -> None:
+    """Refuse a first request that no node can meet.
+
+    Args:
+        what: names the job.
+        needs: the first request.
+        largest: megabytes of the largest node; 0 where nobody knows.
+        gpu: says which partition the job goes to.
+    """
+    if 0 < largest < needs.megabytes:
+        partition = "COLDSTART_SLURM_GPU_PARTITION" if gpu else "COLDSTART_SLURM_PARTITION"
+        raise ColdstartError(
+            f"{what} needs about {needs.megabytes} MB, and the largest node has {largest} MB. Name "
+            f"a partition with larger nodes ({partition}), or set what you know to be enough: "
+            f"--set-resources RULE:mem_mb={largest}"
+        )
+
+
+def _growing(asked: Callable[[dict[str, Any]], tuple[Needs, int]]) -> Callable[[Any, int], int]:
+    """Megabytes by wildcards and attempt, from the first request and the largest node's memory."""
+    readable = _readable(asked)
+
+    def megabytes(wildcards: Any, attempt: int) -> int:
+        needs, largest = readable(wildcards)
+        return int(needs.grown(attempt, largest).megabytes)
+
+    return megabytes
 
 
 def _training_gpus(workflow: Any) -> int:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,26 @@ GPU_RULES = ("pretrain", "embed", "score", "probe", "learn", "query")
 
 HALF_A_DAY = 12 * 60
 
+NODES = "COLDSTART_NODES"
+"""The environment variable with the megabytes of the largest nodes, without GPU and with."""
+
+ASKED = ("account", "partition", "gpu_partition", "gpu_model", "gpus")
+"""What a site says of itself; the rest is asked of SLURM."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition's time limit in minutes, 0 for none, and the megabytes of its largest node."""
+
+    minutes: int
+    megabytes: int
+
+
+def largest_node(gpu: bool) -> int:
+    """Megabytes of the largest node that jobs run on, as the profile exported it; 0 if unknown."""
+    plain, _, with_gpu = os.environ.get(NODES, "").partition(",")
+    return int((with_gpu if gpu else plain) or 0)
+
 
 @dataclass(frozen=True)
 class Site:
@@ -42,6 +62,8 @@ class Site:
         gpu_model: the type of GPU to ask for; empty takes any.
         gpus: how many a training asks for; everything else takes one.
         minutes: the shortest of the partitions' time limits; 0 where there is none.
+        megabytes: memory of the largest node for jobs without a GPU; 0 where it is unknown.
+        gpu_megabytes: the same for jobs with one.
     """
 
     account: str = ""
@@ -50,6 +72,13 @@ class Site:
     gpu_model: str = ""
     gpus: int = 1
     minutes: int = 0
+    megabytes: int = 0
+    gpu_megabytes: int = 0
+
+    def export(self) -> None:
+        """Tell the rules how many GPUs a training asks for, and how large the nodes are."""
+        os.environ["COLDSTART_GPUS"] = str(self.gpus)
+        os.environ[NODES] = f"{self.megabytes},{self.gpu_megabytes}"
 
     def write_partitions(self, file: Path = Path(".snakemake/slurm-partitions.yaml")) -> str:
         """Write which partition has GPUs, as Snakemake's plugin reads it; returns the file.
@@ -78,20 +107,26 @@ def read_site(file: Path = FILE) -> Site:
 
 def _read_site(file: Path) -> Site:
     given = _read_file(file)
-    names = [field.name for field in fields(Site) if field.name != "minutes"]
-    unknown = ", ".join(sorted(given.keys() - set(names)))
+    unknown = ", ".join(sorted(given.keys() - set(ASKED)))
     if unknown:
-        raise ColdstartError(f"{file}: unknown key: {unknown}. Known are {', '.join(names)}.")
+        raise ColdstartError(f"{file}: unknown key: {unknown}. Known are {', '.join(ASKED)}.")
     values: dict[str, Any] = {}
-    for name in names:
+    for name in ASKED:
         value = os.environ.get(f"COLDSTART_SLURM_{name.upper()}") or given.get(name)
         values[name] = "" if value is None else str(value).strip()
     values["gpus"] = _count(values["gpus"] or "1", file)
     known, default = _partitions()
     if known:
         values["partition"] = values["partition"] or default
-        used = [values["partition"], values["gpu_partition"] or values["partition"]]
-        return Site(**values, minutes=_shortest(used, known, file))
+        plain = _used(values["partition"], known, file)
+        with_gpu = _used(values["gpu_partition"] or values["partition"], known, file)
+        limits = [one.minutes for one in (*plain, *with_gpu) if one.minutes]
+        return Site(
+            **values,
+            minutes=min(limits, default=0),
+            megabytes=max(one.megabytes for one in plain),
+            gpu_megabytes=max(one.megabytes for one in with_gpu),
+        )
     return Site(**values)
 
 
@@ -115,18 +150,30 @@ def _read_file(file: Path) -> dict[str, object]:
     return content or {}
 
 
-def _partitions() -> tuple[dict[str, int], str]:
-    """Each partition's time limit in minutes, 0 for none; and the default partition, if any.
+def _partitions() -> tuple[dict[str, Partition], str]:
+    """Each partition, and the name of the default one, if any.
 
     Empty where SLURM cannot be asked: a dry run works on any machine.
     """
-    lines = _ask("sinfo", "--all", "--noheader", "--format=%P|%l").splitlines()
-    limits, default = {}, ""
-    for name, limit in (line.split("|") for line in lines):
-        limits[name.rstrip("*")] = _minutes(limit)
-        if name.endswith("*"):
-            default = name.rstrip("*")
-    return limits, default
+    # A line for each kind of node, with its exact memory.
+    return parse_partitions(_ask("sinfo", "--all", "--exact", "--noheader", "--format=%P|%l|%m"))
+
+
+def parse_partitions(said: str) -> tuple[dict[str, Partition], str]:
+    """Read what ``sinfo --exact --format='%P|%l|%m'`` prints.
+
+    Returns:
+        Each partition by name, and the name of the default one; empty if there is none.
+    """
+    found: dict[str, Partition] = {}
+    default = ""
+    for marked, limit, megabytes in (line.split("|") for line in said.splitlines()):
+        name = marked.rstrip("*")
+        before = found.get(name, Partition(0, 0)).megabytes
+        found[name] = Partition(_minutes(limit), max(before, int(megabytes.rstrip("+") or 0)))
+        if marked.endswith("*"):
+            default = name
+    return found, default
 
 
 def _minutes(limit: str) -> int:
@@ -138,10 +185,10 @@ def _minutes(limit: str) -> int:
     return int(days or 0) * 1440 + hours * 60 + minutes
 
 
-def _shortest(used: list[str], known: Mapping[str, int], file: Path) -> int:
+def _used(names: str, known: Mapping[str, Partition], file: Path) -> list[Partition]:
+    """The partitions of a list with commas."""
     has = f"It has: {', '.join(sorted(known))}."
-    limits = []
-    for name in (one for each in used for one in each.split(",")):
+    for name in names.split(","):
         if not name:
             raise ColdstartError(
                 "this cluster has no default partition. Name one in COLDSTART_SLURM_PARTITION, "
@@ -149,8 +196,7 @@ def _shortest(used: list[str], known: Mapping[str, int], file: Path) -> int:
             )
         if name not in known:
             raise ColdstartError(f"this cluster has no partition {name}. {has}")
-        limits.append(known[name])
-    return min((limit for limit in limits if limit), default=0)
+    return [known[name] for name in names.split(",")]
 
 
 def prefix() -> str:

@@ -22,7 +22,7 @@ rule own:
         "../../envs/coldstart.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=job.own_mem_mb(),
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         own=job.own_params(),

@@ -15,6 +15,7 @@ from coldstart.own.names import FOLDER, INTERFACE, RANKING, SKIPPED, TASKS
 from coldstart.own.outputs import copy_before_deletion
 from coldstart.plan import Plan
 from coldstart.planned import Planned
+from coldstart.resources import Needs, estimate_ranking
 
 PICTURES = {
     "contact-sheet": f"results/figures/{OWN}/contact-sheet",
@@ -68,6 +69,12 @@ def inputs(plan: Plan) -> list[str]:
             f"{', '.join(plan.config.labelled)}"
         )
     return plan.need(_read(plan).values()) + list(_pictures().values())
+
+
+def needs(plan: Plan) -> Needs:
+    """The memory and the time that the job takes."""
+    run = plan.run(OWN, OWN)
+    return estimate_ranking(_read(plan)["embeddings"], plan.facts(run.pool))
 
 
 def params(plan: Plan) -> dict[str, Any]:
