@@ -1,8 +1,11 @@
 import re
+from contextlib import suppress
 from types import SimpleNamespace
 
 import jinja2
 import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from docutils.core import publish_parts
@@ -221,3 +224,18 @@ def test_captions_say_what_is_shown(folder, target, studio):
 def test_the_report_begins_with_what_it_is():
     html = rendered(SimpleNamespace(), (REPORT / "workflow.rst").read_text(encoding="utf-8"))
     assert "which images should be labelled first" in html
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
+def test_full_disk_is_named_by_every_format(small_disk, suffix):
+    path = small_disk / f"curve.{suffix}"
+    with styled():
+        figure, axes = plt.subplots()
+        axes.imshow(np.random.default_rng(0).random((300, 300)))
+        with (small_disk / "ballast").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"x" * 1024)
+        with pytest.raises(OSError, match="No space left on device") as error:
+            save(figure, path)
+    assert error.value.filename == str(path)
+    assert [one.name for one in small_disk.iterdir()] == ["ballast"]

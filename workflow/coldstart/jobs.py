@@ -22,7 +22,7 @@ from typing import Any
 
 from coldstart import slurm
 from coldstart.atomic import replacing
-from coldstart.errors import DISK_FULL, ColdstartError
+from coldstart.errors import ColdstartError, full_disk, naming
 from coldstart.gpus import hold_gpus
 from coldstart.settings import Settings
 from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store, leftovers
@@ -121,7 +121,7 @@ def _draft() -> Iterator[Path]:
     draft = WORK / leftovers.unique_name()
     draft.mkdir(parents=True)
     try:
-        with leftovers.kept_alive(draft):
+        with leftovers.kept_alive(draft), naming(draft):
             yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -202,10 +202,11 @@ def _running(snakemake: Any) -> Iterator[None]:
             slurm.requeue()
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
-            place = error.filename2 or error.filename or Path.cwd()
+        full = full_disk(error)
+        if full is not None:
+            place = full.filename2 or full.filename or Path.cwd()
             remedy = "Nothing was published. Free space there and run again"
-            log.error("error: Cannot write to %s: %s. %s.", place, error.strerror, remedy)
+            log.error("error: Cannot write to %s: %s. %s.", place, full.strerror, remedy)
         else:
             log.exception("%s failed for %s", snakemake.rule, dict(snakemake.wildcards.items()))
         raise SystemExit(1) from None

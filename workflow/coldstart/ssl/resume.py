@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel
 
+from coldstart.errors import naming
 from coldstart.ssl.images import Images
 
 log = logging.getLogger("coldstart")
@@ -78,16 +79,13 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except RuntimeError as error:
         # After a failed write torch still ends its archive, and complains that this does not fit.
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from None
-        raise
+        with naming(path):
+            with part.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
