@@ -42,6 +42,13 @@ def test_an_edited_file_is_kept_and_its_new_name_said(caplog):
     assert "--config labelled=my-labels.csv" in caplog.text
 
 
+def test_classes_that_somebody_typed_into_the_interface_have_a_setting(caplog):
+    interface = FILE.with_name("label-studio.xml")
+    interface.write_text("<View/>")
+    write_output(interface, b"ours")
+    assert "--config classes=[cat,dog]" in caplog.text
+
+
 def test_a_file_that_nobody_recorded_counts_as_edited():
     FILE.write_text("somebody's own")
     write_output(FILE, b"ours")

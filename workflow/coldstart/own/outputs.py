@@ -91,11 +91,15 @@ def _name_aside(path: Path, digest: str) -> Path:
 
 
 def _tell(path: Path, kept: Path) -> None:
+    if path.suffix == ".xml":
+        remedy = "Names of classes belong in the setting `classes`: --config classes=[cat,dog]"
+    else:
+        remedy = (
+            "Labels belong in a file of your own, outside of results/: "
+            "--config labelled=my-labels.csv"
+        )
     log.warning(
-        "%s was edited since it was written. Your version is kept as %s.\n  Labels belong in a "
-        "file of your own, outside of results/: --config labelled=my-labels.csv",
-        path,
-        kept,
+        "%s is not as a run wrote it. Your version is kept as %s.\n  %s", path, kept, remedy
     )
 
 

@@ -114,8 +114,7 @@ class _Known:
         self._folders = [root.absolute().as_posix(), root.resolve().as_posix()]
         self._name = root.absolute().name
         # A Mac decomposes accents, and other systems compose them.
-        self._composed = _by(paths, lambda path: unicodedata.normalize("NFC", path))
-        self._folded = _by(paths, lambda path: unicodedata.normalize("NFC", path).casefold())
+        self._composed = _by(paths, _compose)
 
     def find(self, written: str) -> str | None:
         """The image that a path means; None for no image."""
@@ -125,16 +124,15 @@ class _Known:
             below = self._below(path)
             if below in self.paths:
                 return below
-            found = self._composed.get(unicodedata.normalize("NFC", below))
+            found = self._composed.get(_compose(below))
             if found is not None:
                 return found
         return None
 
     def other_case(self, written: str) -> str | None:
         """An image whose path differs in upper and lower case alone."""
-        return self._folded.get(
-            unicodedata.normalize("NFC", self._below(written.strip())).casefold()
-        )
+        wanted = _compose(self._below(written.strip())).casefold()
+        return next((path for path in self.paths if _compose(path).casefold() == wanted), None)
 
     def _below(self, path: str) -> str:
         """A path as the plan knows it: from the folder on, also where it is given in full."""
@@ -145,10 +143,15 @@ class _Known:
         return given.as_posix()
 
 
-def _by(paths: Iterable[str], form: Callable[[str], str]) -> dict[str, str]:
+def _compose(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _by(paths: Sequence[str], form: Callable[[str], str]) -> dict[str, str]:
     """The path of each form that only one path has."""
-    counts = Counter(map(form, paths))
-    return {form(path): path for path in paths if counts[form(path)] == 1}
+    forms = [form(path) for path in paths]
+    counts = Counter(forms)
+    return {form: path for form, path in zip(forms, paths, strict=True) if counts[form] == 1}
 
 
 def _unknown(rows: Sequence[Row], known: _Known, root: Path) -> ColdstartError:
