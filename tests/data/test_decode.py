@@ -423,6 +423,27 @@ def test_an_empty_file_and_one_of_another_kind_are_broken():
         as_is(io.BytesIO(b"just some text, whatever the name says"), (4, 4))
 
 
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "`git lfs pull` fetches"),
+        (b"/annex/objects/SHA256E-s100--0.jpg\n", "`git annex get` fetches"),
+        (b"\n<!DOCTYPE html><html>404", "is a web page"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", r"coldstart\[heif\]|cannot be decoded"),
+    ],
+)
+def test_files_that_are_something_else_are_named(head, message):
+    with pytest.raises(BrokenImageError, match=message):
+        as_is(io.BytesIO(head), (4, 4))
+
+
+@pytest.mark.parametrize("values", [np.zeros((4, 4), np.float64), np.zeros((4, 4, 7), np.uint8)])
+def test_kinds_of_tiffs_that_are_not_read_are_named(values):
+    sample = 3 if values.dtype.kind == "f" else 1
+    with pytest.raises(BrokenImageError, match="64 bits a channel, more than four channels"):
+        as_is(tiff(values, "<", t339=sample), (4, 4))
+
+
 def test_no_other_decoder_is_tried():
     file = saved(SMALL, "TGA")
     assert Image.open(file).format == "TGA"

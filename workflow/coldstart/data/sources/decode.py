@@ -20,6 +20,9 @@ from coldstart.config.folders import Resize
 from coldstart.data.sources.formats import formats
 from coldstart.data.sources.wide import Levels, eight_bits, is_wide, surely_narrow, values
 
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+"""What stands in the first bytes of a HEIC file, whatever its name: telephones rename them."""
+
 GAP = 2.0
 """How many times the target's size an image keeps when it is first reduced by whole numbers, which
 is fast; the exact resampling follows (the meaning of Pillow's argument of this name)."""
@@ -156,13 +159,32 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     except (BrokenImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        kinds = ", ".join(formats())
-        raise BrokenImageError(f"is no {kinds} image, or a damaged one") from error
+        file.seek(0)
+        raise BrokenImageError(_what_instead(file.read(64))) from error
     except Image.DecompressionBombError as error:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise BrokenImageError(f"has more than {limit:,} pixels, Pillow's limit") from error
     except Exception as error:  # decoders raise many kinds for damaged files
         raise BrokenImageError(f"cannot be decoded: {error}") from error
+
+
+def _what_instead(head: bytes) -> str:
+    """What a file is by its first bytes, where no decoder takes it for an image."""
+    text = head.lstrip().lower()
+    if head.startswith(b"version https://git-lfs"):
+        return "is a pointer of Git LFS: `git lfs pull` fetches the image"
+    if head.startswith((b"/annex/objects/", b"../.git/annex/")):
+        return "is a pointer of git-annex: `git annex get` fetches the image"
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "is a web page, as a download that failed leaves it"
+    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+        return "is HEIC by its content: pip install 'coldstart[heif]'"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return (
+            "is a damaged TIFF, or one of a kind that is not read (64 bits a channel, more than "
+            "four channels): save it with 32 bits or fewer"
+        )
+    return f"is no {', '.join(formats())} image, or a damaged one"
 
 
 def _header(image: Image.Image) -> Header:
