@@ -7,13 +7,11 @@ space of the rows.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-LOSS_TOLERANCE = 1e-4
-"""Expected decrease of the objective by a further Newton step, relative to the objective."""
 MEMORY = 10
 """Steps that the curvature is learnt from."""
 MAX_STEPS = 300
@@ -35,8 +33,7 @@ class _Problems:
         floor: [B, K, 1]: -inf for classes that a problem lacks, else 0.
         mask: [B, 1, n]: 0 on padding.
         weight: [B, 1, 1]: C.
-        factor: [B, r, r]: Cholesky factor of the ridge's matrix.
-        ridge: penalty of the ridge.
+        inverse: [B, r, r] or [r, r]: of the ridge's matrix, times its penalty.
     """
 
     F: Tensor
@@ -44,14 +41,12 @@ class _Problems:
     floor: Tensor
     mask: Tensor
     weight: Tensor
-    factor: Tensor
-    ridge: float
+    inverse: Tensor
 
     def keep(self, which: Tensor) -> "_Problems":
         """Those of the batch that [B] bool ``which`` names."""
-        parts = (self.F, self.target, self.floor, self.mask, self.weight, self.factor)
-        F, target, floor, mask, weight, factor = (part[which] for part in parts)
-        return _Problems(F, target, floor, mask, weight, factor, self.ridge)
+        own = {name: part[which] for name, part in vars(self).items() if part.dim() == 3}
+        return replace(self, **own)
 
     def value(self, theta: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         """The objective [B, 1, 1] float64, and the probabilities [B, K, n]."""
@@ -72,7 +67,7 @@ class _Problems:
 
     def solve(self, gradient: Tensor) -> Tensor:
         """The gradient [B, K, r] by the inverse of the first guess of the curvature."""
-        return self.ridge * torch.cholesky_solve(gradient.mT, self.factor).mT
+        return gradient @ self.inverse
 
 
 def minimise_loss(
@@ -81,8 +76,10 @@ def minimise_loss(
     mask: Tensor,
     classes: int,
     weight: Tensor,
+    tolerance: float,
+    gram: Tensor | None = None,
+    guess: tuple[Tensor, Tensor] | None = None,
     report: Callable[[int, float], None] | None = None,
-    tolerance: float = LOSS_TOLERANCE,
 ) -> tuple[Tensor, Tensor, int]:
     """Minimise each problem's objective until a further step would hardly lower it.
 
@@ -92,8 +89,11 @@ def minimise_loss(
         mask: float32 [B, 1, n], 0 on padding.
         classes: number of classes K.
         weight: [B, 1, 1]: C.
-        report: called after each step with its number and the largest expected decrease.
         tolerance: expected decrease at which to stop, relative to the objective.
+        gram: [D, D] mean outer product of rows like these, for problems with more rows than
+            features; one serves them all.
+        guess: coefficients [B, K, D] and intercepts [B, K, 1] that may be near the solution.
+        report: called before each step with its number and the largest expected decrease.
 
     Returns:
         Coefficients [B, K, D], intercepts [B, K, 1], and the number of problems left unsolved.
@@ -103,9 +103,19 @@ def minimise_loss(
     floor = torch.where(present, 0.0, -torch.inf)
     inner = _row_space(X) if X.shape[1] < X.shape[2] else X
     F = torch.cat([inner, mask.mT], 2)
+    rows = float(mask.sum((1, 2)).mean())
     ridge = max(RIDGE, 1 / float(weight.mean())) * float(present.sum(1).double().mean())
-    problems = _Problems(F, target, floor, mask, weight.float(), _factor(F, mask, ridge), ridge)
-    theta, unsolved = _minimise(problems, present, report, tolerance)
+    square = F.mT @ F if gram is None or inner is not X else _bordered(rows * gram, rows)
+    inverse = _inverse(square, rows, ridge)
+    problems = _Problems(F, target, floor, mask, weight.float(), inverse)
+    starts = [_ridge(problems, present)]
+    if guess is not None:
+        W, b = guess
+        if inner is not X:
+            logits = (W @ X.mT).mT
+            W = torch.linalg.solve_triangular(inner, logits, upper=False).mT
+        starts.append(torch.cat([W, b], 2) * present)
+    theta, unsolved = _minimise(problems, starts, report, tolerance)
     coef, intercept = theta[..., :-1], theta[..., -1:]
     if inner is not X:
         coef = torch.linalg.solve_triangular(inner, coef, upper=False, left=False) @ X
@@ -122,31 +132,38 @@ def _row_space(X: Tensor) -> Tensor:
     return triangle.float()
 
 
-def _factor(F: Tensor, mask: Tensor, ridge: float) -> Tensor:
-    """Cholesky factor [B, r, r] of F^T F, penalised."""
-    matrix = F.mT @ F
-    diagonal = matrix.diagonal(dim1=1, dim2=2)
-    diagonal[:, :-1] += ridge
-    diagonal[:, -1] += FLAT * mask.sum((1, 2))
-    factor: Tensor = torch.linalg.cholesky(matrix)
-    return factor
+def _bordered(square: Tensor, rows: float) -> Tensor:
+    """Append the constant feature to a sum of outer products [D, D] of centred rows."""
+    bordered = torch.nn.functional.pad(square, (0, 1, 0, 1))
+    bordered[-1, -1] = rows
+    return bordered
+
+
+def _inverse(square: Tensor, rows: float, ridge: float) -> Tensor:
+    """Inverse of F^T F [..., r, r] with the ridge's penalty, times that penalty."""
+    matrix = square.clone()
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+    diagonal[..., :-1] += ridge
+    diagonal[..., -1] += FLAT * rows
+    inverse: Tensor = ridge * torch.cholesky_inverse(torch.linalg.cholesky(matrix))
+    return inverse
 
 
 def _minimise(
     problems: _Problems,
-    present: Tensor,
+    starts: list[Tensor],
     report: Callable[[int, float], None] | None,
     tolerance: float,
 ) -> tuple[Tensor, int]:
-    """Minimise; theta [B, K, r], and how many are unsolved."""
-    theta, logits = _start(problems, present)
+    """Minimise from the best start [B, K, r]; theta [B, K, r], and how many are unsolved."""
+    theta, logits, value, probabilities = _best(problems, starts)
     result, active = theta.clone(), torch.arange(len(theta))
-    value, probabilities = problems.value(theta, logits)
     gradient = problems.gradient(theta, probabilities)
-    pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+    solved = problems.solve(gradient)
+    pairs: list[_Pair] = []
     scale = torch.ones_like(problems.weight)
     for step in range(MAX_STEPS):
-        direction = -_two_loops(problems, gradient, pairs, scale)
+        direction = -_two_loops(gradient, solved, pairs, scale)
         decrease = -_dot(gradient, direction)
         expected = decrease / 2 / value.clamp(min=torch.finfo(torch.float32).tiny)
         if report:
@@ -157,61 +174,95 @@ def _minimise(
         if left.sum() <= 0.7 * len(left):
             result[active] = theta
             problems, active = problems.keep(left), active[left]
-            theta, logits, gradient, direction, decrease, value, scale = (
-                x[left] for x in (theta, logits, gradient, direction, decrease, value, scale)
+            theta, logits, gradient, solved, direction, decrease, value, scale = (
+                x[left]
+                for x in (theta, logits, gradient, solved, direction, decrease, value, scale)
             )
-            pairs = [(s[left], y[left], rho[left]) for s, y, rho in pairs]
+            pairs = [tuple(part[left] for part in pair) for pair in pairs]
         along = direction @ problems.F.mT
         length, value, probabilities = _line_search(
             problems, theta, logits, direction, along, value, decrease
         )
         moved = length * direction
         theta, logits = theta + moved, logits.addcmul_(length, along)
-        new = problems.gradient(theta, probabilities)
-        change, gradient = new - gradient, new
+        before = gradient, solved
+        gradient = problems.gradient(theta, probabilities)
+        solved = problems.solve(gradient)
+        change, image = gradient - before[0], solved - before[1]
         product = _dot(moved, change)
         bends = product > 0
         rho = torch.where(bends, 1 / product, 0).float()
-        pairs = [*pairs, (moved, change, rho)][-MEMORY:]
-        curvature = _dot(change, problems.solve(change))
-        scale = torch.where(bends, product / curvature, scale).float()
+        pairs = [*pairs, (moved, change, image, rho)][-MEMORY:]
+        scale = torch.where(bends, product / _dot(change, image), scale).float()
     else:
         left = torch.ones(len(active), dtype=torch.bool)
     result[active] = theta
     return result, int(left.sum())
 
 
-def _start(problems: _Problems, present: Tensor) -> tuple[Tensor, Tensor]:
-    """The ridge regression of the classes, scaled to the least loss: theta and its logits."""
+def _ridge(problems: _Problems, present: Tensor) -> Tensor:
+    """The ridge regression of the classes, [B, K, r], but for its scale."""
     count = present.sum(1, keepdim=True)
     centred = (problems.target - problems.mask / count) * present
-    theta = torch.cholesky_solve((centred @ problems.F).mT, problems.factor).mT
+    return problems.solve(centred @ problems.F)
+
+
+def _best(problems: _Problems, starts: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of the starts [B, K, r], each scaled to the least loss, the best; theta, logits, value, P."""
+    scaled = [_scaled(problems, start) for start in starts]
+    found = [problems.value(*start) for start in scaled]
+    theta, logits = scaled[0]
+    value, probabilities = found[0]
+    for start, (its_value, its_probabilities) in zip(scaled[1:], found[1:], strict=True):
+        better = its_value < value
+        theta, logits = (
+            torch.where(better, mine, best)
+            for mine, best in zip(start, (theta, logits), strict=True)
+        )
+        probabilities = torch.where(better, its_probabilities, probabilities)
+        value = torch.where(better, its_value, value)
+    return theta, logits, value, probabilities
+
+
+def _scaled(problems: _Problems, theta: Tensor) -> tuple[Tensor, Tensor]:
+    """Theta [B, K, r] times the number that gives the least loss, and its logits."""
     logits = theta @ problems.F.mT
     square = _dot(theta[..., :-1], theta[..., :-1])
     own = (problems.target * logits).sum((1, 2), keepdim=True, dtype=torch.double)
-    scale = torch.full_like(problems.weight, 10.0)
-    for _ in range(6):  # Newton's steps in one number, each by a factor of 3 at most
-        odds = torch.softmax(scale * logits + problems.floor, 1) * problems.mask
+    scale = torch.ones_like(square)
+    tiny = torch.finfo(torch.float32).tiny
+    for _ in range(8):  # Newton's steps in one number, each by a factor of 4 at most
+        odds = torch.softmax(scale.float() * logits + problems.floor, 1) * problems.mask
         mean = (odds * logits).sum(1, keepdim=True)
         spread = (odds * logits.square()).sum(1, keepdim=True) - mean.square()
         slope = problems.weight * (mean.sum(2, keepdim=True) - own) + scale * square
         bend = problems.weight * spread.sum(2, keepdim=True) + square
-        new = scale - slope / bend.clamp(min=torch.finfo(torch.float32).tiny)
-        scale = torch.clamp(new, scale / 3, scale * 3).float()
-    return theta * scale, logits * scale
+        new = torch.clamp(scale - slope / bend.clamp(min=tiny), scale / 4, scale * 4)
+        near = ((new - scale).abs() < 0.02 * scale).all()
+        scale = new
+        if near:
+            break
+    return theta * scale.float(), logits * scale.float()
 
 
-def _two_loops(
-    problems: _Problems, gradient: Tensor, pairs: list[tuple[Tensor, Tensor, Tensor]], scale: Tensor
-) -> Tensor:
-    """The gradient [B, K, r] by the inverse of the curvature that the pairs tell of."""
-    found, lengths = gradient.clone(), []
-    for moved, change, rho in reversed(pairs):
-        length = rho * (moved * found).sum((1, 2), keepdim=True)
-        found.addcmul_(length, change, value=-1)
+_Pair = tuple[Tensor, ...]
+"""A move, the gradient's change, its product with the first guess's inverse, and 1 / (y s)."""
+
+
+def _two_loops(gradient: Tensor, solved: Tensor, pairs: list[_Pair], scale: Tensor) -> Tensor:
+    """The gradient [B, K, r] by the inverse of the curvature that the pairs tell of.
+
+    What the first guess's inverse makes of the gradient is known, and of each change too; so it
+    needs no product of its own.
+    """
+    rest, found, lengths = gradient.clone(), solved.clone(), []
+    for moved, change, image, rho in reversed(pairs):
+        length = rho * (moved * rest).sum((1, 2), keepdim=True)
+        rest.addcmul_(length, change, value=-1)
+        found.addcmul_(length, image, value=-1)
         lengths.append(length)
-    found = scale * problems.solve(found)
-    for (moved, change, rho), length in zip(pairs, reversed(lengths), strict=True):
+    found *= scale
+    for (moved, change, _, rho), length in zip(pairs, reversed(lengths), strict=True):
         found.addcmul_(length - rho * (change * found).sum((1, 2), keepdim=True), moved)
     return found
 

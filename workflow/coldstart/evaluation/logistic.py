@@ -169,6 +169,15 @@ class _Data:
         return self.features.mean(0, dtype=torch.double)
 
     @cached_property
+    def gram(self) -> Tensor:
+        """[dim, dim] float32: the covariance of all rows."""
+        gram = self.mean.new_zeros(len(self.mean), len(self.mean)).float()
+        for rows in torch.split(self.features, 8192):
+            centred = rows - self.mean.float()
+            gram += centred.T @ centred
+        return gram / len(self.features)
+
+    @cached_property
     def axes(self) -> Tensor:
         """[dim, dim] float64: the eigenvectors of the covariance of all rows."""
         covariance = self.mean.new_zeros(len(self.mean), len(self.mean))
@@ -195,6 +204,18 @@ class _Data:
             within = {i for i in left if inside[subsets[i]].all()}
             theta[list(within)] = solution
             left -= within
+
+    def nearest(self, subsets: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor] | None:
+        """Fits of the smallest subsets around: coefficients [B, K, D], intercepts [B, K, 1].
+
+        Zeros where there is none, and for a class that is absent there too; None without any.
+        """
+        if not self.solved:
+            return None
+        theta = torch.zeros(len(subsets), *self.solved[0][1].shape)
+        self.guess(subsets, theta)
+        theta = theta.masked_fill(theta.isinf(), 0.0)
+        return theta[..., :-1], theta[..., -1:]
 
     def _centred(self) -> Iterator[Tensor]:
         return (rows.double() - self.mean for rows in torch.split(self.features, 8192))
@@ -273,13 +294,22 @@ def _fit_loss(
     def report(step: int, expected: float) -> None:
         progress.step(step, expected / tolerance)
 
-    theta, offset, failed = minimise_loss(X, labels, mask.float(), most, weight, report, tolerance)
+    gram = data.gram if X.shape[1] >= X.shape[2] else None
+    guess = data.nearest(subsets)
+    if guess is not None:
+        W, b = guess
+        W, b = (part.gather(1, names[..., None].expand(-1, -1, part.shape[2])) for part in (W, b))
+        guess = W, b + W @ mean[:, None]
+    theta, offset, failed = minimise_loss(
+        X, labels, mask.float(), most, weight, tolerance, gram, guess, report
+    )
     coef = torch.zeros(len(subsets), classes, X.shape[2])
     intercept = torch.full((len(subsets), classes), -torch.inf)
     for i, present in enumerate(found):
         W = theta[i, : len(present)]
         b = offset[i, : len(present), 0] - W @ mean
         coef[i, present], intercept[i, present] = W, b - b.mean()
+    data.solved += zip(subsets, torch.cat([coef, intercept[..., None]], 2), strict=True)
     return coef, intercept, failed
 
 
