@@ -19,7 +19,10 @@ TAILS = (0.1, 99.9)
 """Percentiles of all pixels that are measured as the range: a hot pixel must not set it."""
 
 SAMPLED = 2**22
-"""About how many pixels of a set the range is measured from; at least 256 of each image."""
+"""About how many pixels of a set the range is measured from; at least 64 of each image."""
+
+BLOCK = 2**18
+"""Values that are scaled at a time: they take eight bytes each while they are."""
 
 _SWAPPED = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 """Of each order of bytes in Pillow's raw modes, the other one."""
@@ -92,7 +95,7 @@ def sample(found: NDArray[Any], images: int) -> NDArray[np.float64]:
         images: how many there are in the set.
     """
     flat = (found[..., :3] if found.ndim == 3 else found).ravel()
-    step = max(1, flat.size // max(256, SAMPLED // images))
+    step = max(1, flat.size // max(64, SAMPLED // images))
     return flat[::step].astype(np.float64)
 
 
@@ -116,5 +119,12 @@ def measured(samples: list[NDArray[np.float64]]) -> Levels:
 def eight_bits(found: NDArray[Any], levels: Levels) -> NDArray[np.uint8]:
     """Scale values so that ``levels`` are 0 and 255; others are cut off, and NaN is black."""
     low, high = levels
-    scaled = (found.astype(np.float64) - low) * (255 / (high - low))
-    return np.rint(np.clip(np.nan_to_num(scaled, nan=0.0), 0, 255)).astype(np.uint8)
+    flat, scaled = found.reshape(-1), np.empty(found.size, np.uint8)
+    for start in range(0, found.size, BLOCK):
+        block = flat[start : start + BLOCK].astype(np.float64)
+        block -= low
+        block *= 255 / (high - low)
+        np.nan_to_num(block, copy=False, nan=0.0)
+        np.clip(block, 0, 255, out=block)
+        scaled[start : start + BLOCK] = np.rint(block, out=block)
+    return scaled.reshape(found.shape)
