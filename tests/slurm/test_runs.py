@@ -76,6 +76,18 @@ def test_request_that_no_node_can_meet_is_said_before_anything_is_submitted(fres
     assert clone.job("") == []
 
 
+@pytest.mark.quick
+def test_refusal_of_a_group_is_said_in_the_terminal(fresh):
+    clone = fresh("clone")
+    run = clone.start(
+        "results/data/pools/digits.json", "--set-resources", "pool:slurm_partition=no"
+    )
+    assert run.wait() != 0
+    said = clone.output.read_text()
+    assert "SLURM refuses a job: sbatch: error: invalid partition specified: no" in said
+    assert clone.job("") == []
+
+
 def test_after_a_kill_one_command_recovers_and_nothing_is_trained_twice(clone):
     run, epoch = clone.train()
     run.kill()
