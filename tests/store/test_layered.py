@@ -160,3 +160,10 @@ def test_only_own_objects_are_listed_verified_and_healed(layered, team, identity
     assert heal_pointers(layered, tmp_path / "results") == []
     assert team.keys() == [theirs]
     assert layered.keys() == []
+
+
+def test_store_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "a").touch()
+    for folders in ((tmp_path / "a",), (tmp_path / "own", tmp_path / "a")):
+        with pytest.raises(ColdstartError, match="a is a file: name a folder"):
+            LayeredStore(*folders)

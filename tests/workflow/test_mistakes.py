@@ -92,3 +92,8 @@ def test_folder_with_a_strange_name_is_the_one_that_is_ranked(fresh, tmp_path):
     target = "results/data/own/images.json"
     done = fresh.snakemake(target, config=("scale=smoke", f"images={images}"))
     assert "3 images" in done.stdout or "3/3" in done.stdout
+
+
+def test_settings_without_any_are_named(fresh):
+    (fresh.folder / "config.yaml").write_text("# nothing\n")
+    assert "config.yaml: has no setting; write one" in refused(fresh, FIGURE)

@@ -232,8 +232,8 @@ def require_place(workflow: Any) -> None:
                 f"the run's folder is {here}, but the Snakefile is that of {root}: a clone works "
                 f"in its own folder. Go there, or say so: snakemake --directory {root}"
             )
-        if CONFIG.is_file():
-            read_yaml(CONFIG)
+        if CONFIG.is_file() and not read_yaml(CONFIG):
+            raise ColdstartError(f"{CONFIG}: has no setting; write one, such as `scale: cpu`")
     except ColdstartError as error:
         sys.exit(f"Error: {error}")
 

@@ -24,13 +24,18 @@ class LayeredStore(Store):
         stores: each of the stores, for what concerns one of them.
 
     Raises:
-        ColdstartError: a store after the first is not there: it may be a share that is not mounted,
-            and passing over it would make all that is in it again.
+        ColdstartError: a store is a file, or one after the first is not there: it may be a share
+            that is not mounted, and passing over it would make all that is in it again.
     """
 
     def __init__(self, root: Path, *below: Path) -> None:
         super().__init__(root)
         self.stores: tuple[Store, ...] = (Store(root), *map(_Lower, below))
+        for store in self.stores:
+            if store.root.is_file():
+                raise ColdstartError(
+                    f"The store {store.root} is a file: name a folder instead, in {SETTING}."
+                )
         for store in self.stores[1:]:
             store.require_folder()
 
