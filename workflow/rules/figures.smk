@@ -1,4 +1,5 @@
-# Figures and tables: the only results that are not in the store.
+# Figures and tables: the only results that are not in the store. Snakemake removes no output that is
+# flagged with `update`: people edit tables of numbers.
 
 
 rule figure:
@@ -14,7 +15,7 @@ rule figure:
         ),
         "results/figures/{study}/{name}.pdf",
         "results/figures/{study}/{name}.png",
-        "results/figures/{study}/{name}.csv",
+        update("results/figures/{study}/{name}.csv"),
     log:
         "results/logs/figures/{study}/{name}.log",
     conda:
@@ -39,7 +40,7 @@ rule table:
             subcategory="tables",
             labels={"table": "{name}"},
         ),
-        "results/tables/{study}/{name}.csv",
+        update("results/tables/{study}/{name}.csv"),
     log:
         "results/logs/tables/{study}/{name}.log",
     conda:

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from coldstart.atomic import replacing
 from coldstart.config.targets import Figure, Table
 from coldstart.figures.data import Shown
 from coldstart.figures.page import write_page
 from coldstart.figures.style import save, styled
+from coldstart.outputs import write_output
 from coldstart.spreadsheet import csv_bytes
 from coldstart.store import Store
 
@@ -44,9 +44,8 @@ def write_table(snakemake: Any, store: Store) -> None:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table atomically, numbers with six significant digits."""
-    with replacing(path) as draft:
-        draft.write_bytes(csv_bytes(table))
+    """Write a table atomically, numbers with six significant digits; edits by hand are kept."""
+    write_output(path, csv_bytes(table), strict=False)
 
 
 def _module(kind: str) -> Any:

@@ -11,8 +11,8 @@ from coldstart.config.own import LABELLED, OWN
 from coldstart.data.sources.scan import Scan
 from coldstart.errors import ColdstartError
 from coldstart.fingerprint import fingerprint, source_digest
+from coldstart.outputs import copy_before_deletion
 from coldstart.own.names import FOLDER, INTERFACE, RANKING, SKIPPED, TASKS
-from coldstart.own.outputs import copy_before_deletion
 from coldstart.plan import Plan
 from coldstart.planned import Planned
 from coldstart.resources import Needs, estimate_ranking
@@ -29,7 +29,7 @@ FORMATS = ("png", "pdf", "svg")
 OLD_RANKING = f"{FOLDER}/labels.csv"
 """The ranking's earlier name, which is still a target: a copy for those who ask for it."""
 
-MODULES = tuple(f"coldstart.own.{name}" for name in ("stage", "ranking", "label_studio", "outputs"))
+MODULES = tuple(f"coldstart.own.{name}" for name in ("stage", "ranking", "label_studio"))
 
 
 def texts(images: str) -> list[str]:

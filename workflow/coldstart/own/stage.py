@@ -15,9 +15,9 @@ from coldstart.data.sources.formats import format_of
 from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
+from coldstart.outputs import remove_output, write_output
 from coldstart.own.label_studio import interface, not_shown, tasks
 from coldstart.own.names import INTERFACE, RANKING, SKIPPED, TASKS
-from coldstart.own.outputs import remove_output, write_output
 from coldstart.own.ranking import DISTANCE, LABELLED, rank_all
 from coldstart.spreadsheet import csv_bytes
 from coldstart.store import Artefact, Store

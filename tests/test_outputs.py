@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.own import outputs
-from coldstart.own.outputs import copy_before_deletion, remove_output, write_output
+from coldstart import outputs
+from coldstart.outputs import copy_before_deletion, remove_output, write_output
 
 FILE = Path("results/own/ranking.csv")
 
@@ -55,10 +55,11 @@ def test_a_file_that_nobody_recorded_counts_as_edited():
     assert sorted(contents().values()) == ["ours", "somebody's own"]
 
 
-@pytest.mark.parametrize("record", ["{", "[]", ""])
+@pytest.mark.parametrize("record", ["{", "[]", "", '{"versions": 3}'])
 def test_a_damaged_record_loses_nothing(record):
     write_output(FILE, b"first")
-    outputs.RECORD.write_text(record)
+    (path,) = outputs.RECORDS.iterdir()
+    path.write_text(record)
     write_output(FILE, b"second")
     assert sorted(contents().values()) == ["first", "second"]
 
@@ -89,7 +90,7 @@ def test_a_kill_loses_neither_edits_nor_the_record(monkeypatch, moment):
 
     @contextmanager
     def killed(path):
-        if (path == outputs.RECORD) == (moment == "before the record"):
+        if (path.parent == outputs.RECORDS) == (moment == "before the record"):
             raise KeyboardInterrupt
         with replacing(path) as draft:
             yield draft
@@ -120,7 +121,16 @@ def test_edits_are_copied_before_snakemake_deletes_all_outputs(monkeypatch):
     copy_before_deletion([FILE, FILE.with_name("absent.csv")])
     assert list(contents().values()) == ["edited"]
     monkeypatch.setattr(sys, "argv", ["snakemake", "--delete-all-output"])
-    copy_before_deletion([FILE])
+    copy_before_deletion([])
     copy_before_deletion([FILE])
     FILE.unlink()
     assert list(contents().values()) == ["edited"]
+
+
+def test_of_a_figures_numbers_only_those_that_are_recorded_count_as_edited():
+    FILE.write_text("as an earlier version of Coldstart wrote it")
+    write_output(FILE, b"ours", strict=False)
+    assert list(contents().values()) == ["ours"]
+    FILE.write_text("edited")
+    write_output(FILE, b"ours", strict=False)
+    assert sorted(contents().values()) == ["edited", "ours"]

@@ -1,8 +1,8 @@
-"""The text files that people read and import: written without ever losing what somebody typed.
+"""Text files that runs write and people read: written without ever losing what somebody typed.
 
 These files are outputs. People edit them all the same, so what was written is recorded, and a file
-with other content is renamed, never replaced. Snakemake, too, leaves them in place: their rule
-flags them with ``update``, without which it removes outputs before a job starts.
+with other content is renamed, never replaced. Snakemake, too, leaves them in place: their rules
+flag them with ``update``, without which it removes outputs before a job starts.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,21 +18,29 @@ from coldstart.atomic import replacing
 
 log = logging.getLogger("coldstart")
 
-RECORD = Path("results/.written.json")
-"""The SHA-256 of each version of each file that was written, by path."""
+RECORDS = Path("results/.written")
+"""A folder with a record for each file that was written: its path, and each version's SHA-256. A
+record each, since jobs that run at once write theirs."""
 
 VERSIONS = 100
-"""How many versions of a file the record keeps, newest last."""
+"""How many versions of a file its record keeps, newest last."""
 
 
-def write_output(path: Path, content: bytes) -> None:
+def write_output(path: Path, content: bytes, strict: bool = True) -> None:
     """Write a file; what somebody made of the one before is renamed first.
 
     The digest is recorded before the file is written. A kill in between leaves the version before
     in place, which is recorded, too.
+
+    Args:
+        path: relative to where Snakemake runs; outside of ``results`` nothing is recorded.
+        content: of the file.
+        strict: whether a file of which nothing is recorded counts as somebody's own.
     """
-    set_edited_aside(path)
-    _record(path, hashlib.sha256(content).hexdigest())
+    if path.is_relative_to(RECORDS.parent):
+        if strict or _versions(path):
+            set_edited_aside(path)
+        _record(path, hashlib.sha256(content).hexdigest())
     with replacing(path) as draft:
         draft.write_bytes(content)
 
@@ -59,10 +67,14 @@ def set_edited_aside(path: Path) -> Path | None:
 
 
 def copy_before_deletion(paths: Iterable[Path]) -> None:
-    """Copy edited files if Snakemake was told to delete all outputs, which spares none of them."""
+    """Copy edited files if Snakemake was told to delete all outputs, which spares none of them.
+
+    Args:
+        paths: files that count as edited also where nothing is recorded of them.
+    """
     if not any(argument.startswith("--delete-a") for argument in sys.argv):
         return
-    for path in paths:
+    for path in {*paths, *_recorded()}:
         digest = _edited(path)
         if digest is not None:
             kept = _name_aside(path, digest)
@@ -77,7 +89,7 @@ def _edited(path: Path) -> str | None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return None
-    return None if digest in _read_record().get(str(path), []) else digest
+    return None if digest in _versions(path) else digest
 
 
 def _name_aside(path: Path, digest: str) -> Path:
@@ -103,18 +115,27 @@ def _tell(path: Path, kept: Path) -> None:
     )
 
 
-def _read_record() -> dict[str, list[str]]:
-    with suppress(FileNotFoundError, ValueError):
-        found = json.loads(RECORD.read_bytes())
-        if isinstance(found, dict):
-            return found
-    return {}  # every file then counts as edited, which loses nothing
+def _record_of(path: Path) -> Path:
+    return RECORDS / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+
+
+def _recorded() -> Iterator[Path]:
+    """The files of which something is recorded."""
+    for record in RECORDS.glob("*.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            yield Path(json.loads(record.read_bytes())["path"])
+
+
+def _versions(path: Path) -> list[str]:
+    """The digests that are recorded; none where the record is damaged, which loses nothing."""
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        return [str(digest) for digest in json.loads(_record_of(path).read_bytes())["versions"]]
+    return []
 
 
 def _record(path: Path, digest: str) -> None:
-    record = _read_record()
-    versions = [known for known in record.get(str(path), []) if known != digest]
-    record[str(path)] = [*versions, digest][-VERSIONS:]
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(RECORD) as draft:
-        draft.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    versions = [known for known in _versions(path) if known != digest]
+    content = {"path": str(path), "versions": [*versions, digest][-VERSIONS:]}
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    with replacing(_record_of(path)) as draft:
+        draft.write_text(json.dumps(content), encoding="utf-8")
