@@ -1,15 +1,16 @@
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from coldstart.config.targets import ContactSheet, EmbeddingMap, ImageGrid
+from coldstart.config.targets import ContactSheet, DataSheet, EmbeddingMap, ImageGrid
 from coldstart.data.sources.scan import PLACES
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
-from coldstart.figures import contact_sheet, embedding_map, image_grid
+from coldstart.figures import contact_sheet, data_sheet, embedding_map, image_grid
 
 MAP = EmbeddingMap(kind="embedding-map", title="Map", budget=4)
 
@@ -202,3 +203,50 @@ def test_a_grid_of_files_that_have_gone_shows_the_store(studio, tmp_path, monkey
     monkeypatch.setenv(PLACES, json.dumps({"sha256:x": [str(tmp_path / "moved")]}))
     target = ImageGrid(kind="image-grid", title="Grid", count=3)
     assert levels(image_grid.draw(studio.shown(), target)[0]) == [29, 28, 27]
+
+
+def test_a_data_sheet_reads_a_large_pool_in_pieces(studio):
+    """110,000 images of 64x64 would take 1.4 GB; numpy's own memory is what is traced."""
+    count = 12_000
+    images = np.zeros((count, 32, 32, 3), dtype=np.uint8)
+    images[::2] = 255
+    studio.run("main", [], dataset="a set", digest="as published")
+    studio.images("main", images).labels("main", np.arange(count) % 10)
+    splits = np.where(np.arange(count) % 12, "unlabeled", "candidates")
+    table = pd.DataFrame({"id": np.arange(count), "split": splits})
+    studio._publish("index/main", lambda out: table.to_parquet(out / "index.parquet", index=False))
+    shown = studio.shown()
+    tracemalloc.start()
+    figure, numbers = data_sheet.draw(shown, DataSheet(kind="data-sheet", title="Sheet"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert numbers["images"].sum() == count
+    assert "mean 0.455, 0.455, 0.455" in figure.get_supxlabel().replace("\n", " ")
+    assert most < images.nbytes * 0.8
+
+
+def test_a_map_of_some_candidates_says_so(studio, monkeypatch):
+    monkeypatch.setattr(embedding_map, "MOST_POINTS", 20)
+    rng = np.random.default_rng(0)
+    studio.run("main", ["random"]).labels("main", np.arange(60) % 10)
+    embeddings = rng.normal(size=(60, 4)).astype(np.float32)
+    studio.embeddings("main", 0, np.arange(60), ["candidates"] * 60, embeddings)
+    studio.selection("main", 0, "random", np.arange(60), [4])
+    figure, numbers = embedding_map.draw(studio.shown(), MAP)
+    note = figure.get_supxlabel().replace("\n", " ")
+    assert f"Dots: {len(numbers)} of 60 candidates, evenly spread, and all picks, by class" in note
+
+
+def test_too_many_classes_for_colours_share_none(studio):
+    rng = np.random.default_rng(0)
+    names = [f"class {n}" for n in range(11)]
+    studio.run("main", ["random"], classes=names).labels("main", np.arange(44) % 11)
+    embeddings = rng.normal(size=(44, 4)).astype(np.float32)
+    studio.embeddings("main", 0, np.arange(44), ["candidates"] * 44, embeddings)
+    studio.selection("main", 0, "random", np.arange(44), [4])
+    figure, _ = embedding_map.draw(studio.shown(), MAP)
+    candidates, picks = figure.axes[0].collections[:2]
+    assert len(np.unique(candidates.get_facecolors(), axis=0)) == 1
+    assert len(np.unique(picks.get_facecolors(), axis=0)) == 1
+    assert figure.axes[0].get_legend() is None
+    assert "of 11 classes, too many for colours" in figure.get_supxlabel().replace("\n", " ")

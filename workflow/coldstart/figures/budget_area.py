@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from coldstart.config.targets import BudgetArea
 from coldstart.figures.data import Shown
@@ -13,6 +14,8 @@ from coldstart.statistics.area import AXES, areas, summarise_areas
 from coldstart.statistics.intervals import FEWEST
 from coldstart.statistics.ties import tie
 
+MOST_NUMBERS = 3
+"""Steps between the numbers along an axis, which may have six digits."""
 TITLES = {"linear": "over the number of labels", "log": "over its logarithm"}
 
 
@@ -44,7 +47,7 @@ def draw(shown: Shown, target: BudgetArea) -> tuple[Figure, pd.DataFrame]:
             axes.set_title(before + TITLES[axis], loc="left")
         row[1].set_yticklabels([])
     for axes in rows[-1]:
-        axes.set_xlabel(f"mean {metric_title(target.metric)} under the curve")
+        axes.set_xlabel(f"mean {metric_title(target.metric)}\nunder the curve")
     add_note(figure, _note(numbers["draws"]))
     return figure, numbers
 
@@ -61,6 +64,7 @@ def _panel(axes: Axes, table: pd.DataFrame, dots: pd.DataFrame) -> None:
         axes.plot(summary["area"], at, shown.marker, color=shown.colour, markersize=6)
     axes.set_yticks(range(len(table)), [look[str(sampler)].name for sampler in table.index])
     axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(MOST_NUMBERS))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")

@@ -27,7 +27,7 @@ FILLS = ("full", "bottom", "left", "top")
 DODGE = 0.045
 """Decades over which the series at one number of labels are set apart, where there is room."""
 MOST_MARKED = 15
-"""A line through more points than this has no markers."""
+"""A line through more points than this has no markers, or so many where colours repeat."""
 
 
 def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
@@ -59,13 +59,14 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
     by_run = target.series == "sampler"
     titles = run_titles(shown.runs) if by_run else dict.fromkeys(shown.runs, "")
     entries: dict[str, list[Line2D]] = {}
+    marked = len({own.colour for own in look.values()}) < len(look)
     for at, (run, sampler, table) in enumerate(series):
         number = list(shown.runs).index(run) if by_run else 0
         own = look[names[run, sampler]]
         place = (at + 0.5) / len(series) - 0.5 if target.style == "scatter" else 0.0
         x = _dodged(table["budget"].to_numpy(), budgets, place)
         drawn = _scatter if target.style == "scatter" else _band
-        entries.setdefault(titles[run], []).append(drawn(axes, x, table, own, number))
+        entries.setdefault(titles[run], []).append(drawn(axes, x, table, own, number, marked))
         if "paper" in table:
             axes.plot(x, table["paper"], **hollow(own.marker, own.colour))
     if "paper" in numbers:
@@ -117,14 +118,22 @@ def _dodged(
     return dodged
 
 
-def _band(axes: Axes, x: NDArray[np.float64], table: pd.DataFrame, look: Look, run: int) -> Line2D:
+def _band(
+    axes: Axes,
+    x: NDArray[np.float64],
+    table: pd.DataFrame,
+    look: Look,
+    run: int,
+    marked: bool,
+) -> Line2D:
     axes.fill_between(x, table["low"], table["high"], color=look.colour, alpha=0.13, linewidth=0)
     (line,) = axes.plot(
         x,
         table["mean"],
         linestyle=LINES[run % len(LINES)],
         color=look.colour,
-        marker=look.marker if len(x) <= MOST_MARKED else "",
+        marker=look.marker if marked or len(x) <= MOST_MARKED else "",
+        markevery=max(1, len(x) // MOST_MARKED),
         markersize=3.5,
         label=look.name,
     )
@@ -132,7 +141,12 @@ def _band(axes: Axes, x: NDArray[np.float64], table: pd.DataFrame, look: Look, r
 
 
 def _scatter(
-    axes: Axes, x: NDArray[np.float64], table: pd.DataFrame, look: Look, run: int
+    axes: Axes,
+    x: NDArray[np.float64],
+    table: pd.DataFrame,
+    look: Look,
+    run: int,
+    marked: bool,
 ) -> Line2D:
     axes.vlines(x, table["low"], table["high"], color=look.colour, linewidth=0.8, alpha=0.7)
     (points,) = axes.plot(

@@ -21,6 +21,7 @@ from coldstart.ssl.health import cluster_health, cluster_sizes
 OF_A_RUN = ["run", "pool", "encoder"]
 ACROSS = 3
 """Panels in a row."""
+MOST_TICKS = 5
 
 
 def tabulate(shown: Shown, target: Clusters) -> pd.DataFrame:
@@ -122,8 +123,8 @@ def _panel(axes: Axes, sizes: pd.DataFrame, means: pd.Series) -> None:
     if sizes["encoder_seed"].nunique() > 1:
         axes.plot(sizes["rank"], sizes["size"], ".", color="0.25", markersize=2.5)
     axes.axhline(by_rank.mean(), color=GREY, linestyle=":", linewidth=0.8)
-    axes.set_ylim(0, 1.55 * sizes["size"].max())
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.set_ylim(0, 1.7 * sizes["size"].max())
+    axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS, integer=True))
     axes.set(xlabel="cluster, the largest first", ylabel="candidates")
     lines = [
         f"empty clusters {means['empty_clusters']:.3g}, confidence {means['confidence']:.2f}",
@@ -131,7 +132,7 @@ def _panel(axes: Axes, sizes: pd.DataFrame, means: pd.Series) -> None:
     ]
     if "accuracy" in means:
         values = ", ".join(f"{m.upper()} {means[m]:.2f}" for m in ("nmi", "ari"))
-        lines.append(f"with labels: accuracy {means['accuracy']:.2f}, {values}")
+        lines += [f"with labels: accuracy {means['accuracy']:.2f},", values]
     axes.text(0.98, 0.98, "\n".join(lines), transform=axes.transAxes, ha="right", va="top", size=7)
 
 

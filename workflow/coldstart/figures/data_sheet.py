@@ -12,7 +12,7 @@ from coldstart.data.read import OUTLIER
 from coldstart.figures.contact_sheet import arrange
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure
-from coldstart.ssl.images import channel_statistics
+from coldstart.ssl.images import Images, channel_statistics
 
 MOST_CLASSES = 24
 """Of more classes so many are shown, evenly spaced; the CSV has all."""
@@ -116,7 +116,7 @@ def _evenly(ids: NDArray[np.int64]) -> NDArray[np.int64]:
 def _note(shown: Shown, pool: str, index: pd.DataFrame, left_out: int) -> str:
     images = shown.all_images(pool)
     unlabeled = np.sort(index.loc[index["split"] == "unlabeled", "id"].to_numpy())
-    mean, std = channel_statistics(images[unlabeled])
+    mean, std = channel_statistics(Images(images, unlabeled))
     numbers = [", ".join(f"{value:.3f}" for value in values) for values in (mean, std)]
     height, width, channels = images.shape[1:]
     about = shown.runs[pool]

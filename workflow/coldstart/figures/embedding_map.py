@@ -24,8 +24,8 @@ MOST_SHAPES = 1000
 PANELS = 4
 """In one row."""
 NO_CLASS = "outlier"
-MOST_NAMED = 20
-"""Above so many classes there is no legend of them."""
+MOST_NAMED = 10
+"""Above so many classes colours would be shared: candidates are grey, and picks of one colour."""
 NUMBERED = 10
 """Picks whose ranks stand beside them, where there is one panel and so room for it."""
 ALONE = 4.2
@@ -41,6 +41,8 @@ LIGHT = (
     *("#FF9D9A", "#BAB0AC", "#FABFD2", "#D4A6C8", "#D7B5A6"),
 )
 """Tableau's pairs of colours: the picks of a class, and its candidates."""
+MANY = ("0.78", "#4E79A7")
+"""Candidates and picks of classes that are too many for colours."""
 
 
 def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
@@ -88,20 +90,37 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
         axes.set_title(title)
     for axes in grid[len(panels) :]:
         axes.axis("off")
-    if len(classes) <= MOST_NAMED:
+    coloured = len(classes) <= MOST_NAMED
+    if coloured:
         free = list(grid[columns - 1 :])
         marks = "labelled" in numbers
         _add_legend(free, len(panels) - columns + 1, classes, bool(named), marks)
     shown_picks = int(numbers.groupby(["run", "sampler"])["rank"].count().max())
+    kind = "class" if named else "cluster"
+    by = f" by {kind}" if coloured else f" of {len(classes):,} classes, too many for colours"
     note = (
-        "t-SNE of the candidates (first encoder seed). Dots: candidates by "
-        f"{'class' if named else 'cluster'}; outlined: the "
-        f"{shown_picks:,} picked (sampler seed 0)."
+        f"t-SNE of the candidates (first encoder seed). Dots: {_drawn(shown, numbers)}{by}; "
+        f"outlined: the {shown_picks:,} picked (sampler seed 0)."
     )
     if any(not table[["x", "y"]].to_numpy().any() for _, table in panels):
         note += " Where all lie at one point, their embeddings are all the same."
     add_note(figure, note)
     return figure, numbers
+
+
+def _drawn(shown: Shown, numbers: pd.DataFrame) -> str:
+    """Say of how many candidates the dots are, where not all are drawn."""
+    drawn = numbers.drop_duplicates(["run", "id"]).groupby("run", sort=False).size()
+    seeds = numbers.groupby("run", sort=False)["encoder_seed"].first()
+    there = [len(shown.embeddings(str(run), int(seed))[0]) for run, seed in seeds.items()]
+    if drawn.tolist() == there:
+        return "candidates"
+    few, many = (f"{min(n):,}" if len(set(n)) == 1 else "some" for n in (drawn.tolist(), there))
+    return (
+        f"{few} of {many} candidates, evenly spread, and all picks,"
+        if few != "some"
+        else ("an even spread of the candidates, and all picks,")
+    )
 
 
 def lay_out(embeddings: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:
@@ -182,13 +201,14 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
 
 def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str], alone: bool) -> None:
     number = {name: at % len(LIGHT) for at, name in enumerate(classes)}
-    light = [LIGHT[number[name]] for name in table["class"]]
+    coloured = len(classes) <= MOST_NAMED
+    light = [LIGHT[number[name]] if coloured else MANY[0] for name in table["class"]]
     size = min(9.0, (9000 if alone else 3000) / len(table))
     # As shapes, so many points in each panel would make a file that viewers are slow to show.
     dense = len(table) > MOST_SHAPES
     axes.scatter(table["x"], table["y"], s=size, c=light, linewidths=0, alpha=0.7, rasterized=dense)
     picked = table[table["rank"].notna()]
-    strong = [STRONG[number[name]] for name in picked["class"]]
+    strong = [STRONG[number[name]] if coloured else MANY[1] for name in picked["class"]]
     size = min(13.0, 1200 / max(1, len(picked)))
     axes.scatter(picked["x"], picked["y"], s=size, c=strong, linewidths=0.6, edgecolors="0.1")
     if "labelled" in table:

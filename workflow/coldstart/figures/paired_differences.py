@@ -12,6 +12,7 @@ from coldstart.figures.style import (
     Look,
     add_note,
     budget_axis,
+    log_ticks,
     looks,
     metric_title,
     new_figure,
@@ -21,6 +22,10 @@ from coldstart.statistics.intervals import FEWEST, mean_interval
 from coldstart.statistics.ties import average
 
 COLUMNS = 3
+MOST_MARKED = 30
+"""A line through more points than this has no markers."""
+NARROW_DECADES = 1.7
+"""Decades over which a panel has room for ticks at one, two and five."""
 
 
 def tabulate(shown: Shown, target: PairedDifferences) -> pd.DataFrame:
@@ -75,14 +80,15 @@ def _panel(axes: Axes, table: pd.DataFrame, look: Look) -> None:
     of_budgets = table[table["budget"].notna()].sort_values("budget")
     x = of_budgets["budget"].to_numpy(dtype=np.int64)
     budget_axis(axes, x)
-    ticks = LogLocator(subs=(1.0, 2.0, 5.0)).tick_values(x[0], x[-1])  # panels are narrow
+    ticks = LogLocator(subs=log_ticks(x, NARROW_DECADES)).tick_values(x[0], x[-1])
     inside = ticks[(ticks >= x[0]) & (ticks <= x[-1])]
     axes.set_xticks(inside if len(inside) > 1 else [x[0], x[-1]])
     axes.axhline(0, color="0.25", linewidth=0.6)
     axes.fill_between(
         x, of_budgets["low"], of_budgets["high"], color=look.colour, alpha=0.2, linewidth=0
     )
-    axes.plot(x, of_budgets["difference"], color=look.colour, marker=look.marker, markersize=2.5)
+    marker = look.marker if len(x) <= MOST_MARKED else ""
+    axes.plot(x, of_budgets["difference"], color=look.colour, marker=marker, markersize=2.5)
     axes.grid(axis="y")
     said = f"{average['difference']:+.3f}"
     if not np.isnan(average["low"]):

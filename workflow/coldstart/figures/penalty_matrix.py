@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from coldstart.config.targets import PenaltyMatrix
 from coldstart.figures.data import Shown
-from coldstart.figures.style import add_note, looks, metric_title, new_figure
+from coldstart.figures.style import WIDE, add_note, looks, metric_title, new_figure
 from coldstart.statistics import ALPHA
 from coldstart.statistics.penalties import penalties
 
@@ -32,13 +32,15 @@ def draw(shown: Shown, target: PenaltyMatrix) -> tuple[Figure, pd.DataFrame]:
     table = numbers.pivot(index="winner", columns="loser", values="penalty")
     table = table.reindex(index=samplers, columns=samplers)
     cells, k = table.to_numpy(dtype=float), len(samplers)
-    figure = new_figure(target.title, 1.6 + 0.24 * (k + 1), 2.0 + INCHES * (k + 1))
+    width = min(WIDE, 2.0 + INCHES * (k + 1))
+    figure = new_figure(target.title, 1.6 + 0.24 * (k + 1), width)
+    size = 7.0 if width < WIDE else 4.5
     axes = figure.subplots()
     names = [look.name for look in (looks(samplers)[sampler] for sampler in samplers)]
     most = float(runs)
-    _patch(axes, cells, 0, 0, most)
-    _patch(axes, _means(cells, axis=1)[:, None], k + GAP, 0, most)
-    _patch(axes, _means(cells, axis=0)[None], 0, k + GAP, most)
+    _patch(axes, cells, 0, 0, most, size)
+    _patch(axes, _means(cells, axis=1)[:, None], k + GAP, 0, most, size)
+    _patch(axes, _means(cells, axis=0)[None], 0, k + GAP, most, size)
     places = [*(at + 0.5 for at in range(k)), k + GAP + 0.5]
     axes.set_xlim(0, k + GAP + 1)
     axes.set_ylim(k + GAP + 1, 0)
@@ -60,7 +62,9 @@ def _means(cells: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return means
 
 
-def _patch(axes: Axes, cells: NDArray[np.float64], left: float, top: float, most: float) -> None:
+def _patch(
+    axes: Axes, cells: NDArray[np.float64], left: float, top: float, most: float, size: float
+) -> None:
     """Cells with their numbers; those without are grey."""
     height, width = cells.shape
     x, y = left + np.arange(width + 1), top + np.arange(height + 1)
@@ -83,7 +87,7 @@ def _patch(axes: Axes, cells: NDArray[np.float64], left: float, top: float, most
                 f"{value:.2f}",
                 ha="center",
                 va="center",
-                fontsize=7,
+                fontsize=size,
                 color="white" if value > 0.6 * most else "0.15",
             )
 

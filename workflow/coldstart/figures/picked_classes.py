@@ -3,14 +3,28 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from coldstart.config.targets import PickedClasses
 from coldstart.figures.data import Shown, summarise
-from coldstart.figures.style import GREY, add_note, looks, new_figure, run_titles, sampler_name
+from coldstart.figures.style import (
+    GREY,
+    add_note,
+    looks,
+    named_ticks,
+    new_figure,
+    run_titles,
+    sampler_name,
+    thinned,
+)
 
 MOST_ANNOTATED = 20
-"""Above so many classes the numbers would overlap."""
+"""Above so many classes the numbers would overlap, and a bar of colours stands for them."""
+MOST_SHAPES = 5000
+"""Of more cells than these, the map is pixels also in SVG and PDF."""
+MOST_PARTED = 60
+"""Above so many classes cells have no white edges, which would hide them, and bars no spread."""
 
 
 def draw(shown: Shown, target: PickedClasses) -> tuple[Figure, pd.DataFrame]:
@@ -44,19 +58,23 @@ def _bars(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Figure:
     for axes, (run, sampler) in zip(grid.flat, series, strict=False):
         part = numbers[(numbers["run"] == run) & (numbers["sampler"] == sampler)]
         at = np.arange(len(part))
-        axes.bar(at, part["mean"], color=look[names[run, sampler]].colour, alpha=0.7, width=0.75)
-        if part["n"].min() > 1:
+        width = 0.75 if len(part) <= MOST_PARTED else 1.0
+        axes.bar(at, part["mean"], color=look[names[run, sampler]].colour, alpha=0.7, width=width)
+        if part["n"].min() > 1 and len(part) <= MOST_PARTED:
             axes.vlines(at, part["low"].clip(lower=0), part["high"], color="0.1", linewidth=0.9)
         axes.axhline(target.budget / len(part), color=GREY, linewidth=0.7, linestyle=(0, (4, 2)))
         axes.set_title(f"{titles[run]}, {sampler_name(sampler)}".removeprefix(", "), loc="left")
-        axes.set_xticks(at, part["class"], rotation=40, ha="right", rotation_mode="anchor")
+        places, classes = named_ticks(list(part["class"]))
+        axes.set_xticks(places, classes, rotation=40, ha="right", rotation_mode="anchor")
         axes.tick_params(axis="x", length=0)
     for axes in grid[:, 0]:
         axes.set_ylabel("labels")
+    most = numbers["label"].nunique()
     add_note(
         figure,
-        f"Labels of each class among the first {target.budget:,}: mean over all seeds, and one "
-        "standard deviation each way. Dashed: as many of each class.",
+        f"Labels of each class among the first {target.budget:,}: mean over all seeds"
+        + (", and one standard deviation each way" if most <= MOST_PARTED else "")
+        + f". Dashed: as many of each class.{thinned(most)}",
     )
     return figure
 
@@ -70,18 +88,23 @@ def _heat_maps(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Fi
     between = 0.25 if names_once else 0.75
     figure = new_figure(target.title, 1.2 + 0.24 * sum(rows) + between * (len(runs) - 1))
     grid = figure.subplots(len(runs), 1, squeeze=False, height_ratios=rows)
+    counts = [len(shown.class_names(run)) for run in runs]
     for axes, run in zip(grid[:, 0], runs, strict=True):
-        _heat_map(axes, shown, run, numbers)
+        mesh = _heat_map(axes, shown, run, numbers)
         axes.set_title(titles[run], loc="left")
         if names_once and run != runs[-1]:
             axes.set(xticklabels=[], xlabel="")
+    if max(counts) > MOST_ANNOTATED:
+        figure.colorbar(mesh, ax=list(grid[:, 0]), label="labels", fraction=0.03, pad=0.01)
     add_note(
-        figure, f"Labels of each class among the first {target.budget:,}; means over all seeds."
+        figure,
+        f"Labels of each class among the first {target.budget:,}; means over all seeds."
+        + thinned(max(counts)),
     )
     return figure
 
 
-def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> None:
+def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> QuadMesh:
     """One run's counts; colours and decimals are those of all runs."""
     means = numbers["mean"]
     most = means.max()
@@ -89,15 +112,25 @@ def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> None
     samplers = [sampler for sampler in shown.runs[run]["samplers"] if sampler in table.index]
     table = table.loc[samplers]
     cells = table.to_numpy(dtype=float)
-    axes.pcolormesh(cells, cmap="Blues", vmin=0, vmax=most, edgecolors="white", linewidth=0.8)
+    parted = cells.shape[1] <= MOST_PARTED
+    mesh = axes.pcolormesh(
+        cells,
+        cmap="Blues",
+        vmin=0,
+        vmax=most,
+        edgecolors="white" if parted else "none",
+        linewidth=0.8 if parted else 0.0,
+        rasterized=cells.size > MOST_SHAPES,
+    )
     axes.invert_yaxis()
     look = looks(samplers)
     axes.set_yticks([row + 0.5 for row in range(len(samplers))], [look[s].name for s in samplers])
     names = [shown.class_names(run)[int(label)] for label in table.columns]
     slanted = max(map(len, names)) > 5
+    places, ticks = named_ticks(names)
     axes.set_xticks(
-        [column + 0.5 for column in range(len(names))],
-        names,
+        [place + 0.5 for place in places],
+        ticks,
         rotation=35 if slanted else 0,
         ha="right" if slanted else "center",
         rotation_mode="anchor" if slanted else "default",
@@ -108,7 +141,7 @@ def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> None
     for spine in axes.spines.values():
         spine.set_visible(False)
     if len(names) > MOST_ANNOTATED:
-        return
+        return mesh
     digits = 0 if (means == means.round()).all() or most >= 100 else 1
     for row, column in np.ndindex(cells.shape):
         value = cells[row, column]
@@ -121,3 +154,4 @@ def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> None
             fontsize=7,
             color="white" if value > 0.6 * most else "0.15",
         )
+    return mesh

@@ -17,6 +17,10 @@ PANELS = {
     "effective-rank": "effective rank",
 }
 OF_A_RUN = ["run", "pool", "encoder"]
+LINE = 0.155
+"""Inches of a line of the legend."""
+MOST_MARKED = 30
+"""A line through more points than this has no markers."""
 
 
 def draw(shown: Shown, target: SslQuality) -> tuple[Figure, pd.DataFrame]:
@@ -30,7 +34,8 @@ def draw(shown: Shown, target: SslQuality) -> tuple[Figure, pd.DataFrame]:
     """
     numbers = summarise(shown.probes, [*OF_A_RUN, "epoch", "metric"])
     pools = list(dict.fromkeys(numbers["pool"]))
-    figure = new_figure(target.title, 0.6 + 2.0 * len(pools), WIDE)
+    height = max(0.6 + 2.0 * len(pools), 0.8 + LINE * len(shown.runs))
+    figure = new_figure(target.title, height, WIDE)
     rows = figure.subplots(len(pools), len(PANELS), squeeze=False)
     titles, look = run_titles(shown.runs), line_looks(list(shown.runs))
     for row, pool in zip(rows, pools, strict=True):
@@ -82,7 +87,8 @@ def _line(axes: Axes, table: pd.DataFrame, title: str, look: dict[str, Any]) -> 
     axes.fill_between(
         epochs, table["low"], table["high"], color=look["color"], alpha=0.13, linewidth=0
     )
-    axes.plot(epochs, table["mean"], label=title, marker="o", markersize=2.5, **look)
+    marker = "o" if len(table) <= MOST_MARKED else ""
+    axes.plot(epochs, table["mean"], label=title, marker=marker, markersize=2.5, **look)
 
 
 def _note(numbers: pd.DataFrame) -> str:

@@ -25,6 +25,10 @@ WIDE = 6.75
 """Inches: across both columns of a two-column paper."""
 GREY = "0.45"
 NOTE_SIZE = 7.0
+MOST_TICKS = 25
+"""Names that have room along an axis."""
+DECADES = 3.0
+"""Of more decades than these, an axis has ticks at the powers of ten alone."""
 TICK_ROOM = 0.08
 """The part of an axis that a number below it takes."""
 
@@ -141,7 +145,8 @@ def looks(samplers: Iterable[str]) -> dict[str, Look]:
     """Name, colour and marker of each sampler.
 
     A sampler looks the same in every figure. Those that are not known by name take the spare looks
-    by a hash of their name, and the next one where two of them in a figure would look alike.
+    by a hash of their name, and the next one where two of them in a figure would look alike; of
+    more than there are looks, each further round has its colours with other markers.
     """
     found: dict[str, Look] = {}
     taken: list[int] = []
@@ -150,10 +155,14 @@ def looks(samplers: Iterable[str]) -> dict[str, Look]:
             found[sampler] = _KNOWN[sampler]
             continue
         at = int(hashlib.sha256(sampler.encode()).hexdigest(), 16) % len(_SPARE)
-        while at in taken and len(taken) < len(_SPARE):
+        rounds, used = divmod(len(taken), len(_SPARE))
+        while at in taken[len(taken) - used :]:
             at = (at + 1) % len(_SPARE)
         taken.append(at)
-        found[sampler] = Look(sampler_name(sampler), *_SPARE[at])
+        colour, marker = _SPARE[at]
+        if rounds:
+            marker = _SPARE[(at + rounds) % len(_SPARE)][1]
+        found[sampler] = Look(sampler_name(sampler), colour, marker)
     return found
 
 
@@ -257,11 +266,35 @@ def budget_axis(axes: Axes, budgets: NDArray[np.int64]) -> None:
     room = np.diff(np.log(budgets)) / np.log(1.12**2 * budgets[-1] / budgets[0])
     fit = room.min(initial=1.0) >= TICK_ROOM
     axes.xaxis.set_major_locator(
-        FixedLocator(budgets.tolist()) if fit else LogLocator(subs=(1.0, 2.0, 5.0), numticks=20)
+        FixedLocator(budgets.tolist()) if fit else LogLocator(subs=log_ticks(budgets), numticks=20)
     )
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel("number of labels")
+
+
+def log_ticks(budgets: NDArray[np.int64], decades: float = DECADES) -> tuple[float, ...]:
+    """Multiples of powers of ten that have room as ticks: one, two and five, or one alone.
+
+    Args:
+        budgets: ascending.
+        decades: over which an axis has room for all three.
+    """
+    wide = np.log10(budgets[-1] / budgets[0]) > decades
+    return (1.0,) if wide else (1.0, 2.0, 5.0)
+
+
+def named_ticks(names: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Places and names of at most ``MOST_TICKS`` of the names, evenly spaced from the first on."""
+    every = -(-len(names) // MOST_TICKS)
+    return list(range(0, len(names), every)), list(names[::every])
+
+
+def thinned(count: int) -> str:
+    """A sentence on the names that ``named_ticks`` leaves out of so many, or an empty text."""
+    every = -(-count // MOST_TICKS)
+    left = f" One class in {every} is named; the file of numbers has all {count:,}."
+    return left if every > 1 else ""
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -16,6 +16,8 @@ PANELS = {
     "embedding_std": "embedding s.d.",
     "effective_rank": "effective rank",
 }
+LINE = 0.155
+"""Inches of a line of the legend."""
 MUCH = 5
 """How many times as far as another's a run's losses may reach on one scale."""
 
@@ -40,7 +42,8 @@ def draw(shown: Shown, target: TrainingCurves) -> tuple[Figure, pd.DataFrame]:
         )
     numbers = table[["run", "pool", "encoder", "encoder_seed", "epoch", *PANELS]]
     numbers = numbers[numbers["epoch"].notna()].astype({"epoch": int}).reset_index(drop=True)
-    figure = new_figure(target.title, 4.2, WIDE)
+    height = max(4.2, 0.8 + LINE * len(shown.runs))
+    figure = new_figure(target.title, height, WIDE)
     runs = {name: run for name, run in shown.runs.items() if name in set(numbers["run"])}
     titles = run_titles(runs)
     scaled = _alike(numbers["loss"], numbers["run"])
