@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from coldstart.texts import unprintable
 
 
 class Model(BaseModel):
@@ -30,6 +32,27 @@ into no memory."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 """Lower-case words joined by hyphens: names become parts of paths, whose wildcards match these."""
+
+
+def check_text(text: str) -> str:
+    """Refuse a text that would not survive in the report, in SVG or in HTML.
+
+    The report carries captions within a script, which ends at the first ``</script``; ``<!--``
+    changes how the rest of it is read; XML has no control characters.
+
+    Raises:
+        ValueError: it holds one of these.
+    """
+    for mark in ("</", "<!--"):
+        if mark in text:
+            raise ValueError(f"holds `{mark}`, which breaks the report: leave it out")
+    if unprintable(text.replace("\n", " ").replace("\t", " ")):
+        raise ValueError("holds a control character, which no page can show: leave it out")
+    return text
+
+
+Text = Annotated[str, AfterValidator(check_text)]
+"""Text for people: titles and claims, which stand in figures, tables and the report."""
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from coldstart.config.budgets import Budgets
-from coldstart.config.model import MOST, Model, Name, Trials
+from coldstart.config.model import MOST, Model, Name, Text, Trials
 from coldstart.config.targets import Figure, Table
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=1_000)]
@@ -14,7 +14,7 @@ Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1
 class Run(Model):
     """One pool and one encoder under several samplers, seeds and budgets."""
 
-    title: str | None = None
+    title: Text | None = None
     """What figures call it; unless given, what tells it from the other runs."""
     pool: str
     encoder: str
@@ -46,7 +46,7 @@ class Run(Model):
 class Study(Model):
     """A question asked of data, and the figures and tables that answer it."""
 
-    title: str
+    title: Text
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
     figures: dict[Name, Figure] = {}
     tables: dict[Name, Table] = {}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag
 
 from coldstart.config.budgets import Budgets, BudgetsByRun
-from coldstart.config.model import Count, Model
+from coldstart.config.model import Count, Model, Text
 
 Metric = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|average-precision)$")]
 """A metric's name as in the table of metrics, higher is better; ``k`` is part of it."""
@@ -23,7 +23,7 @@ class Target(Model):
 
     kind: str
     """The module of ``coldstart.figures`` that draws it."""
-    title: str
+    title: Text
     """One line above the figure and in the report."""
     runs: list[str] | None = None
     """Runs of the study that it shows; all of them where absent."""
@@ -211,7 +211,7 @@ Other = Annotated[
 class Claim(Model):
     """What somebody says of a sampler, in a form that can be checked."""
 
-    says: str
+    says: Text
     """The claim in words, and where it is made."""
     ours: Side
     direction: Literal["above", "below", "alike"]

@@ -68,6 +68,7 @@ _RC = {
     "lines.markeredgewidth": 0.6,
     "patch.linewidth": 0.6,
     "errorbar.capsize": 0.0,
+    "text.parse_math": False,  # names and titles may have dollar signs, which are no formula
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "coldstart",  # ids, and so bytes, are the same each time
     "pdf.fonttype": 42,
