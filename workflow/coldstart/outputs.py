@@ -23,7 +23,7 @@ RECORDS = Path("results/.written")
 record each, since jobs that run at once write theirs."""
 
 VERSIONS = 100
-"""How many versions of a file its record keeps, newest last."""
+"""Versions of a file that its record keeps, newest last."""
 
 
 def write_output(path: Path, content: bytes, strict: bool = True) -> None:

@@ -22,7 +22,7 @@ ClassName = Annotated[str, AfterValidator(_check_class)]
 
 
 class Described(Protocol):
-    """What is known of a set of images before any of them is read.
+    """Facts known of a set of images before any of them is read.
 
     Attributes:
         shape: height, width and channels of an image.
@@ -32,7 +32,7 @@ class Described(Protocol):
 
     @property
     def shape(self) -> list[int]:
-        """Of an image."""
+        """Height, width and channels of an image."""
 
     @property
     def classes(self) -> list[str]:
@@ -59,14 +59,14 @@ class Dataset(Model):
     ]
     """The module of ``coldstart.data.sources`` that reads it, with ``-`` for ``_``."""
     digest: Annotated[str, Field(pattern="^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{0,64})$")]
-    """What pins the content: the published edition's digest, or the SHA-256 of an own edition's
+    """Pins the content: the published edition's digest, or the SHA-256 of an own edition's
     files. Who does not know that yet writes ``sha256:``; the refusal says what it is."""
     shape: Annotated[list[Count], Field(min_length=3, max_length=3)]
     """Height, width and channels of an image."""
     classes: Annotated[list[ClassName], Field(min_length=2)]
     """Names of the classes, in the order of their numbers."""
     labels: Literal["fine", "coarse"] | None = None
-    """Which labels of CIFAR-100: its 100 classes or its 20 superclasses."""
+    """Labels of CIFAR-100: its 100 classes or its 20 superclasses."""
     parts: Annotated[dict[str, ClassCounts | Count], Field(min_length=1)]
     """Images of each class in each of the publisher's parts, or how many there are in all where
     they have no labels; checked when the set is read. Parts that are not named are not read."""
@@ -84,7 +84,7 @@ class Dataset(Model):
         return self
 
     def images_recipe(self) -> Mapping[str, Any]:
-        """What decides the images: neither classes nor labels do."""
+        """The recipe of the images, without classes and labels."""
         recipe = self.model_dump(exclude={"classes", "labels"}, exclude_none=True)
         return {
             **recipe,
@@ -95,5 +95,5 @@ class Dataset(Model):
         }
 
     def labels_recipe(self) -> Mapping[str, Any]:
-        """What decides the labels."""
+        """The recipe of the labels."""
         return self.model_dump(exclude_none=True)

@@ -10,7 +10,7 @@ from coldstart.config.model import Model, Side
 Resize = Literal["crop", "squash", "pad"]
 
 TABLES = (".csv", ".tsv", ".txt", ".json")
-"""How the names of tables of labels end, in upper or lower case."""
+"""Endings of the names of tables of labels, in upper or lower case."""
 
 
 def check_table(path: str) -> str:
@@ -62,7 +62,7 @@ Levels = Annotated[Literal["measured"] | list[float], BeforeValidator(_read_leve
 
 
 ARRAYS = (".npz", ".npy")
-"""How the names of files of arrays end."""
+"""Endings of the names of files of arrays."""
 
 
 def _named_as_arrays(path: str) -> str:
@@ -91,7 +91,7 @@ class Folder(Model):
     """The values that become black and white where an image has more than 8 bits a channel, such as
     ``[0, 4095]``. ``measured``: all but the lowest and the highest 0.1 % of the folder's pixels."""
     on_broken: Literal["skip", "fail"] = "fail"
-    """What to do about an image that cannot be read; those skipped are listed with the images."""
+    """An image that cannot be read is skipped and listed with the images, or it ends the run."""
 
 
 class Arrays(Model):
@@ -101,7 +101,7 @@ class Arrays(Model):
     path: Annotated[str, AfterValidator(_named_as_arrays)]
     """The file; a relative path is one below ``data_dir``. It is no part of any key."""
     labels: Literal["array", "none"] = "array"
-    """Whether the array ``labels``, where the file has one, counts."""
+    """``array``: the file's array ``labels``, where it has one, holds the labels."""
     levels: Levels = MEASURED
     """The values that become black and white, such as ``[0, 4095]``. ``measured``: all but the
     lowest and the highest 0.1 % of the pixels. uint8 is taken as it is."""

@@ -1,4 +1,4 @@
-"""What a user sets in ``config.yaml`` or with ``--config``."""
+"""Settings in ``config.yaml`` or of ``--config``."""
 
 from typing import Annotated, Literal
 
@@ -57,7 +57,7 @@ class Config(Model):
     data_dir: str = "data"
     """Where image sets lie, in the layout of ``torchvision.datasets``."""
     download: Switch = False
-    """Whether a set that is not in ``data_dir`` may be downloaded there."""
+    """True: a set that is not in ``data_dir`` may be downloaded there."""
     mirror: str = ""
     """The address of a folder with the layout of ``data_dir`` (archives as published), from which
     missing sets are downloaded instead of from their publishers."""
@@ -75,9 +75,9 @@ class Config(Model):
     """The share of a GPU's memory that a training's images may take. A larger pool is streamed from
     the store, with the same result; nought streams every pool."""
     deterministic: Switch = False
-    """Whether a GPU computes the same bits each time, at some cost of speed. A CPU always does."""
+    """True: a GPU computes the same bits each time, at some cost of speed. A CPU always does."""
     accept_other_code: Switch = False
-    """Whether artefacts made from the same recipe by other code are used, with a warning."""
+    """True: artefacts made from the same recipe by other code are used, with a warning."""
 
     images: str = ""
     """The user's own images: a folder, or an ``.npz`` file. Set, they are what is built."""
@@ -93,7 +93,7 @@ class Config(Model):
     """Names of the classes that own images are labelled with, for ``label-studio.xml``; those of
     ``labelled`` need not be named."""
     budget: Count = 100
-    """How many of the own images the sampler picks; all others are ranked after these."""
+    """Number of own images that the sampler picks; all others are ranked after these."""
     sampler: str = "k-centre"
     """The recipe of the sampler of the own images, in ``workflow/recipes/samplers.yaml``."""
     encoder: str = "byol-own"

@@ -22,7 +22,7 @@ MEGABYTE = 10**6
 TIMEOUT = 60
 """Seconds without a byte after which a server is given up."""
 ATTEMPTS = 5
-"""How often a file is asked for before a cut line counts as an error."""
+"""Times that a file is asked for before a cut line counts as an error."""
 PAUSE = 2.0
 """Seconds before the second attempt; doubled with each further one."""
 

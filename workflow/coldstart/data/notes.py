@@ -1,4 +1,4 @@
-"""What is worth knowing of a set of images once all are decoded, and no image alone shows."""
+"""Remarks on a whole set of images, which show once all of them are decoded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ FILE = "notes.json"
 """The file of the artefact of the images that holds them."""
 
 FEW_LEVELS = 32
-"""Of 256 grey levels, as many that a whole folder uses fewer of point to a wrong range."""
+"""A folder that uses fewer of the 256 grey levels than this points to a wrong range."""
 
 FAINT = 8
 """An image whose brightest and darkest values differ by at most this is nearly of one colour."""
 
 SHOWN = 3
-"""How many paths a note names."""
+"""Paths that a note names."""
 
 
 class Notes:
@@ -49,7 +49,7 @@ class Notes:
 
         Args:
             names: of the rows; None where rows have none but their number.
-            more: what the reader has found, such as the ``levels`` that became black and white.
+            more: findings of the reader, such as the ``levels`` that became black and white.
         """
 
         def named(rows: list[int]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Notes:
 
 
 def sentences(notes: Mapping[str, Any]) -> list[str]:
-    """What a user is told.
+    """The notes in sentences, for a user.
 
     Args:
         notes: as ``Notes.gathered`` gives them.

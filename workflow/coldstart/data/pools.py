@@ -25,7 +25,7 @@ APART = (
 """Splits that share no image. What is unlabeled may be anything else that is not for the test."""
 
 Members = dict[str, pd.DataFrame]
-"""Of each split: id and label (Int64, missing where an image has no class), in the pool's order."""
+"""Id and label (Int64, missing where an image has no class) of each split, in the pool's order."""
 
 
 def make(job: Job) -> None:
@@ -96,7 +96,7 @@ def _taken(items: pd.DataFrame, part: Slice, shuffle: int | None) -> pd.DataFram
 
 
 def _thinned(members: pd.DataFrame, recipe: Thinned) -> pd.DataFrame:
-    """What is left of each class; images of no class stay, last."""
+    """The images that are left of each class; images of no class stay, last."""
     classes, others = _classes(members)
     left = recipe.left({label: len(group) for label, group in classes.items()})
     kept = [group.iloc[_even(len(group), left[label])] for label, group in classes.items()]

@@ -84,7 +84,7 @@ class PublishedSet:
         return "md5:" + hashlib.md5(" ".join(md5s).encode(), usedforsecurity=False).hexdigest()
 
     def missing(self, recipe: Mapping[str, Any], settings: Settings) -> str | None:
-        """What to do about files that are not in ``data_dir``; None if all are there."""
+        """Remedy for files that are not in ``data_dir``; None if all are there."""
         files = self._files(recipe)
         absent = [file for file in files if file.find(settings.data_dir) is None]
         if not absent:

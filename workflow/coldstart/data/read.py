@@ -29,7 +29,7 @@ def read_images(images: Artefact, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def read_notes(images: Artefact) -> dict[str, Any]:
-    """What is worth knowing of a user's own images (``coldstart.data.notes``); empty for others."""
+    """Read the notes on a user's own images (``coldstart.data.notes``); empty for other sets."""
     if FILE not in images.manifest["files"]:
         return {}
     found: dict[str, Any] = json.loads(images.path(FILE).read_bytes())

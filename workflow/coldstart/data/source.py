@@ -1,4 +1,4 @@
-"""What every source of images hands over: the protocol between a reader and ingest.
+"""The protocol between a reader of images and ingest.
 
 A reader is a module of ``coldstart.data.sources``, with the name of the recipe's ``source`` (``-``
 becomes ``_``). It has:
@@ -72,7 +72,7 @@ class Source:
         digest: ``sha256:...`` of the files' bytes, asked in both stages after all chunks (of the
             images) or labels were read, and only for another edition than the published one. None
             for a set of which only the published edition can be read.
-        notes: asked after all chunks: what is worth knowing of the images, for ``notes.json``.
+        notes: asked after all chunks: the content of ``notes.json``.
     """
 
     parts: Sequence[Part]
@@ -86,7 +86,7 @@ class Reader(Protocol):
     DIGEST: str | None
 
     def missing(self, recipe: Mapping[str, Any], settings: Settings) -> str | None:
-        """What is not there and what to do."""
+        """Name what is not there and the remedy."""
 
     def read(self, recipe: Mapping[str, Any], settings: Settings) -> Source:
         """The set, opened."""
@@ -103,7 +103,7 @@ def module_name(source: str) -> str:
 
 
 def chunk_images(image_bytes: int) -> int:
-    """How many images of this size make a chunk."""
+    """Number of images of this size that make a chunk."""
     return max(1, CHUNK_BYTES // image_bytes)
 
 

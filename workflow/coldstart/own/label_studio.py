@@ -37,7 +37,7 @@ def tasks(ranked: pd.DataFrame, images: Path) -> str:
 
 
 def not_shown(ranked: pd.DataFrame) -> Counter[str]:
-    """How many tasks have images of formats that browsers do not show, by the format."""
+    """Count the tasks whose images browsers do not show, by the format."""
     tasks = ranked.dropna(subset="rank")
     found = (format_of(path) or "others" for path in tasks["path"])
     return Counter(name for name in found if name not in SHOWN_BY_BROWSERS)

@@ -1,4 +1,4 @@
-"""What is written of a user's own images, and from what: the last step of the study ``own``."""
+"""The files of a ranking and the artefacts they are made from: the last step of study ``own``."""
 
 import hashlib
 import json
@@ -78,7 +78,7 @@ def needs(plan: Plan) -> Needs:
 
 
 def params(plan: Plan) -> dict[str, Any]:
-    """What the job is told."""
+    """The params of the job."""
     folder = next(iter(_scan(plan, OWN).places.values()))[0]
     left_out = json.dumps(dict(_scan(plan, OWN).left_out)).encode()
     return {

@@ -8,7 +8,7 @@ from coldstart.embeddings.clusters import cluster
 from coldstart.embeddings.distances import squared_to_nearest
 
 DISTANCE, LABELLED = "distance", "labelled"
-"""What ranks an image that no sampler picked: its distance; or nothing, because it has a label."""
+"""Reasons of images that no sampler picked: ranked by distance, or not, with a label already."""
 
 
 def rank_all(

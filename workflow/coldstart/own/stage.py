@@ -1,4 +1,4 @@
-"""What is written at last of a user's own images: the ranking, beside its figures, and tasks."""
+"""The last job for a user's own images: it writes the ranking, its figures and tasks."""
 
 import logging
 import shlex

@@ -89,7 +89,7 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
 
 
 class _Images:
-    """The images of a file, as 8 bits, and what is worth knowing of them."""
+    """The images of a file, as 8 bits, and the notes on them."""
 
     def __init__(self, path: Path, recipe: Mapping[str, Any]) -> None:
         self.path, self.recipe = path, recipe
@@ -129,7 +129,7 @@ class _Images:
         return found
 
     def notes(self) -> dict[str, Any]:
-        """What is worth knowing of the images; see ``coldstart.data.notes``."""
+        """The notes on the images; see ``coldstart.data.notes``."""
         wide = 0 if self._levels is None else _images_kind(self.path)[0][0]
         is_measured = self.recipe["levels"] == MEASURED
         return self._notes.gathered(None, levels=self._levels, measured=is_measured, wide=wide)

@@ -21,11 +21,11 @@ from coldstart.data.sources.formats import formats
 from coldstart.data.sources.wide import Levels, eight_bits, is_wide, surely_narrow, values
 
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-"""What stands in the first bytes of a HEIC file, whatever its name: telephones rename them."""
+"""Brands in the first bytes of HEIC files. The name tells less: telephones rename them."""
 
 GAP = 2.0
-"""How many times the target's size an image keeps when it is first reduced by whole numbers, which
-is fast; the exact resampling follows (the meaning of Pillow's argument of this name)."""
+"""Factor by which an image stays larger than the target when it is first reduced by whole numbers,
+which is fast; the exact resampling follows (the meaning of Pillow's argument of this name)."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,11 +36,11 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each EXIF orientation."""
+"""The turn that undoes each EXIF orientation."""
 
 
 class Room:
-    """What may be in memory at a time, so that a folder of large images does not fill it."""
+    """A bound on the pixels in memory at a time: a folder of large images must not fill it."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._free = pixels
@@ -71,7 +71,7 @@ class BrokenImageError(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image.
+    """Facts that a file states of its image.
 
     Attributes:
         wide: whether the image has more than 8 bits a channel.
@@ -169,7 +169,7 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
 
 
 def _what_instead(head: bytes) -> str:
-    """What a file is by its first bytes, where no decoder takes it for an image."""
+    """Say what a file is by its first bytes, where no decoder takes it for an image."""
     text = head.lstrip().lower()
     if head.startswith(b"version https://git-lfs"):
         return "is a pointer of Git LFS: `git lfs pull` fetches the image"

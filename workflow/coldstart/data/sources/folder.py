@@ -46,7 +46,7 @@ SPAN = 8
 """Images that a thread decodes before it asks for more."""
 
 SHOWN = 20
-"""How many of the images that are skipped the log names."""
+"""Skipped images that the log names."""
 
 
 def missing(recipe: Mapping[str, Any], settings: Settings) -> str | None:
@@ -129,7 +129,7 @@ class _Images:
         self._report()
 
     def notes(self) -> dict[str, Any]:
-        """What is worth knowing of the images; see ``coldstart.data.notes``."""
+        """The notes on the images; see ``coldstart.data.notes``."""
         known = [(path, header) for path, header in zip(self.paths, self._headers, strict=True)]
         headers = [(path, header) for path, header in known if header is not None]
         return self._notes.gathered(
@@ -240,5 +240,5 @@ class _Images:
 
 
 def cores() -> int:
-    """How many cores the job was given: what numerical libraries were told."""
+    """Number of cores that the job was given, as numerical libraries were told."""
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)

@@ -50,7 +50,7 @@ def _has(name: str) -> bool:
 
 @cache
 def reads_heif() -> bool:
-    """Whether the optional package pillow-heif is installed; it is then told to Pillow."""
+    """Tell Pillow of the optional package pillow-heif; False where it is not installed."""
     try:
         importlib.import_module("pillow_heif").register_heif_opener()
     except ImportError:
@@ -68,5 +68,5 @@ def format_of(path: str) -> str | None:
 
 @cache
 def endings() -> tuple[str, ...]:
-    """How the names of files end that can be read here, in lower case."""
+    """Endings, in lower case, of the names of files that can be read here."""
     return tuple(ending for name in formats() for ending in ENDINGS[name])

@@ -161,7 +161,7 @@ def _path(data: Mapping[str, Any], where: str) -> str:
 
 
 def _annotations(task: Mapping[str, Any], where: str) -> list[Sequence[Any]]:
-    """What each annotation of a task that was not skipped consists of."""
+    """The result of each annotation of a task that was not skipped."""
     given = task.get("annotations", [])
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise ColdstartError(f"{where} has `annotations` that are no list of annotations.")

@@ -16,13 +16,13 @@ from coldstart.texts import unprintable
 UNLABELLED = -1
 
 SERVED = "/data/local-files/?d="
-"""What the address of a local file in Label Studio starts with; its path below the root follows."""
+"""Start of the address of a local file in Label Studio; its path below the root follows."""
 
 PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 """Names of folders that hold parts of a set, and no class."""
 
 SHOWN = 5
-"""How many of the paths at fault a message names."""
+"""Paths at fault that a message names."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from coldstart.data.sources.formats import ENDINGS, endings, reads_heif
 from coldstart.errors import ColdstartError
 
 SHOWN = 8
-"""How many kinds of other files a sentence names."""
+"""Kinds of other files that a sentence names."""
 
 HIDDEN = "hidden"
 NO_ENDING = "without an ending"
@@ -40,7 +40,7 @@ class Listing:
         return dict(sorted((other | self.unreadable).items()))
 
     def sentences(self) -> list[str]:
-        """What is left out, in a line for each kind of reason."""
+        """The files that are left out, counted in a line for each kind of reason."""
         found = []
         if self.others:
             found.append(_count_others(self.others.values()))

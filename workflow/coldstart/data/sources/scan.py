@@ -1,4 +1,4 @@
-"""What a user's own files hold, found before any job: cheap, and the same on every machine.
+"""A first look at a user's own files, before any job: cheap, and the same on every machine.
 
 Content counts, not time or place. The digest of a folder is the SHA-256 of what ``sha256sum -z``
 prints of its images, in order.
@@ -32,7 +32,7 @@ SAID = "COLDSTART_SAID"
 """The variable that tells processes which remarks on folders one before them has printed."""
 
 SHOWN = 5
-"""How many of the files at fault a message names."""
+"""Files at fault that a message names."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,17 @@ class Scan:
 
     @property
     def unlabelled(self) -> int:
-        """How many images have no label."""
+        """Number of images without a label."""
         return self.count if self.labels is None else self.labels.numbers.count(UNLABELLED)
 
     def images_recipe(self) -> dict[str, Any]:
-        """What decides the images: neither where they lie nor how they are labelled."""
+        """The recipe of the images, which says neither where they lie nor how they are labelled."""
         settings = self.recipe.model_dump(exclude={"path", "labels"})
         counts = {PART: self.count}
         return {**settings, "shape": self.shape, "digest": self.digest, "parts": counts}
 
     def labels_recipe(self) -> dict[str, Any]:
-        """What decides the labels.
+        """The recipe of the labels.
 
         Raises:
             ValueError: the set has none.

@@ -38,7 +38,7 @@ Read = Callable[[str], bytes]
 
 
 def missing(recipe: Mapping[str, Any], settings: Settings) -> str | None:
-    """What to do if neither the archive nor the folder is there; None if one is."""
+    """Remedy where neither the archive nor the folder is there; None if one is."""
     if _archive(recipe, settings) or (settings.data_dir / FOLDER / "wnids.txt").is_file():
         return None
     return (

@@ -25,14 +25,14 @@ BLOCK = 2**18
 """Values that are scaled at a time: they take eight bytes each while they are."""
 
 _SWAPPED = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
-"""Of each order of bytes in Pillow's raw modes, the other one."""
+"""The other order of bytes for each in Pillow's raw modes."""
 
 _HEAD = 26
 """Bytes of a file that say enough to know most images of 8 bits."""
 
 
 def surely_narrow(file: BinaryIO) -> bool:
-    """Whether the first bytes show that an image has 8 bits; most need not be opened for it."""
+    """True if the first bytes show that an image has 8 bits; most need not be opened for it."""
     head = file.read(_HEAD)
     file.seek(0)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -41,7 +41,7 @@ def surely_narrow(file: BinaryIO) -> bool:
 
 
 def is_wide(image: Image.Image) -> bool:
-    """Whether an image that is open and not loaded has more than 8 bits a channel."""
+    """True if an image that is open and not loaded has more than 8 bits a channel."""
     return image.mode.startswith("I;16") or image.mode in ("I", "F") or _is_wide_colour(image)
 
 
