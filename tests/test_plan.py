@@ -195,3 +195,35 @@ def test_misspelt_target_names_the_nearest_or_what_there_is(plan, target, hint):
 def test_misspelt_run_names_the_nearest(plan):
     with pytest.raises(ColdstartError, match="did you mean `byol`"):
         plan.selection("quickstart", "byoll", 0, "random")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "again"),
+    [
+        ("figures", "training-curves", False),
+        ("figures", "ssl-quality", False),
+        ("tables", "ssl-quality", False),
+        ("figures", "clusters", False),
+        ("figures", "curve", True),
+        ("figures", "sheet", True),
+    ],
+)
+def test_one_more_sampler_draws_again_what_shows_samplers(tmp_path, folder, name, again):
+    workflow = tmp_path / "workflow"
+    shutil.copytree(ROOT / "workflow", workflow, ignore=shutil.ignore_patterns("__pycache__"))
+    file = workflow / "studies/ssl-digits.yaml"
+    study = yaml.safe_load(file.read_text())
+    study["figures"]["curve"] = {"kind": "budget-curve", "title": "Curve", "runs": ["byol"]}
+    study["figures"]["sheet"] = {
+        "kind": "contact-sheet", "title": "Sheet", "runs": ["byol"], "count": 3,
+    }  # fmt: skip
+    settled = {"samplers": ["random"], "budgets": [10, 20]}
+    planned = []
+    for samplers in (["random"], ["random", "kmeans"]):
+        study["runs"]["byol"] |= settled | {"samplers": samplers}
+        file.write_text(yaml.safe_dump(study))
+        loaded = load({"studies": ["ssl-digits"], "scale": "smoke"}, [], workflow)
+        planned.append(
+            Plan(loaded, Store(tmp_path / "store")).target_params("ssl-digits", folder, name)
+        )
+    assert (planned[0] != planned[1]) == again

@@ -157,14 +157,20 @@ class Plan(Runs):
                 "title": run.title,
                 "pool": run.pool,
                 "encoder": run.encoder,
-                # What a query picks depends on its trial, and is shown by its metrics alone.
-                "samplers": run.samplers + ([] if "selections" in target.reads else run.queries),
+                "samplers": self._described_samplers(run, target),
                 "classes": self._classes(run.pool),
             }
             if "learner" in target.reads:
                 learner = self.recipes.get("learners", run.learner)
                 described[name]["learner"] = learner.model_dump()
         return described
+
+    def _described_samplers(self, run: Run, target: Target) -> list[str]:
+        """The samplers that a figure shows: none, where it reads nothing of theirs."""
+        if "metrics" in target.reads:
+            return run.samplers + run.queries
+        # What a query picks depends on its trial, and is shown by its metrics alone.
+        return run.samplers if "selections" in target.reads else []
 
     def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:
         """What a data sheet says about a pool, beside what it reads."""
