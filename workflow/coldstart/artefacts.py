@@ -28,7 +28,7 @@ from coldstart.data.source import module_name
 from coldstart.data.sources.arrays import scan_arrays
 from coldstart.data.sources.scan import Scan, export_places, scan_folder
 from coldstart.errors import ColdstartError
-from coldstart.fingerprint import fingerprint
+from coldstart.fingerprint import classes_of, fingerprint
 from coldstart.planned import Facts, Planned, once
 from coldstart.ssl.weights import digest_weights
 from coldstart.store import Identity, Reference, Store
@@ -102,6 +102,7 @@ class Artefacts:
             {"shape": self.facts_of(recipe.dataset).shape, **mixture.outliers.model_dump()},
             inputs,
             "coldstart.data.mixed",
+            model=recipe,
         )
 
     def images(self, pool: str) -> Planned:
@@ -131,6 +132,7 @@ class Artefacts:
             recipe.model_dump(),
             inputs,
             "coldstart.data.pools",
+            model=recipe,
         )
 
     @once
@@ -158,6 +160,7 @@ class Artefacts:
             inputs,
             "coldstart.ssl.stage",
             method_module(recipe),
+            model=recipe,
         )
 
     @once
@@ -173,6 +176,7 @@ class Artefacts:
             self._images_of(pool) | {"checkpoint": self.checkpoint(pool, encoder, seed)},
             "coldstart.embeddings.embed",
             self._method(encoder),
+            model=recipe,
         )
 
     def clusters(self, pool: str, encoder: str, seed: int, reader: str) -> Planned:
@@ -191,6 +195,7 @@ class Artefacts:
             self._images_of(pool) | {"checkpoint": self.checkpoint(pool, encoder, seed)},
             "coldstart.embeddings.score",
             self._method(encoder),
+            model=recipe,
         )
 
     def judged(self, pool: str) -> bool:
@@ -216,6 +221,7 @@ class Artefacts:
             },
             "coldstart.evaluation.probe",
             self._method(encoder),
+            model=self.recipes.get("probes", probe),
         )
 
     def facts(self, pool: str) -> Facts:
@@ -334,7 +340,19 @@ class Artefacts:
         recipe: Mapping[str, Any],
         inputs: Mapping[str, Planned],
         *modules: str,
+        model: Any = None,
     ) -> Planned:
+        """Plan an artefact of the store.
+
+        Args:
+            pointer: the file that a job writes when it has made it.
+            stage: makes it.
+            recipe: the resolved recipe.
+            inputs: are read.
+            modules: the stage's module, and those that it imports by a name from the recipe.
+            model: the recipe as its class, whose methods the stage calls.
+        """
+        recipes = classes_of(model)
         identity = Identity(
             stage=stage,
             recipe=recipe,
@@ -342,11 +360,11 @@ class Artefacts:
                 name: Reference(planned.key, planned.identity.recipe_key)
                 for name, planned in inputs.items()
             },
-            code=fingerprint(*modules),
+            code=fingerprint(*modules, recipes=recipes),
         )
         key = self._usable(identity, pointer)
         code = identity.code if key == identity.key else self.store.manifest(key)["code"]
-        return Planned(identity, key, code, pointer, inputs)
+        return Planned(identity, key, code, pointer, inputs, modules, recipes)
 
     def _usable(self, identity: Identity, pointer: str) -> str:
         """The identity's key, or that of the accepted artefact of other code."""

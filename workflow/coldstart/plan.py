@@ -11,7 +11,7 @@ from coldstart.config.problems import nearest
 from coldstart.config.studies import Run
 from coldstart.config.targets import DataSheet, Target
 from coldstart.errors import ColdstartError
-from coldstart.fingerprint import fingerprint, source_digest
+from coldstart.fingerprint import classes_of, fingerprint, source_digest
 from coldstart.planned import Planned
 from coldstart.runs import Runs
 
@@ -30,6 +30,11 @@ FIGURE_MODULES = (
 
 PAGE = ("coldstart.figures.page",)
 """The module that writes a table as a page."""
+
+
+def computed_by(target: Target) -> tuple[str, ...]:
+    """The module of a kind of figure or table, and the one that reads what it shows."""
+    return "coldstart.figures." + target.kind.replace("-", "_"), "coldstart.figures.data"
 
 
 class Plan(Runs):
@@ -88,7 +93,7 @@ class Plan(Runs):
     def target_params(self, study: str, folder: str, name: str) -> dict[str, Any]:
         """What the job that draws a figure or table is told."""
         target = self.target(study, folder, name)
-        module = "coldstart.figures." + target.kind.replace("-", "_")
+        module, *read_with = computed_by(target)
         return {
             "target": target.model_dump(),
             "keys": {key: planned.key for key, planned in self.shown(study, folder, name).items()},
@@ -99,7 +104,7 @@ class Plan(Runs):
             # The text, not the syntax tree: whoever edits a figure wants it drawn again.
             "code": source_digest(module, *FIGURE_MODULES, *(PAGE if folder == "tables" else ())),
             # What they compute with, such as the statistics.
-            "imports": fingerprint(module, "coldstart.figures.data"),
+            "imports": fingerprint(module, *read_with, recipes=classes_of(target)),
         }
 
     def target_inputs(self, study: str, folder: str, name: str) -> list[str]:

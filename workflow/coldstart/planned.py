@@ -37,6 +37,8 @@ class Planned:
         code: the fingerprint of the code that makes it, or made it.
         pointer: path of the small file that a job writes when it has made it.
         inputs: what it is made from.
+        modules: the modules that its fingerprint is of.
+        recipes: the classes of its recipe, of whose methods the fingerprint is too.
     """
 
     identity: Identity
@@ -44,6 +46,8 @@ class Planned:
     code: str
     pointer: str
     inputs: Mapping[str, "Planned"]
+    modules: tuple[str, ...] = ()
+    recipes: frozenset[type] = frozenset()
 
     def params(self) -> dict[str, Any]:
         """What the job that makes it is told. Snakemake reruns it when this changes."""

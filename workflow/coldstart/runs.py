@@ -50,6 +50,7 @@ class Runs(Artefacts):
             inputs,
             "coldstart.selection.stage",
             type(recipe).__module__,
+            model=recipe,
         )
 
     @once
@@ -75,6 +76,7 @@ class Runs(Artefacts):
             },
             self._images_of(setup.pool) | {"labels": self.labels(setup.pool), "selection": labels},
             "coldstart.cycles.learn",
+            model=self.recipes.get("learners", setup.learner),
         )
 
     @once
@@ -104,6 +106,7 @@ class Runs(Artefacts):
             inputs,
             "coldstart.cycles.query",
             type(recipe).__module__,
+            model=recipe,
         )
 
     @once
@@ -141,6 +144,7 @@ class Runs(Artefacts):
             described,
             inputs,
             "coldstart.evaluation.stage",
+            model=recipe,
         )
 
     # Inside.
