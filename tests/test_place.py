@@ -52,3 +52,17 @@ def test_plain_path_is_accepted_and_the_shell_leaves_it(tmp_path, name):
 def test_every_strange_character_is_named():
     assert strange_characters("/a b$c b") == " $"
     assert os.sep not in strange_characters("/a/b")
+
+
+def test_clean_removes_what_make_and_its_tools_made_and_nothing_else(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    made = [".venv/a", ".snakemake/log", ".ruff_cache/a", "workflow/coldstart/__pycache__/a.pyc",
+            "workflow/coldstart.egg-info/PKG-INFO"]  # fmt: skip
+    mine = ["build/thesis.pdf", "data/__pycache__/a.pyc", "results/own/ranking.csv", "notes.txt",
+            "tests/a.py", "envs/requirements.lock"]  # fmt: skip
+    for name in made + mine:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert there == {*mine, "Makefile"}

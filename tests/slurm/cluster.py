@@ -156,7 +156,11 @@ class Cluster:
                 os.kill(pid, signal.SIGKILL)
 
     def down(self) -> None:
-        """Cancel all jobs, stop the daemons and remove the folder."""
+        """Cancel all jobs, stop the daemons and remove the folder, which must be one of `up`'s."""
+        if not {"slurm.conf", "munge", "state", "bin"} <= {
+            one.name for one in self.folder.iterdir()
+        }:
+            raise ValueError(f"{self.folder} is no folder of a cluster: nothing was removed")
         if (self.folder / "bin/scancel").exists():
             self.run("scancel", "--user=root", check=False)
             with contextlib.suppress(TimeoutError):
