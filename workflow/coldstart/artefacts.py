@@ -59,7 +59,7 @@ class Artefacts:
         self._warned = False
 
     def dataset(self, name: str) -> Dataset | Scan:
-        """What is known of a data set: from its recipe, or from a look at a user's own files."""
+        """Describe a data set, from its recipe or from a look at the user's own files."""
         recipe = self.recipes.get("datasets", name)
         if isinstance(recipe, Dataset):
             return recipe
@@ -115,7 +115,7 @@ class Artefacts:
 
     @once
     def index(self, pool: str) -> Planned:
-        """Which of these images play which part in the pool."""
+        """Plan the index of a pool: the split of each image."""
         recipe = self.recipes.get("pools", pool)
         for path, message in recipe.problems(self.dataset(recipe.dataset)).items():
             raise ColdstartError(f"pools.{pool}.{path}: {message}")
@@ -199,13 +199,13 @@ class Artefacts:
         )
 
     def judged(self, pool: str) -> bool:
-        """Whether a pool has what metrics are measured on."""
+        """Return True if a pool has test images and labels of two classes, which metrics need."""
         recipe = self.recipes.get("pools", pool)
         return "test" in splits_of(recipe) and len(self.dataset(recipe.dataset).classes) > 1
 
     @once
     def probed(self, pool: str, encoder: str, seed: int, probe: str) -> Planned:
-        """How good an encoder is on a pool, measured with all its labels."""
+        """Plan the quality of an encoder on a pool, measured with all labels."""
         if not self.judged(pool):
             raise ColdstartError(
                 f"probe `{probe}`: pool `{pool}` lacks test images, or labels of two classes"
@@ -225,14 +225,14 @@ class Artefacts:
         )
 
     def facts(self, pool: str) -> Facts:
-        """What the recipes say of a pool's images; its sizes are upper bounds."""
+        """Return the facts of a pool's images that its recipes hold; sizes are upper bounds."""
         recipe = self.recipes.get("pools", pool)
         dataset = self.dataset(recipe.dataset)
         sizes = {name: sum(split.values()) for name, split in recipe.sizes(dataset).items()}
         return Facts(dataset.shape, len(dataset.classes), sizes)
 
     def facts_of(self, dataset: str) -> Facts:
-        """What the recipe says of a data set's images."""
+        """Return the facts of a data set's images that its recipe holds."""
         recipe = self.dataset(dataset)
         sizes = {part: part_size(recipe, part) for part in recipe.parts}
         return Facts(recipe.shape, len(recipe.classes), sizes)
@@ -282,7 +282,7 @@ class Artefacts:
         return self.store.root.resolve() != FORMER.resolve() and Store(FORMER).has(key)
 
     def _recovery(self, key: str) -> str:
-        """What brings an artefact back that no store has, as sentences."""
+        """Say in sentences how to get an artefact back that no store has."""
         own = self.store.root
         again = "`coldstart store verify --heal` removes such pointers, and it is made again"
         if self._is_in_former(key):

@@ -179,7 +179,7 @@ class _Computing:
 
 
 def _is_constant(node: ast.stmt, name: str) -> bool:
-    """Whether a statement gives a name a value that is written out; types of fields are none."""
+    """Return True if a statement assigns a literal to a name; types of fields are no literals."""
     if isinstance(node, ast.Assign):
         targets = node.targets
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
@@ -309,7 +309,7 @@ def _shape(node: Any) -> Iterator[str]:
 
 
 def _is_said(node: Any) -> bool:
-    """Whether a statement only says something: a docstring, or a line for the log."""
+    """Return True for a statement that only says something: a docstring, or a line for the log."""
     if not isinstance(node, ast.Expr):
         return False
     if isinstance(node.value, ast.Constant):
@@ -349,7 +349,7 @@ def _imports(path: Path, name: str, package: Path) -> frozenset[str]:
 
 
 def _absolute(node: ast.ImportFrom, path: Path, name: str) -> str:
-    """What a ``from ... import`` imports from, with leading dots resolved."""
+    """Resolve the leading dots of the module that a ``from ... import`` names."""
     if not node.level:
         return node.module or ""
     parts = name.split(".")

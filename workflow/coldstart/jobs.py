@@ -1,4 +1,4 @@
-"""How a Snakemake job calls a stage: one artefact made, published and pointed to.
+"""A Snakemake job's call of a stage: one artefact is made, published and pointed to.
 
 Scripts in ``workflow/scripts`` hand over what Snakemake gave them; the stages know neither
 Snakemake nor the store.
@@ -40,12 +40,12 @@ RESUME = RESULTS / ".resume"
 """Where unfinished training is kept, by key: outside of what Snakemake declares and deletes."""
 
 TERMINATED = 128 + signal.SIGTERM
-"""How a stage exits that was told to stop and has saved its state in time."""
+"""Exit status of a stage that was told to stop and has saved its state in time."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage is given.
+    """Everything that a stage is given.
 
     Attributes:
         recipe: the resolved recipe, every number in it.
@@ -139,7 +139,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _has_gpu() -> bool:
-    """Whether this process could have used a GPU; torch is not imported to be asked."""
+    """Return True if this process could have used a GPU; torch is not imported to be asked."""
     torch = sys.modules.get("torch")
     return torch is not None and torch.cuda.is_available()
 

@@ -1,4 +1,4 @@
-"""What is made from what, up to the figures.
+"""The plan: every artefact and what it is made from, up to the figures.
 
 The plan knows the way of the data and nothing of Snakemake; the rules ask it for a job's parameters
 and for the pointers that the job waits for.
@@ -16,7 +16,7 @@ from coldstart.planned import Planned
 from coldstart.runs import Runs
 
 FIGURE_FORMATS = ("svg", "pdf", "png", "csv")
-"""What each figure is written as; the CSV holds its numbers."""
+"""Formats of each figure; the CSV holds its numbers."""
 
 POOLS = "pools"
 """Stands where a study does in the path of a pool's data sheet."""
@@ -52,7 +52,7 @@ class Plan(Runs):
         return targets[name]
 
     def shown(self, study: str, folder: str, name: str) -> dict[str, Planned]:
-        """What a figure or table reads, by ``<what>/<run>/<encoder seed>[/<sampler>]``."""
+        """Return what a figure or table reads, by ``<what>/<run>/<encoder seed>[/<sampler>]``."""
         target = self.target(study, folder, name)
         if isinstance(target, DataSheet):
             sheet = {f"images/{name}": self.images(name), f"index/{name}": self.index(name)}
@@ -91,7 +91,7 @@ class Plan(Runs):
         return found
 
     def target_params(self, study: str, folder: str, name: str) -> dict[str, Any]:
-        """What the job that draws a figure or table is told."""
+        """Return the params of the job that draws a figure or table."""
         target = self.target(study, folder, name)
         module, *read_with = computed_by(target)
         return {
@@ -154,7 +154,7 @@ class Plan(Runs):
         return [f"workflow/papers/{published}.csv"] if published else []
 
     def _described_runs(self, study: str, target: Target) -> dict[str, dict[str, Any]]:
-        """What a figure says about the runs that it shows."""
+        """Return the description of the runs that a figure shows."""
         described: dict[str, dict[str, Any]] = {}
         for name in target.runs or self.recipes.get("studies", study).runs:
             run = self.run(study, name)
@@ -178,7 +178,7 @@ class Plan(Runs):
         return run.samplers if "selections" in target.reads else []
 
     def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:
-        """What a data sheet says about a pool, beside what it reads."""
+        """Return the description of a pool for its data sheet."""
         name = self.recipes.get("pools", pool).dataset
         dataset = self.dataset(name)
         about = {"pool": pool, "dataset": name, "digest": dataset.digest}

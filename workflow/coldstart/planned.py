@@ -1,4 +1,4 @@
-"""What a plan consists of."""
+"""The parts of a plan."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of images before any of them is read.
+    """Facts about images that are known before any of them is read.
 
     Attributes:
         shape: height, width and channels.
@@ -50,7 +50,7 @@ class Planned:
     recipes: frozenset[type] = frozenset()
 
     def params(self) -> dict[str, Any]:
-        """What the job that makes it is told. Snakemake reruns it when this changes."""
+        """Params of the job that makes the artefact. Snakemake reruns it if they change."""
         return {
             "key": self.key,
             "stage": self.identity.stage,

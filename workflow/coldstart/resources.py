@@ -1,4 +1,4 @@
-"""What a job will need, for a scheduler: megabytes and minutes, from its recipe and from history.
+"""Requests to a scheduler: megabytes and minutes of a job, from its recipe or earlier runs.
 
 The estimates are upper bounds with room to spare: a job that asks for too much waits a little, one
 that asks for too little is killed. Where the store has the record of an earlier run, that decides.
@@ -46,13 +46,13 @@ ENCODERS: TypeAdapter[Encoder] = TypeAdapter(Encoder)
 
 @dataclass(frozen=True)
 class Needs:
-    """What to ask for: megabytes of memory and minutes."""
+    """A request: megabytes of memory, and minutes."""
 
     megabytes: int
     minutes: int
 
     def grown(self, attempt: int, largest: int = 0) -> "Needs":
-        """What to ask for in the n-th attempt, from one: as many times as much.
+        """Return the request of the n-th attempt: n times as much.
 
         Args:
             attempt: counts from one.
@@ -63,7 +63,7 @@ class Needs:
 
 
 def gains_from_gpu(planned: Planned) -> bool:
-    """Whether a network is trained or passed; all else takes a CPU seconds."""
+    """Return True if a network is trained or evaluated; all else takes a CPU seconds."""
     stage = planned.identity.stage
     if stage == "learn":
         return True
@@ -105,7 +105,7 @@ def estimate_ranking(embeddings: Planned, facts: Facts) -> Needs:
 
 
 def from_records(records: Iterable[Mapping[str, Any]], device: str, gpus: int = 1) -> Needs | None:
-    """What earlier runs of the same recipe needed on the same kind of device, with room to spare.
+    """Return what earlier runs of a recipe needed on this kind of device, with room to spare.
 
     Args:
         records: ``made`` of the manifests: ``seconds``, ``peak_mb``, ``gpu`` (its name), ``gpus``,

@@ -96,7 +96,7 @@ class Rules:
         return _readable(lambda named: self.plan.need(method(**named).inputs.values()))
 
     def artefact(self, method: Callable[..., Planned]) -> Function:
-        """What the job is told of the artefact that it makes."""
+        """Params of the job that makes an artefact."""
         return _readable(lambda named: method(**named).params())
 
     def threads(self, most: int) -> Function:
@@ -137,7 +137,7 @@ class Rules:
         return lambda wildcards, attempt: needs(wildcards).grown(attempt).minutes
 
     def gpu(self, method: Callable[..., Planned]) -> Function:
-        """How many GPUs a job asks for."""
+        """Number of GPUs that a job asks for."""
         return _readable(lambda named: self._gpus(method(**named)))
 
     def _gpus(self, planned: Planned) -> int:
@@ -163,14 +163,14 @@ class Rules:
         )
 
     def _facts(self, named: dict[str, Any]) -> Facts:
-        """What is known of the images that a job is about."""
+        """Return the facts of the images that a job works on."""
         if "dataset" in named:
             return self.plan.facts_of(named["dataset"])
         pool = named.get("pool") or self.plan.run(named["study"], named["run"]).pool
         return self.plan.facts(pool)
 
     def _records(self, recipe_key: str) -> Iterator[dict[str, Any]]:
-        """How earlier runs of a recipe went; a damaged manifest is no reason not to start."""
+        """Yield the records of earlier runs of a recipe; a damaged manifest stops nothing."""
         for key in self.plan.store.others(recipe_key)[:RECORDS]:
             with contextlib.suppress(ColdstartError):
                 yield self.plan.store.manifest(key)["made"]
@@ -194,7 +194,7 @@ class Rules:
         return _readable(lambda named: self.plan.target_inputs(folder=folder, **named))
 
     def target_params(self, folder: str) -> Function:
-        """What the job that draws a figure or table is told."""
+        """Params of the job that draws a figure or table."""
         return _readable(lambda named: self.plan.target_params(folder=folder, **named))
 
     def all_embeddings(self) -> Function:
@@ -202,7 +202,7 @@ class Rules:
         return _readable(lambda _: self.plan.need(self.plan.all_embeddings(self.config.studies)))
 
     def own_inputs(self) -> Function:
-        """What the ranking of the own images waits for."""
+        """Pointers and figures that the ranking of the own images waits for."""
         return _readable(lambda _: own.inputs(self.plan))
 
     def own_mem_mb(self) -> Callable[[Any, int], int]:
@@ -216,7 +216,7 @@ class Rules:
         return _growing(asked)
 
     def own_params(self) -> Function:
-        """What the job that writes the ranking is told."""
+        """Params of the job that writes the ranking."""
         return _readable(lambda _: own.params(self.plan))
 
 

@@ -1,4 +1,4 @@
-"""What the runs of studies make: picks, and how good a learner gets with them."""
+"""The artefacts of the runs of studies: picks, learners and their metrics."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ class Runs(Artefacts):
     def query(
         self, study: str, run: str, seed: int, sampler: str, trial: int, budget: int
     ) -> Planned:
-        """What a sampler picks after it has asked the classifier of the budget before."""
+        """Plan the picks of a sampler that queries the classifier of the budget before."""
         setup = self.run(study, run)
         recipe = self.recipes.get("samplers", sampler)
         before = setup.budgets[setup.budgets.index(budget) - 1]
@@ -176,7 +176,7 @@ class Runs(Artefacts):
             )
 
     def _labelled(self, study: str, run: str, dataset: str) -> Planned:
-        """Which of a run's images have a label already."""
+        """Plan the table of the images of a run that have a label already."""
         pool = self.run(study, run).pool
         if self.ingested("images", dataset).key != self.images(pool).key:
             raise ColdstartError(

@@ -1,4 +1,4 @@
-"""What Coldstart and SLURM know of each other: a site's names, a clone's jobs, and requeueing.
+"""Coldstart on SLURM: a site's names and nodes, a clone's jobs, and requeueing.
 
 The profile in ``profiles/slurm`` reads the site; ``python -m coldstart.slurm`` recovers a clone
 whose Snakemake was killed.
@@ -34,7 +34,7 @@ NODES = "COLDSTART_NODES"
 """The environment variable with the megabytes of the largest nodes, without GPU and with."""
 
 ASKED = ("account", "partition", "gpu_partition", "gpu_model", "gpus")
-"""What a site says of itself; the rest is asked of SLURM."""
+"""Settings of a site; the rest is asked of SLURM."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def largest_node(gpu: bool) -> int:
 
 @dataclass(frozen=True)
 class Site:
-    """What differs between clusters.
+    """Properties that differ between clusters.
 
     Attributes:
         account: what jobs are charged to; empty leaves it to SLURM.
@@ -200,7 +200,7 @@ def _used(names: str, known: Mapping[str, Partition], file: Path) -> list[Partit
 
 
 def prefix() -> str:
-    """How the names of all jobs of the clone in the working directory begin."""
+    """Return the beginning of the names of all jobs of this clone."""
     return f"coldstart-{hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]}"
 
 
@@ -240,7 +240,7 @@ def _jobs() -> list[str]:
 
 
 def _ask(*command: str) -> str:
-    """What one of SLURM's commands prints; nothing where there is no SLURM or it refuses."""
+    """Return what one of SLURM's commands prints; nothing where there is none or it refuses."""
     try:
         done = subprocess.run(command, text=True, capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):

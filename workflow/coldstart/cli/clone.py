@@ -1,4 +1,4 @@
-"""What lies in the clone that a command is run in."""
+"""The clone that a command runs in: its settings, stores and pointers."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ CONFIG = Path("config.yaml")
 
 
 def settings() -> dict[str, Any]:
-    """What ``config.yaml`` of the folder that one stands in says; nothing where there is none."""
+    """Read ``config.yaml`` of the current folder; an empty mapping if there is none."""
     return dict(read_yaml(CONFIG)) if CONFIG.is_file() else {}
 
 

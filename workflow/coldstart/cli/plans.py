@@ -1,4 +1,4 @@
-"""What the studies of the clone that a command is run in reach."""
+"""The artefacts that the studies of the current clone reach."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ def reach(studies: Iterable[str] = ()) -> set[str]:
 
 
 def planned_for(plan: Plan, study: str) -> list[Planned]:
-    """What a study makes last: each run's metrics, if any, and what figures and tables read."""
+    """Return the ends of a study: each run's metrics, if any, and what figures and tables read."""
     recipe = plan.recipes.get("studies", study)
     return [
         *(
@@ -67,7 +67,7 @@ def planned_for(plan: Plan, study: str) -> list[Planned]:
 
 
 def shown_in(plan: Plan, study: str) -> list[Planned]:
-    """What the figures and tables of a study read, its pools' data sheets among them."""
+    """Return what the figures and tables of a study read, data sheets of its pools included."""
     files = plan.targets("figures", [study]) + plan.targets("tables", [study])
     # results/<folder>/<study>/<name>.<format>
     targets = dict.fromkeys(Path(file).with_suffix("").parts[1:] for file in files)
@@ -88,7 +88,7 @@ def roots() -> set[str]:
 
 
 def roots_of(clone: Path) -> set[str]:
-    """What another clone needs, as its own code says.
+    """Ask another clone, by its own code, for the keys that it needs.
 
     Raises:
         ColdstartError: it cannot say: it is no clone, or has mistakes, or code without the command.

@@ -184,7 +184,7 @@ def _heal_clone(store: Store) -> None:
 
 
 def _verified(store: Store) -> list[Fault]:
-    """What is wrong in one store, printed with the store's name."""
+    """Verify one store, print its faults with its name, and return them."""
     faults = store.verify()
     unsound = {fault.key for fault in faults}
     lookup = manifests_of(store)

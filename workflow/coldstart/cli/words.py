@@ -22,7 +22,11 @@ def size(count: int) -> str:
 
 
 def age(at: float) -> str:
-    """How long ago a moment was, in seconds since 1970."""
+    """Say how long ago a moment was.
+
+    Args:
+        at: seconds since 1970.
+    """
     seconds = max(0.0, time.time() - at)
     return f"{seconds / 86400:.0f} d" if seconds >= 2 * 86400 else duration(seconds)
 

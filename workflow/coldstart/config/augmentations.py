@@ -108,7 +108,7 @@ class Cutout(Model):
     size: Count
     """Side of the square in pixels; the image's border cuts it."""
     fill: Probability = 0.5
-    """What covers it: the paper's is each channel's mean, which mid-grey is close to."""
+    """Value of the covered pixels: mid-grey, close to the paper's mean of each channel."""
 
 
 class RandAugment(Model):
@@ -122,7 +122,7 @@ class RandAugment(Model):
 
     op: Literal["rand-augment"]
     count: Count
-    """How many are drawn."""
+    """Number of operations that are drawn for each image."""
     rotation: NonNegative = 30.0
     """Degrees, to either side."""
     shear: NonNegative = 0.1
@@ -130,7 +130,7 @@ class RandAugment(Model):
     translation: NonNegative = 0.1
     """Share of the image's side, to either side; in whole pixels."""
     factor: Range = [0.05, 0.95]
-    """Of brightness, contrast, colour and sharpness: one leaves an image as it is."""
+    """Factor of brightness, contrast, colour and sharpness: 1 leaves an image as it is."""
     bits: Annotated[
         list[Annotated[int, Field(ge=1, le=8)]],
         Field(min_length=2, max_length=2),
@@ -146,8 +146,8 @@ Transform = Annotated[
 
 
 class Augmentation(Model):
-    """How a view of an image is drawn. The transforms are applied in the order of the list."""
+    """A random view of an image. The transforms are applied in the order of the list."""
 
     transforms: list[Transform]
     scope: Literal["image", "batch"] = "image"
-    """Whether each image has its own draw, or all of a batch share one."""
+    """``image``: each image has its own draw; ``batch``: all images of a batch share one."""

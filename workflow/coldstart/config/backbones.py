@@ -29,10 +29,10 @@ class Layer(NamedTuple):
 
 
 class Network(Model, ABC):
-    """What all backbones have in common."""
+    """A backbone: images to embeddings."""
 
     fixed: ClassVar[bool] = False
-    """Whether the weights are for images of one size, so that all views must have it."""
+    """True if the weights are for images of one size, so that all views must have it."""
 
     @property
     @abstractmethod
@@ -168,7 +168,7 @@ class WideResNet(Network):
     depth: Annotated[int, Field(ge=10)]
     """Convolutions on the way, shortcuts aside: 6 n + 4 for n blocks in each of three stages."""
     width: Count
-    """What the 16, 32 and 64 channels of the stages are multiplied by."""
+    """Factor of the stages' 16, 32 and 64 channels."""
 
     @model_validator(mode="after")
     def _three_stages(self) -> "WideResNet":

@@ -55,7 +55,7 @@ BudgetsByRun = Annotated[
     Annotated[Budgets, Tag("alike")] | Annotated[dict[str, Budgets], Tag("by run")],
     Discriminator(lambda value: "by run" if isinstance(value, dict) else "alike"),
 ]
-"""Of every run alike, or by run."""
+"""Budgets that all runs share, or budgets by run."""
 
 
 def of_run(budgets: BudgetsByRun | None, run: str) -> list[int] | None:

@@ -1,4 +1,4 @@
-"""What no recipe can know alone: that names exist, budgets fit, and figures have their inputs."""
+"""Checks across recipes: names exist, budgets fit the pool, and figures have their inputs."""
 
 from coldstart.config.claims import check_claims
 from coldstart.config.comparisons import check_compared
@@ -41,7 +41,7 @@ def check(recipes: Recipes, problems: Problems) -> None:
 def _named(
     recipes: Recipes, problems: Problems, kind: str, name: str, file: str, path: str
 ) -> bool:
-    """Whether a sound recipe has this name; a name that nothing defines is noted."""
+    """Return True if a sound recipe has this name; note a name that nothing defines."""
     if not recipes.known(kind, name):
         problems.add(file, path, f"no `{name}` in {kind}.yaml{nearest(name, recipes.names(kind))}")
     return name in recipes.names(kind)
@@ -82,7 +82,7 @@ def _check_encoder(name: str, recipes: Recipes, problems: Problems) -> None:
 
 
 def _check_sampler(name: str, recipes: Recipes, problems: Problems) -> None:
-    """Whether there is the score that a sampler reads, and as many passes of it."""
+    """Check that the score a sampler reads exists and has as many passes."""
     sampler, file = recipes.get("samplers", name), recipes.files["samplers", name]
     score = getattr(sampler, "score", None)
     if score is None or not _named(
@@ -134,7 +134,7 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
 
 
 def _check_learner(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
-    """Whether there is a classifier to ask, and whether it can say what a query reads."""
+    """Check that there is a classifier to query, and that it gives what the sampler reads."""
     for name in run.queries:
         where = f"{path}.queries"
         if name in run.samplers:
@@ -247,7 +247,7 @@ def _check_examples(
     recipes: Recipes,
     problems: Problems,
 ) -> None:
-    """Whether there is one run, its sampler, its class, and a learner on its embeddings."""
+    """Check that there is one run with this sampler and class, and a learner on its embeddings."""
     if len(runs) != 1:
         problems.add(file, f"{path}.runs", "shows one run: name it")
         return
@@ -267,7 +267,7 @@ def _check_examples(
 def _check_judged(
     run: Run, target: str, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
-    """Whether the metrics that a figure or table shows can be measured."""
+    """Check that the metrics a figure or table shows can be measured."""
     if run.pool not in recipes.names("pools"):
         return
     if "test" not in splits_of(recipes.get("pools", run.pool)):

@@ -1,4 +1,4 @@
-"""Whether claims can be checked: their runs, samplers and budgets are there, and make pairs."""
+"""Checks of claims: their runs, samplers and budgets exist, and their draws make pairs."""
 
 from collections.abc import Mapping
 
@@ -38,7 +38,7 @@ def check_claims(
 def _check_side(
     side: Side, runs: Mapping[str, Run], file: str, path: str, problems: Problems
 ) -> bool:
-    """Whether the runs of one side are shown, and have its sampler."""
+    """Return True if the runs of one side are shown and have its sampler."""
     before = len(problems.lines)
     for name in side.runs:
         if name not in runs:
@@ -57,7 +57,7 @@ def _check_side(
 def _check_others(
     claim: Claim, runs: Mapping[str, Run], file: str, path: str, problems: Problems
 ) -> None:
-    """Whether there are others to rank among, the same in all runs of ``ours``."""
+    """Check that there are samplers to rank among, the same ones in all runs of ``ours``."""
     if claim.other != "best-other" and not claim.ours.metric.startswith("rank-by-"):
         return
     samplers = [{*_samplers(runs[name])} for name in claim.ours.runs]
@@ -70,7 +70,7 @@ def _check_others(
 def _check_budgets(
     claim: Claim, runs: Mapping[str, Run], file: str, path: str, problems: Problems
 ) -> None:
-    """Whether each run of ``ours`` has the numbers of labels that the claim is about."""
+    """Check that each run of ``ours`` has the budgets of the claim."""
     if isinstance(claim.budgets, dict) and {*claim.budgets} != {*claim.ours.runs}:
         what = f"names {_listed(claim.budgets)}, but the runs of `ours` are "
         problems.add(file, f"{path}.budgets", what + _listed(claim.ours.runs))
@@ -91,7 +91,7 @@ def _check_budgets(
 def _check_pairs(
     claim: Claim, other: Side, runs: Mapping[str, Run], file: str, path: str, problems: Problems
 ) -> None:
-    """Whether each draw of a run stands beside one of the other's."""
+    """Check that each trial of a run pairs with one of the other run."""
     if other == claim.ours:
         problems.add(file, path, "is the same as `ours`")
     if other.metric != claim.ours.metric:

@@ -1,4 +1,4 @@
-"""Whether samplers can be held against each other: with equal pools, seeds and budgets."""
+"""Checks of comparisons: samplers are compared on equal pools, seeds and budgets."""
 
 from collections.abc import Mapping
 
@@ -51,7 +51,7 @@ def _check_budgets_by_run(
     path: str,
     problems: Problems,
 ) -> None:
-    """Whether they are those of the runs that are shown, and of all of them."""
+    """Check that budgets by run name the runs that are shown, and all of them."""
     for name in budgets.keys() - named.keys():
         what = f"is no run that is shown{nearest(name, named)}"
         problems.add(file, f"{path}.budgets.{name}", what)
@@ -72,7 +72,7 @@ def _check_series(
     recipes: Recipes,
     problems: Problems,
 ) -> None:
-    """Whether there are two series or more, and each draw stands beside one of each other run."""
+    """Check that there are two series or more, and that each trial pairs with one of every run."""
     runs = named.values()
     series = sum(len(run.samplers) + len(run.queries) for run in runs)
     if runs and series < 2 and not isinstance(target, BudgetArea):
@@ -101,7 +101,7 @@ def _check_series(
 
 
 def _pairs_draws(target: Compared) -> bool:
-    """Whether draws of samplers are held against each other, and not means over them."""
+    """Return True if a block holds single trials of samplers, not means over trials."""
     return isinstance(target, PenaltyMatrix) or "sampler-seed" in getattr(target, "block", [])
 
 
@@ -118,7 +118,7 @@ def _draws(run: Run, recipes: Recipes) -> int:
 def _check_samplers(
     target: Compared, runs: list[Run], file: str, path: str, problems: Problems
 ) -> None:
-    """Whether the runs have the same samplers, two or more, and a baseline among them."""
+    """Check that the runs have the same samplers, two or more, and the baseline among them."""
     samplers = [{*run.samplers, *run.queries} for run in runs]
     if any(some != samplers[0] for some in samplers):
         what = "holds samplers against each other: name runs that have the same"

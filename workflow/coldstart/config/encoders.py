@@ -18,18 +18,18 @@ class Head(Model):
     widths: Annotated[list[Count], Field(min_length=1)]
     """Outputs of each layer."""
     batchnorm: bool = True
-    """Whether hidden layers are normalised before their activation."""
+    """Normalise hidden layers before their activation."""
     activation: Literal["relu", "gelu"] = "relu"
     activate_last: bool = False
-    """Whether the last layer too is normalised and activated."""
+    """Normalise and activate the last layer too."""
 
 
 class Training(Model, ABC):
-    """What all networks that are trained step by step have in common."""
+    """Settings of every network that is trained step by step."""
 
     backbone: Backbone
     views: Annotated[list[Augmentation], Field(min_length=1)]
-    """How each view of an image is drawn: as many views as there are augmentations."""
+    """The augmentation of each view of an image: one view for each."""
     optimizer: Optimizer
     epochs: Epochs
     batch_size: Annotated[int, Field(ge=2)]
@@ -39,10 +39,10 @@ class Training(Model, ABC):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """``auto`` takes bf16 where the hardware computes it natively, and fp32 elsewhere."""
     compile: bool = False
-    """Whether torch compiles the encoder, which is for GPUs: with two CPU cores a small ResNet took
+    """Compile the encoder with torch. This is for GPUs: with two CPU cores a small ResNet took
     half a minute to compile and was then 1.1 times as fast."""
     snapshots: Annotated[int, Field(ge=0)] = 0
-    """How many encoders on the way are kept beside the last one, evenly spaced over the epochs."""
+    """Number of encoders kept beside the last one, evenly spaced over the epochs."""
 
     @property
     def dim(self) -> int:
@@ -69,14 +69,14 @@ class Training(Model, ABC):
     @property
     @abstractmethod
     def called(self) -> str:
-        """What messages call it."""
+        """Name of the training in messages."""
 
 
 class Trained(Training):
-    """What all encoders that are trained step by step have in common."""
+    """An encoder that is trained step by step on unlabelled images."""
 
     scored: ClassVar[bool] = True
-    """Whether the model gives each image a loss, and a gradient of it."""
+    """True if the model gives each image a loss and a gradient."""
     forwards: ClassVar[int] = 1
     """Passes through the trained network that each view costs."""
 
@@ -89,7 +89,7 @@ class Trained(Training):
 
     @property
     def called(self) -> str:
-        """What messages call it."""
+        """Name of the training in messages."""
         return self.method
 
     def settled(self, images: int) -> Self:
@@ -111,7 +111,7 @@ class Following(Trained):
 
 
 class Predicting(Following):
-    """What methods have in common that predict one network's projections from the other's."""
+    """A method that predicts one network's projections from the other's."""
 
     projector: Head
     predictor: Head
@@ -148,7 +148,7 @@ class MocoV2(Following):
 
     method: Literal["moco-v2"]
     views: TwoViews
-    """Of the query, and of its key."""
+    """The views of the query and of its key."""
     projector: Head
     temperature: Positive
     queue: Count
@@ -186,7 +186,7 @@ class Dino(Following):
     prototypes: Count
     """Outputs of the last layer (K)."""
     temperature: Positive = 0.1
-    """Of the student."""
+    """Temperature of the student's softmax."""
     teacher_temperature: Positive = 0.07
     teacher_temperature_start: Positive = 0.04
     """Where the teacher's temperature starts; it rises linearly over the warm-up."""
@@ -224,7 +224,7 @@ class Rotation(Trained):
 
 
 class Clustering(Trained):
-    """What goes on from an encoder of the same pool and seed, and parts the images into clusters.
+    """Training that starts from an encoder of the same pool and seed and clusters the images.
 
     It has one head. (Van Gansbeke et al. train several on ImageNet and keep the best.)
     """
@@ -240,7 +240,7 @@ class Scan(Clustering):
 
     method: Literal["scan"]
     views: TwoViews
-    """Of an image, and of one of its neighbours."""
+    """The views of an image and of one of its neighbours."""
     neighbours: Count
     """Images of which each view of a neighbour is drawn: the most similar ones by the embeddings
     that the training starts from."""
@@ -276,11 +276,11 @@ class Existing(Model):
     """A file of PyTorch or safetensors; a relative path is one below ``data_dir``. It is no part of
     any key: the digest of its content stands in its place."""
     prefix: str = ""
-    """What stands before the network's names in the file, such as ``module.encoder_q.``."""
+    """Prefix of the network's names in the file, such as ``module.encoder_q.``."""
     size: Count
     """Height and width that images are resized to."""
     mean: Channels = [0.485, 0.456, 0.406]
-    """Of each channel, of the images that the network was trained on; ImageNet's unless given."""
+    """Mean of each channel over the network's training images; ImageNet's unless given."""
     std: Channels = [0.229, 0.224, 0.225]
 
     @property
@@ -347,7 +347,7 @@ Encoder = Annotated[
 ]
 
 EncoderRecipe = Annotated[Encoder | Transferred, Field(discriminator="method")]
-"""What a file may say; a transferred encoder stands for the one that it names."""
+"""An encoder as a file names it; a transferred one stands for the encoder that it names."""
 
 
 def method_module(recipe: Encoder | Trained) -> str:

@@ -1,4 +1,4 @@
-"""Whether an encoder can take a pool's images: asked while planning, long before any job runs."""
+"""Checks that an encoder can take a pool's images, made while planning."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 
 
 def misfit(recipe: Encoder, shape: Sequence[int]) -> str | None:
-    """What keeps an encoder from taking images of a shape [H, W, C]; None if nothing does."""
+    """Say why an encoder cannot take images of a shape [H, W, C]; None if it can."""
     if not isinstance(recipe, Trained):
         return None
     image: Size = (shape[0], shape[1])
@@ -90,7 +90,7 @@ def _blurred(view: Augmentation, image: Size) -> str | None:
 
 
 def misfit_elsewhere(recipe: Encoder, trained: Sequence[int], shape: Sequence[int]) -> str | None:
-    """What keeps an encoder that was trained on images of one shape from taking those of another.
+    """Say why an encoder trained on images of one shape cannot embed those of another.
 
     Args:
         recipe: the encoder's.
@@ -110,7 +110,7 @@ def misfit_elsewhere(recipe: Encoder, trained: Sequence[int], shape: Sequence[in
 
 
 def misstart(recipe: Clustering, start: EncoderRecipe) -> str | None:
-    """What keeps a training from going on from an encoder; None if nothing does."""
+    """Say why a training cannot start from an encoder; None if it can."""
     if isinstance(start, Transferred):
         return "it is another pool's: name an encoder that is trained on this one"
     if isinstance(recipe, SelfLabel) and not isinstance(start, Scan):

@@ -19,7 +19,7 @@ class LogisticRegression(Model):
     1e-4 is about as exact as scikit-learn's default stop. Without it coefficients are exact to 3e-4
     of their norm."""
     standardise: bool = False
-    """Whether embeddings are first brought to mean 0 and variance 1 over the candidates."""
+    """Standardise embeddings to mean 0 and variance 1 over the candidates first."""
 
 
 class Classifier(Training):
@@ -30,7 +30,7 @@ class Classifier(Training):
 
     @property
     def called(self) -> str:
-        """What messages call it."""
+        """Name of the training in messages."""
         return self.learner
 
 

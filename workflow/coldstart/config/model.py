@@ -1,4 +1,4 @@
-"""What every recipe and study model has in common."""
+"""The base of every recipe and study, and the types of their numbers."""
 
 from typing import Annotated
 

@@ -14,8 +14,8 @@ class Optimizer(Model):
     lr: Positive
     weight_decay: NonNegative = 0.0
     decayed: Literal["all", "weights"] = "all"
-    """What ``weight_decay`` is on: all parameters, or neither biases nor BatchNorm's. ``lars`` has
-    it on weights only, whatever this says."""
+    """Parameters that ``weight_decay`` acts on: all, or all but biases and BatchNorm's. ``lars``
+    always takes the latter."""
     momentum: Probability = 0.9
     """Only ``sgd`` and ``lars`` read it."""
     nesterov: bool = False

@@ -24,7 +24,7 @@ Sizes = dict[str, dict[int | None, int]]
 """Images of each class in each split; None stands for images of no class."""
 
 Problems = Mapping[str, str]
-"""What does not fit the data set: path below the pool -> message."""
+"""Mistakes of a pool: path below the pool -> message."""
 
 
 def _unique(names: list[Split]) -> list[Split]:
@@ -48,7 +48,7 @@ class Slice(Model):
     first: Annotated[int, Field(ge=0)] | Probability = 0.0
     last: Annotated[int, Field(ge=0)] | Probability = 1.0
     per: Literal["class", "part"] = "class"
-    """Whether positions count within each class, or within the part as a whole."""
+    """Positions count within each class, or within the part as a whole."""
 
     def bounds(self, size: int) -> tuple[int, int]:
         """First and last position (both included) among ``size`` images."""
@@ -105,7 +105,7 @@ class SplitPool(Model):
 
 
 class Changed(Model):
-    """What all operators on another pool share."""
+    """An operator on another pool."""
 
     pool: "Pool"
     """The pool that is changed: the name of a recipe above this one."""
@@ -124,10 +124,10 @@ class Thinned(Changed, ABC):
 
     @abstractmethod
     def left(self, sizes: Mapping[int | None, int]) -> dict[int | None, int]:
-        """How many images of each class of a split are left."""
+        """Return the number of images of each class of a split that are left."""
 
     def problems(self, dataset: Described) -> Problems:
-        """Those of the pool below, and splits that it does not have or cannot be thinned."""
+        """Return the mistakes of the pool below, and splits that are missing or not thinnable."""
         found = {f"pool.{path}": message for path, message in self.pool.problems(dataset).items()}
         if found:
             return found
@@ -244,14 +244,14 @@ class Holdout(Changed):
     """Share of each class of the candidates, evenly spaced over the order of the pool."""
 
     def problems(self, dataset: Described) -> Problems:
-        """Those of the pool below, and a validation set that is there already."""
+        """Return the mistakes of the pool below, and a second validation set."""
         found = {f"pool.{path}": message for path, message in self.pool.problems(dataset).items()}
         if not found and "validation" in self.pool.sizes(dataset):
             found["pool"] = "has a validation set already"
         return found
 
     def held_out(self, sizes: Mapping[int, int]) -> dict[int, int]:
-        """How many images each class of the candidates gives.
+        """Return the number of validation images that each class of the candidates gives.
 
         The share of all of them, apportioned to the classes by largest remainder.
         """
@@ -295,7 +295,7 @@ class Mixed(Changed):
     """The splits that the outliers are put in."""
 
     def problems(self, dataset: Described) -> Problems:
-        """Those of the pool below, splits that it does not have, and a pool that is mixed twice."""
+        """Return the mistakes of the pool below, missing splits, and a pool that is mixed twice."""
         found = {f"pool.{path}": message for path, message in self.pool.problems(dataset).items()}
         if mixture(self.pool):
             found["pool"] = "is mixed already; a pool takes outliers from one data set"
@@ -305,7 +305,7 @@ class Mixed(Changed):
         return found
 
     def problems_of_outliers(self, dataset: Described) -> Problems:
-        """What does not fit the outliers' data set."""
+        """Return what does not fit the outliers' data set."""
         wanted = self.outliers
         if wanted.part not in dataset.parts:
             has = ", ".join(dataset.parts)
@@ -356,7 +356,7 @@ def part_size(dataset: Described, part: str) -> int:
 
 
 def _groups(dataset: Described, part: Slice) -> dict[int | None, int]:
-    """What a slice counts its positions in: each class, or the whole part (None)."""
+    """Images of each group that a slice counts positions in: a class, or the whole part (None)."""
     images = dataset.parts[part.part]
     if isinstance(images, int) or part.per == "part":
         return {None: part_size(dataset, part.part)}

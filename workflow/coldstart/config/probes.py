@@ -9,7 +9,7 @@ class Probe(Model):
     k: Count = 200
     """Neighbours that vote; all candidates where they are fewer (Wu et al. 2018)."""
     temperature: Positive = 0.1
-    """Of the votes' weights, exp(cosine / temperature)."""
+    """Temperature of the votes' weights, exp(cosine / temperature)."""
     c: Positive = 1.0
     """Inverse strength of the linear classifier's L2 penalty, as scikit-learn's ``C``."""
     tolerance: Positive = 1e-5

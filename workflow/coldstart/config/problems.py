@@ -24,7 +24,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 @dataclass
 class Problems:
-    """What is wrong, as lines of ``file: path: message``."""
+    """Mistakes, as lines of ``file: path: message``."""
 
     lines: list[str] = field(default_factory=list)
 

@@ -29,7 +29,7 @@ from coldstart.selection.registry import sampler_classes
 
 @cache
 def kinds() -> dict[str, TypeAdapter[Any]]:
-    """What each file of recipes holds, in an order in which the named parts come first."""
+    """Return the type of each kind of recipe, in an order in which the parts come first."""
     # Which samplers there are is known at run time only, so their union is no type to mypy.
     sampler: Any = Annotated[reduce(or_, sampler_classes()), Field(discriminator="sampler")]
     return {
@@ -131,7 +131,7 @@ class Recipes:
     def _part(
         self, kind: str, part: str, named: Any, file: str, path: str, problems: Problems
     ) -> Any:
-        """What stands in the place of a part's name; ``UNSOUND`` if that part is not sound."""
+        """Return the part that a name stands for; ``UNSOUND`` if that part is not sound."""
         if isinstance(named, dict) and part == kind:  # spelt out in place, of parts in turn
             model = self._resolve(part, named, file, path, problems)
         elif isinstance(named, str):
@@ -159,7 +159,7 @@ class Recipes:
         return self._found[kind][name]
 
     def known(self, kind: str, name: str) -> bool:
-        """Whether a file defines it, sound or not."""
+        """Return True if a file defines the recipe, sound or not."""
         return (kind, name) in self.files
 
 

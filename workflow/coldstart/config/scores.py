@@ -14,7 +14,7 @@ class Embedding(Model):
     bn_mode: Literal["eval", "train"] = "eval"
     """``train`` normalises by each batch's own statistics, as the BYOL-samplers code does."""
     mirrored: bool = False
-    """Whether it is the mean of the image's and its mirror image's; not for digits and letters."""
+    """Average the embeddings of the image and its mirror image; not for digits and letters."""
     batch_size: Count = 512
     """Images in one pass; with ``bn_mode: train`` it changes the numbers."""
 

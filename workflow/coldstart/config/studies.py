@@ -15,7 +15,7 @@ class Run(Model):
     """One pool and one encoder under several samplers, seeds and budgets."""
 
     title: Text | None = None
-    """What figures call it; unless given, what tells it from the other runs."""
+    """Name of the run in figures; unless given, what tells it from the other runs."""
     pool: str
     encoder: str
     encoder_seeds: Seeds = [0]
@@ -35,12 +35,12 @@ class Run(Model):
     """Numbers of labels. ``{from, to, step}`` stands for a range, its end included."""
     learner: str = "logistic-regression"
     probe: str = "knn-linear"
-    """How the encoder is measured where a figure or table asks for it."""
+    """Recipe that measures the encoder where a figure or table asks for it."""
     labelled: str | None = None
     """A data set with the images of the pool's, whose labels say which have one already: these are
     not picked again, and samplers start from them."""
     excess: Literal["refuse", "cut"] = "refuse"
-    """What is done about a budget that is larger than the images left to pick of."""
+    """If a budget exceeds the unlabelled candidates: raise an error, or pick all of them."""
 
 
 class Study(Model):

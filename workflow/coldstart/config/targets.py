@@ -1,4 +1,4 @@
-"""What a study shows: its figures and tables, and what each of them reads."""
+"""Figures and tables of a study, and the artefacts that each of them reads."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,15 +11,15 @@ Metric = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|average-precision)$")]
 """A metric's name as in the table of metrics, higher is better; ``k`` is part of it."""
 
 Merit = Annotated[str, Field(pattern=r"^((rank-by-)?(top-[1-9]\d*|average-precision)|picked)$")]
-"""What a claim is about: a metric, a sampler's average rank by it among the samplers of its run (1
-is best), or the share of the labels that are of one class."""
+"""Value that a claim compares: a metric, a sampler's average rank by it within its run (1 is best),
+or the share of the labels that are of one class."""
 
 BlockPart = Literal["run", "encoder-seed", "sampler-seed", "budget"]
-"""What a block of a comparison can be told from others by."""
+"""Property that tells the blocks of a comparison apart."""
 
 
 class Target(Model):
-    """What all figures and tables have in common."""
+    """A figure or a table."""
 
     kind: str
     """The module of ``coldstart.figures`` that draws it."""
@@ -29,8 +29,8 @@ class Target(Model):
     """Runs of the study that it shows; all of them where absent."""
 
     reads: ClassVar[frozenset[str]] = frozenset({"metrics"})
-    """Of ``metrics``, ``probes``, ``selections``, ``embeddings``, ``clusters``, ``histories``,
-    ``images``, ``labels``, ``labelled``, ``index`` and ``learner``, which is a recipe."""
+    """Inputs, out of ``metrics``, ``probes``, ``selections``, ``embeddings``, ``clusters``,
+    ``histories``, ``images``, ``labels``, ``labelled``, ``index`` and ``learner`` (a recipe)."""
 
 
 Series = Literal["sampler", "run-and-sampler"]
@@ -41,8 +41,8 @@ class BudgetCurve(Target):
 
     kind: Literal["budget-curve"]
     series: Series = "sampler"
-    """What has a colour of its own: a sampler, whose lines differ by run, or each sampler of each
-    run."""
+    """Series with a colour of its own: a sampler, whose lines differ by run, or each sampler of
+    each run."""
     metric: Metric = "top-1"
     label: int | None = None
     """The class that ``average-precision`` is of."""
@@ -55,12 +55,12 @@ class BudgetCurve(Target):
 
 
 class PickedClasses(Target):
-    """How many candidates of each class each sampler picked."""
+    """Number of candidates of each class that each sampler picked."""
 
     kind: Literal["picked-classes"]
     budget: Count
     series: Series = "sampler"
-    """What has a colour of its own in ``bars``."""
+    """Series with a colour of its own in ``bars``."""
     style: Literal["heat-map", "bars"] = "heat-map"
     """Numbers in cells, or a histogram for each sampler with error bars."""
 
@@ -117,14 +117,14 @@ class Compared(Target):
     budgets: BudgetsByRun | None = None
     """The numbers of labels that count, of every run alike or by run; all where absent."""
     series: Series = "sampler"
-    """What is compared: samplers, or each sampler of each run, where runs are of one pool."""
+    """Series that are compared: samplers, or each sampler of each run, where runs share a pool."""
 
 
 class Blocked(Compared):
     """A comparison within blocks, in each of which every sampler has one value."""
 
     block: Annotated[list[BlockPart], Field(min_length=1)] = ["run", "encoder-seed", "budget"]
-    """What tells blocks apart; a sampler's value is the mean over the rest."""
+    """Properties that tell blocks apart; a sampler's value is the mean over the rest."""
 
 
 class AverageRank(Blocked):
@@ -140,7 +140,7 @@ class CriticalDifference(Blocked):
 
     kind: Literal["critical-difference"]
     test: Literal["wilcoxon-holm", "nemenyi"] = "wilcoxon-holm"
-    """What tells two samplers apart. Nemenyi's only does where Friedman's test tells all apart."""
+    """Test of a pair of samplers. Nemenyi's counts only where Friedman's test rejects."""
 
 
 class Statistics(Blocked):
@@ -150,13 +150,13 @@ class Statistics(Blocked):
 
 
 class Findings(Blocked):
-    """What the statistics say of the samplers, in sentences."""
+    """Findings about the samplers, in sentences."""
 
     kind: Literal["findings"]
 
 
 class PenaltyMatrix(Compared):
-    """How often each sampler beats each other, by paired t-tests at each number of labels."""
+    """Number of budgets at which each sampler beats each other one, by paired t-tests."""
 
     kind: Literal["penalty-matrix"]
 
@@ -178,7 +178,7 @@ class PairedDifferences(Compared):
         "encoder-seed",
         "sampler-seed",
     ]
-    """What tells the blocks at one number of labels apart, which are drawn for the interval."""
+    """Properties that tell the blocks at one budget apart, over which the interval is taken."""
 
 
 class Side(Model):
@@ -193,7 +193,7 @@ class Side(Model):
 
 
 def _kind(other: Any) -> str:
-    """Which member of ``Other`` a value is meant to be."""
+    """Name the member of ``Other`` that a value is meant to be."""
     if isinstance(other, str):
         return "best"
     return "side" if isinstance(other, dict | Side) else "constant"
@@ -209,26 +209,26 @@ Other = Annotated[
 
 
 class Claim(Model):
-    """What somebody says of a sampler, in a form that can be checked."""
+    """A claim about a sampler, in a form that can be checked."""
 
     says: Text
     """The claim in words, and where it is made."""
     ours: Side
     direction: Literal["above", "below", "alike"]
     other: Other
-    """What it is held against. Its runs stand beside those of ``ours`` in their order."""
+    """Other side of the claim. Its runs pair with those of ``ours`` in their order."""
     budgets: BudgetsByRun | None = None
     """The numbers of labels that it is about, of every run alike or by run of ``ours``; all where
     absent."""
     each: bool = False
-    """Whether it must hold at each of them, and not on average alone."""
+    """The claim must hold at each budget, not only on average."""
     margin: float = 0.0
     """By how much it is above or below; a negative one lets it be as much on the other side. Under
     ``alike``, how far apart both may be."""
 
     @property
     def sides(self) -> list[Side]:
-        """What it is of, and what it is held against where that is a side too."""
+        """Return the side of the claim, and the other where that is a side too."""
         return [self.ours, *([self.other] if isinstance(self.other, Side) else [])]
 
 
@@ -254,14 +254,14 @@ class Metrics(Target):
 
 
 class TrainingCurves(Target):
-    """How each encoder's training went, epoch by epoch; runs without epochs (PCA) are left out."""
+    """Course of each encoder's training by epoch; runs without epochs (PCA) are left out."""
 
     kind: Literal["training-curves"]
     reads: ClassVar = frozenset({"histories"})
 
 
 class SslQuality(Target):
-    """How good each encoder is, measured with all labels: on its way, and at its end."""
+    """Quality of each encoder with all labels, during its training and at its end."""
 
     kind: Literal["ssl-quality"]
     published: str | None = None
@@ -270,14 +270,14 @@ class SslQuality(Target):
 
 
 class Clusters(Target):
-    """How an encoder's own clusters of the candidates came out, and how they match the classes."""
+    """Clusters that an encoder makes of the candidates, and their match with the classes."""
 
     kind: Literal["clusters"]
     reads: ClassVar = frozenset({"clusters", "labels"})
 
 
 class DataSheet(Target):
-    """What a pool consists of; every pool has one, and no study needs to ask for it."""
+    """Contents of a pool; every pool has one, and no study needs to ask for it."""
 
     kind: Literal["data-sheet"]
     reads: ClassVar = frozenset({"images", "labels", "index"})

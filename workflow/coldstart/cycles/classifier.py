@@ -32,7 +32,7 @@ class Classifier(Supervised):
 
     @property
     def encoder(self) -> nn.Module:
-        """What gives the embeddings: the network without its last layer."""
+        """Network that gives the embeddings: all but the last layer."""
         return self.online.get_submodule("encoder")
 
     def forward(self, images: Tensor) -> Tensor:

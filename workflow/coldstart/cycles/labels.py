@@ -1,4 +1,4 @@
-"""Which images have a label when a budget is spent: the rows of a selection."""
+"""Images that have a label when a budget is spent: the rows of a selection."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -35,7 +35,7 @@ MODEL = "model.safetensors"
 
 @dataclass(frozen=True)
 class Bought:
-    """What the oracle was paid for.
+    """Images whose labels were bought.
 
     Attributes:
         ids: of the images that belong to a class, ascending: int64 [n].

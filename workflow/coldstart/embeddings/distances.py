@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 2**22
-"""How many distances are in memory at a time."""
+"""Number of distances in memory at a time."""
 
 
 def squared(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:

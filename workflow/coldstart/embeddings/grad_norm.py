@@ -277,7 +277,7 @@ class _ProductLayer(_Layer):
 
     @abstractmethod
     def _patches(self, x: Tensor) -> Tensor:
-        """What each output position sees: [samples, views, positions..., K...], as a view."""
+        """Input of each output position: [samples, views, positions..., K...], as a view."""
 
     def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
         calls = [self._channels_last(x, g) for x, g in calls]
@@ -380,7 +380,7 @@ _KINDS: dict[type[nn.Module], type[_Layer]] = {
 
 
 def _chunk(device: torch.device, floats: int) -> int:
-    """How many items of so many floats to work on at a time."""
+    """Return how many items of so many floats fit into memory at a time."""
     return max(1, _CHUNK_BYTES.get(device.type, _CHUNK_BYTES_OTHERWISE) // (4 * floats))
 
 

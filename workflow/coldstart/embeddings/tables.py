@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 ROWS = 8192
-"""How many are decoded at a time."""
+"""Number of rows that are decoded at a time."""
 
 
 def write_embeddings(

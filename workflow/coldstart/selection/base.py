@@ -1,4 +1,4 @@
-"""What a sampler is: declared tables, a budget and a random generator in, an ordered pick out."""
+"""The sampler: declared tables, a budget and a random generator in, ordered picks out."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ COLUMNS = ("embeddings", "scores", "clusters", "predictions")
 
 @dataclass(frozen=True)
 class Tables:
-    """What a sampler may see: one row per candidate, and no labels.
+    """Everything that a sampler may see: one row per candidate, and no labels.
 
     Attributes:
         ids: int64 [n], the candidates' ids, each once.
@@ -39,7 +39,7 @@ class Tables:
 
     @property
     def left(self) -> NDArray[np.bool_]:
-        """Which candidates have no label yet, [n]."""
+        """Mask of the candidates without a label: bool [n]."""
         if self.labelled is None:
             return np.ones(len(self.ids), dtype=bool)
         return ~np.isin(self.ids, self.labelled)
@@ -95,11 +95,11 @@ class Sampler(Model, ABC):
     """The sampler's name: a ``Literal`` in each sub-class."""
 
     reads: ClassVar[frozenset[str]]
-    """Which of ``COLUMNS`` it needs. It is given just that."""
+    """Columns out of ``COLUMNS`` that the sampler needs. It is given just those."""
     stochastic: ClassVar[bool]
-    """Whether another seed gives another pick. If not, one seed stands for all."""
+    """True if another seed gives other picks. If not, one trial stands for all."""
     nested: ClassVar[bool]
-    """Whether the pick for a budget begins with the pick for every smaller one."""
+    """True if the picks for a budget begin with the picks for every smaller one."""
 
     def query(self, tables: Tables, budget: int, rng: np.random.Generator) -> Picks:
         """Pick ``budget`` candidates that have no label yet.

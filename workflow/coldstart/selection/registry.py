@@ -1,4 +1,4 @@
-"""Which samplers there are: every sampler class in a module of ``coldstart.selection.samplers``."""
+"""The registry of samplers: every sampler class in a module of ``selection.samplers``."""
 
 import importlib
 import inspect

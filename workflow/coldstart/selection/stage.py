@@ -28,7 +28,7 @@ def make(job: Job) -> None:
 
 
 def read_tables(job: Job) -> Tables:
-    """What the sampler declares that it reads, one row per candidate, and nothing else."""
+    """Read the tables that the sampler declares, one row per candidate, and nothing else."""
     ids = read_ids(job.inputs["index"], "candidates")
     columns: dict[str, Any] = {}
     if "embeddings" in job.inputs:
@@ -46,7 +46,7 @@ def read_tables(job: Job) -> Tables:
 
 
 def fitting(budgets: Sequence[int], tables: Tables, excess: str) -> dict[int, int]:
-    """How many to pick for each budget: as many or, where that is wanted, as many as are left.
+    """Return the number of picks for each budget: the budget, or what is left if it may be cut.
 
     Raises:
         ColdstartError: the budgets are to be cut, and no image is left.

@@ -241,7 +241,7 @@ class _Traversal:
 def _centring(
     X: NDArray[np.float32], centres: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], np.float32]:
-    """What to subtract from the rows and multiply them by, so that norms are small and round less.
+    """Return a shift and a scale of the rows, which make norms small, so that they round less.
 
     The mean, and a power of two, which rounds nothing: no square is too large or too small.
     """

@@ -1,4 +1,4 @@
-"""What models have in common that part images into clusters."""
+"""The model of methods that cluster images."""
 
 from collections import OrderedDict
 
@@ -26,12 +26,12 @@ class ClusterModel(Continuing):
 
     @property
     def encoder(self) -> nn.Module:
-        """What gives the embeddings."""
+        """Network that gives the embeddings."""
         return self.online.get_submodule("encoder")
 
     @property
     def clusters(self) -> nn.Module:
-        """What gives the probabilities of the clusters."""
+        """Network that gives the probabilities of the clusters."""
         return nn.Sequential(self.online, nn.Softmax(dim=1))
 
     def health(self, embeddings: Tensor) -> dict[str, float]:

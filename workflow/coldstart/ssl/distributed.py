@@ -58,7 +58,7 @@ def total(tensor: Tensor) -> Tensor:
 
 
 def anywhere(flag: bool) -> bool:
-    """Whether a flag is set in any process: the same answer in all of them."""
+    """Return True if a flag is set in any process: the same answer in all of them."""
     if world() == 1:
         return flag
     found = torch.tensor(int(flag))  # not on a GPU, which nobody waits for

@@ -1,11 +1,11 @@
-"""Whether clusters are in use, told without any label."""
+"""The health of clusters, measured without any label."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def cluster_sizes(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
-    """How many images have each cluster as their most probable one: int64 [K].
+    """Number of images that have each cluster as their most probable one: int64 [K].
 
     Args:
         probabilities: of each cluster for each image, [n, K].

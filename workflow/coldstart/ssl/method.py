@@ -1,4 +1,4 @@
-"""What a method of self-supervised learning offers to the trainer and to the scores.
+"""The interface of a method of self-supervised learning to the trainer and to the scores.
 
 A method is one module of ``coldstart.ssl.methods``, named as in its recipe. One that is trained
 step by step (its recipe is a ``Trained``) has ``build(recipe, inputs)``, which returns a
@@ -24,7 +24,7 @@ from coldstart.ssl.images import Images
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model is told of its images before it sees any.
+    """Facts that a model is told of its images before it sees any.
 
     Attributes:
         height: in pixels.
@@ -47,11 +47,11 @@ class EncoderModel(nn.Module, ABC):
     @property
     @abstractmethod
     def encoder(self) -> nn.Module:
-        """What gives the embeddings: uint8 images [N, H, W, C] to float32 [N, D]."""
+        """Network that gives the embeddings: uint8 images [N, H, W, C] to float32 [N, D]."""
 
     @property
     def clusters(self) -> nn.Module | None:
-        """What gives the probabilities of its clusters, float32 [N, K], if it has any."""
+        """Network that gives the probabilities of its clusters, float32 [N, K], if it has any."""
         return None
 
 
@@ -79,7 +79,7 @@ class Trainable(EncoderModel):
 
     @property
     def compiled(self) -> list[nn.Module]:
-        """What torch compiles where a recipe asks for it: the encoders, most of the work."""
+        """Modules that torch compiles if a recipe asks for it: the encoders, most of the work."""
         from coldstart.ssl.backbones import Encoder  # which imports this module
 
         return [module for module in self.modules() if isinstance(module, Encoder)]

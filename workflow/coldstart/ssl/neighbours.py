@@ -1,4 +1,4 @@
-"""Which images of a training are most alike, by the embeddings of an encoder."""
+"""Nearest neighbours among the images of a training, by the embeddings of an encoder."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""What a training is asked to do, and its way into the processes that train together."""
+"""A request for a training, and its way into the processes that train together."""
 
 import json
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from coldstart.ssl.images import Images
 log = logging.getLogger("coldstart")
 
 SHARE = 0.05
-"""How much of a training's time may go into saving its state."""
+"""Share of a training's time that may go into saving its state."""
 
 
 def fingerprint(recipe: BaseModel, seed: int, images: Images, start: bytes = b"") -> str:
@@ -55,7 +55,7 @@ class Keeper:
 
     @property
     def is_due(self) -> bool:
-        """Whether so much was done since the last save that another costs little beside it."""
+        """True if the work since the last save makes the cost of another one small."""
         return time.monotonic() - self._saved >= self._cost / SHARE
 
     def save(self, state: dict[str, Any]) -> None:

@@ -30,5 +30,5 @@ class Start:
         return cls(Path(folder), RECIPES.validate_python(recipe))
 
     def described(self) -> tuple[str, dict[str, Any]]:
-        """What ``of`` takes, as JSON can hold it."""
+        """Arguments of ``of``, as JSON can hold them."""
         return str(self.folder.absolute()), self.recipe.model_dump()

@@ -71,7 +71,7 @@ def snapshot_name(epoch: int) -> str:
 
 @dataclass(frozen=True)
 class Steps:
-    """How the images of an epoch fall into steps.
+    """The division of an epoch's images into steps.
 
     Attributes:
         batch: images of which a loss is computed at once.

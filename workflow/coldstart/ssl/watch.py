@@ -33,7 +33,7 @@ ALONE = 0.05
 
 @dataclass(frozen=True)
 class Spread:
-    """How far vectors, one of each image of a sample, lie apart.
+    """Spread of vectors, one for each image of a sample.
 
     Attributes:
         std: standard deviation of each dimension of the vectors at unit length, averaged over
@@ -49,18 +49,18 @@ class Spread:
 
     @property
     def is_finite(self) -> bool:
-        """Whether there are such numbers at all."""
+        """True if the numbers are finite."""
         return math.isfinite(self.std) and math.isfinite(self.rank)
 
     @property
     def is_flat(self) -> bool:
-        """Whether all images have one vector, as good as."""
+        """True if the vectors of all images are almost identical (collapse)."""
         return self.std * math.sqrt(self.dim) < LEAST
 
 
 @dataclass(frozen=True)
 class Look:
-    """What is seen of a training after an epoch.
+    """A look at a training after an epoch.
 
     Attributes:
         embeddings: how far apart they lie.
@@ -79,12 +79,12 @@ class Look:
 
     @property
     def is_finite(self) -> bool:
-        """Whether all embeddings and projections are finite."""
+        """True if all embeddings and projections are finite."""
         return all(spread.is_finite for spread in self._spreads.values())
 
     @property
     def alike(self) -> str | None:
-        """What all images have that tells none apart, in words; ``None`` for a healthy training."""
+        """Name of what is almost identical for all images; ``None`` for a healthy training."""
         for name, spread in self._spreads.items():
             if spread.is_flat:
                 return (
@@ -97,7 +97,7 @@ class Look:
 
     @property
     def row(self) -> dict[str, float]:
-        """What a history keeps of it."""
+        """Columns that a history keeps."""
         return {
             "embedding_std": self.embeddings.std,
             "effective_rank": self.embeddings.rank,

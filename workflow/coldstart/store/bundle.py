@@ -87,7 +87,7 @@ def _require_free(file: Path) -> None:
 
 
 def is_bundle(file: Path) -> bool:
-    """Whether a file is an archive that starts as a bundle does."""
+    """Return True for an archive that starts as a bundle does."""
     try:
         with tarfile.open(file, "r:") as archive:
             first = archive.next()

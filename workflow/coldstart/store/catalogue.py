@@ -53,7 +53,7 @@ class Entry:
 
 
 class Catalogue:
-    """What a store has: ``entries`` by key, and the error of each that cannot be read."""
+    """The contents of a store: ``entries`` by key, and the error of each unreadable one."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -70,15 +70,15 @@ class Catalogue:
             progress.advance()
 
     def inputs(self, key: str) -> list[str]:
-        """What an artefact was made from; nothing for one that is not there."""
+        """Keys that an artefact was made from; none for one that is not there."""
         return list(self.entries[key].inputs.values()) if key in self.entries else []
 
     def uses(self) -> Counter[str]:
-        """How many artefacts were made from each key directly."""
+        """Count the artefacts that were made from each key directly."""
         return Counter(made_from for key in self.entries for made_from in set(self.inputs(key)))
 
     def words(self, key: str) -> str:
-        """What tells an artefact from its likes: ``kmeans byol 100 epochs seed 0 cifar10``."""
+        """Describe an artefact in words: ``kmeans byol 100 epochs seed 0 cifar10``."""
         facts = self._facts_of(key)
         named = (name for name in (*_OWN, *_INHERITED) if name in facts)
         return " ".join(_PHRASES.get(name, "{}").format(facts[name]) for name in named)

@@ -17,19 +17,19 @@ LOOK_AGAIN = 100
 
 @dataclass(frozen=True)
 class Scan:
-    """What a store had at one moment, and what of it is garbage."""
+    """The contents of a store at one moment, and its garbage."""
 
     store: Store
     seen: frozenset[str]
     """All keys that were there."""
     garbage: list[Entry]
-    """What no root reaches, each before what it was made from."""
+    """Artefacts that no root reaches, each before what it was made from."""
     stamps: dict[str, int]
     """When each piece of garbage came to the store, in nanoseconds by the file server's clock."""
     young: int
-    """How many artefacts are kept only because they, or what was made from them, are young."""
+    """Number of artefacts kept only because they, or what was made from them, are young."""
     left_alone: int
-    """How many cannot be judged: of another format, or with an unreadable manifest."""
+    """Number of artefacts that cannot be judged: another format, or an unreadable manifest."""
 
 
 def scan(store: Store, roots: Iterable[str], older_than: float) -> Scan:

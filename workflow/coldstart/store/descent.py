@@ -59,7 +59,7 @@ def forged(keys: Iterable[str], manifest_of: Lookup) -> Iterator[Fault]:
 
 
 def is_of_recipe(key: str, identity: Identity, manifest_of: Lookup) -> bool:
-    """Whether the artefact ``key`` was made from the recipe of ``identity``, by whichever code.
+    """Return True if the artefact ``key`` is of the recipe of ``identity``, by whichever code.
 
     Stage and recipe are compared themselves. The recipes of the inputs are compared by the recipe
     key, which is computed anew as far as the inputs are there; one that came without them, as in a

@@ -25,7 +25,7 @@ _FOLDERS = ("file", "local")
 
 
 class End(Protocol):
-    """What copying needs of an end."""
+    """The interface of an end of a copy."""
 
     name: str
     """As the user wrote it."""
@@ -37,7 +37,7 @@ class End(Protocol):
         """The manifest of a published artefact."""
 
     def sound(self, key: str) -> bool:
-        """Whether the artefact is published there and need not be copied again."""
+        """Return True if the artefact is published there and need not be copied again."""
 
     def read(self, key: str, file: str) -> Iterator[bytes]:
         """A file of a published artefact, in pieces of ``CHUNK`` bytes."""
@@ -85,7 +85,7 @@ class Folder:
         return self.store.manifest(key)
 
     def sound(self, key: str) -> bool:
-        """Whether it is there and, read whole, as it was published."""
+        """Return True if it is there and, read whole, as it was published."""
         if not self.store.has(key):
             return False
         with contextlib.suppress(ColdstartError):
@@ -127,7 +127,7 @@ class Remote:
         return parse(text, key, f"{self.name}: the manifest of {key}")
 
     def sound(self, key: str) -> bool:
-        """Whether it has a valid manifest and its files their sizes.
+        """Return True if it has a valid manifest and its files have their sizes.
 
         They are not read: that would cost as much as to copy them, and they were read when they
         were written, before their manifest was.

@@ -1,4 +1,4 @@
-"""What an artefact is, as one key: the same description gives the same key on every machine."""
+"""The identity of an artefact as one key: the same description gives the same key everywhere."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def description_key(stage: Any, recipe: Any, inputs: Any, code: Any) -> str:
 
 @dataclass(frozen=True)
 class Reference:
-    """What is known of an input where its whole identity is not at hand, as inside a job."""
+    """The keys of an input whose whole identity is not at hand, as inside a job."""
 
     key: str
     recipe_key: str
@@ -64,7 +64,7 @@ class Identity:
     recipe: Mapping[str, Any]
     """The resolved recipe with its seed: every number that the stage reads. Copied."""
     inputs: Mapping[str, "Identity | Reference"]
-    """What it is made from, by the name that the stage gives it."""
+    """Inputs, by the name that the stage gives each."""
     code: str
     """Fingerprint of the code that makes it (see ``coldstart.fingerprint``)."""
 

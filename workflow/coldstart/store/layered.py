@@ -40,7 +40,7 @@ class LayeredStore(Store):
             store.require_folder()
 
     def has(self, key: str) -> bool:
-        """Whether any of the stores has the artefact."""
+        """Return True if any of the stores has the artefact."""
         return any(store.has(key) for store in self.stores)
 
     def open(self, key: str) -> Artefact:

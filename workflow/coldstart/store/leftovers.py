@@ -25,7 +25,7 @@ WORK = ".work"
 """The folder in a clone's results where a job writes before its artefact is published."""
 
 DISCARDED, SUSPECT = ".discarded-", ".suspect-"
-"""What the name of an object that is about to be removed, or looked at, begins with."""
+"""Prefixes of the names of objects that are about to be removed, or looked at."""
 
 _UNIQUE = re.compile("[0-9a-f]{32}")
 
@@ -36,12 +36,12 @@ def unique_name() -> str:
 
 
 def is_store(root: Path) -> bool:
-    """Whether something was published in ``root``; each publication makes both of these folders."""
+    """Return True if something was published in ``root``; that makes both of these folders."""
     return (root / "objects").is_dir() and (root / "by-recipe").is_dir()
 
 
 def is_empty(root: Path) -> bool:
-    """Whether ``root`` is a folder without anything in it but drafts."""
+    """Return True for a folder with nothing in it but drafts."""
     return root.is_dir() and all(
         path.name == "tmp" and path.is_dir() and all(map(_is_unique, path.iterdir()))
         for path in root.iterdir()

@@ -40,7 +40,7 @@ class Fault:
 
 
 def is_key(text: object) -> bool:
-    """Whether ``text`` has the form of a key: 64 lower-case hexadecimal digits."""
+    """Return True for text of the form of a key: 64 lower-case hexadecimal digits."""
     return isinstance(text, str) and _SHA256.fullmatch(text) is not None
 
 
@@ -139,7 +139,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _is_deep(value: Any, levels: int) -> bool:
-    """Whether JSON is nested deeper than ``levels``; found without recursion, which has a limit."""
+    """Return True if JSON is nested deeper than ``levels``; recursion would have a limit."""
     level = [value]
     for _ in range(levels):
         level = [
@@ -152,12 +152,12 @@ def _is_deep(value: Any, levels: int) -> bool:
 
 
 def _is_amount(value: Any, bound: float) -> bool:
-    """Whether a record is a plain number from 0 to ``bound``, or was not taken."""
+    """Return True for a plain number from 0 to ``bound``, or for None."""
     return value is None or (type(value) in (int, float) and 0 <= value <= bound)
 
 
 def faults(folder: Path, key: str) -> Iterator[Fault]:
-    """What is wrong with the object ``key`` in ``folder``, found by reading all of it."""
+    """Yield the faults of the object ``key`` in ``folder``, found by reading all of it."""
     try:
         manifest = read_manifest(folder)
         listed = manifest["files"]
@@ -188,7 +188,7 @@ def faults(folder: Path, key: str) -> Iterator[Fault]:
 
 
 def is_damaged(folder: Path, key: str) -> bool:
-    """Whether an object is damaged, and not just out of this user's sight."""
+    """Return True if an object is damaged, and not just out of this user's sight."""
     return any(fault.damaged for fault in faults(folder, key))
 
 

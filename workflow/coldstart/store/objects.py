@@ -36,7 +36,7 @@ from coldstart.store.manifest import (
 from coldstart.store.provenance import provenance
 
 SETTING = "`store` in config.yaml or --config, or the environment variable COLDSTART_STORE"
-"""How a user says where the stores are, for messages."""
+"""Places where a user names the stores, for messages."""
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 """Numbers of the errors of a rename to where a folder is already."""
@@ -55,7 +55,7 @@ class Store:
         self.root = Path(root)
 
     def has(self, key: str) -> bool:
-        """Whether the artefact is published; cheap, nothing but its presence is looked at."""
+        """Return True if the artefact is published. Nothing is read, which makes it cheap."""
         return self._is_there(self._folder(key) / MANIFEST)
 
     @contextlib.contextmanager
@@ -207,7 +207,7 @@ class Store:
         return len(swept)
 
     def has_folder(self, key: str) -> bool:
-        """Whether anything takes the place of the artefact, be it damaged or not."""
+        """Return True if anything takes the place of the artefact, damaged or not."""
         return self._is_there(self._folder(key))
 
     def require_folder(self) -> None:

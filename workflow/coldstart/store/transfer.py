@@ -15,14 +15,14 @@ log = logging.getLogger("coldstart")
 
 @dataclass(frozen=True)
 class Copied:
-    """What a copy did."""
+    """A record of a copy."""
 
     copied: list[str]
     """Keys of the artefacts that were copied."""
     bytes: int
     """The size of their files."""
     there: int
-    """How many were at the destination, sound, before."""
+    """Number of artefacts that were at the destination before, and sound."""
 
 
 def copy(source: End, destination: End, keys: Iterable[str]) -> Copied:

@@ -23,7 +23,7 @@ _LARGEST_JSON = 64_000_000
 
 @dataclass(frozen=True)
 class Contents:
-    """What ``bundle.json`` says."""
+    """The contents of ``bundle.json``."""
 
     study: str
     scale: str
@@ -64,7 +64,7 @@ def read(file: Path, store: Store) -> tuple[Contents, list[str]]:
 
 
 def _inventory(archive: tarfile.TarFile, file: Path) -> tuple[Contents, dict[str, tarfile.TarInfo]]:
-    """What the archive has by its own headers, none of it surprising."""
+    """List the archive by its headers, and refuse every member that should not be there."""
     first = archive.next()
     if first is None or first.name != CONTENTS or not first.isreg() or first.size > _LARGEST_JSON:
         raise ColdstartError(f"{file} is not a bundle: it does not start with {CONTENTS}.")

@@ -116,7 +116,7 @@ def _best(
 def _gains(
     X: NDArray[np.float32], highest: NDArray[np.float32], rows: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """What each of ``rows`` would add to the sum of highest cosines: float32 [m]."""
+    """Return what each of ``rows`` would add to the sum of highest cosines: float32 [m]."""
     cosines = X[rows] @ X.T
     cosines -= highest
     np.maximum(cosines, 0, out=cosines)

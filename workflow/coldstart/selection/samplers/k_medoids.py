@@ -104,7 +104,7 @@ def _sums(X: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _rises(X: NDArray[np.float32], medoids: NDArray[np.intp]) -> NDArray[np.float64]:
-    """How much farther, in all, the rows of each medoid are from their second nearest medoid."""
+    """Sum, by medoid, the extra distance of its rows to their second nearest medoid."""
     if len(medoids) == 1:
         return np.array([np.inf])
     rises = np.zeros(len(medoids))

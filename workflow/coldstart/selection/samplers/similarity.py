@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Index = TypeVar("Index", np.int32, np.int64)
 
 BLOCK = 2**24
-"""How many numbers of a matrix between all rows are in memory at a time."""
+"""Entries of the matrix between all rows that are in memory at a time."""
 
 
 def unit_rows(X: NDArray[np.float32]) -> NDArray[np.float32]:

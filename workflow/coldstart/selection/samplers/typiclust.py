@@ -72,7 +72,7 @@ class TypiClust(Sampler):
     def _least_typical_first(
         self, X: NDArray[np.float32], left: NDArray[np.bool_], rows: NDArray[np.intp]
     ) -> list[tuple[int, float]]:
-        """Those of a cluster's rows that have no label, and their typicality."""
+        """Return the rows of a cluster without a label, and their typicality."""
         scores = typicality(X[rows], self.neighbours)
         order = np.argsort(-scores, kind="stable")[::-1]
         return [(int(rows[at]), float(scores[at])) for at in order if left[rows[at]]]

@@ -31,7 +31,7 @@ class Uncertainty(Sampler):
 
 
 def uncertainty(probabilities: NDArray[np.float64], measure: Measure) -> NDArray[np.float64]:
-    """How unsure each prediction is, from nought where one class has all: float64 [n].
+    """Uncertainty of each prediction, 0 where one class has all probability: float64 [n].
 
     Args:
         probabilities: of each class for each image, [n, classes].

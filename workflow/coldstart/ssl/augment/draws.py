@@ -1,4 +1,4 @@
-"""What all transforms share: uniform draws, and the images that a transform falls on."""
+"""Draws of all transforms: uniform numbers, and the images that a transform falls on."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,7 +23,7 @@ def take(index: Tensor, *tensors: Tensor) -> list[Tensor]:
 
 
 def values_are_free(tensor: Tensor) -> bool:
-    """Whether Python can look at a value without waiting for the device."""
+    """Return True if Python can look at a value without waiting for the device."""
     return tensor.is_cpu
 
 

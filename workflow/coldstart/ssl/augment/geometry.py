@@ -157,7 +157,7 @@ def cutout(images: Tensor, centres: Tensor, side: int, fill: float) -> Tensor:
 
 
 def _within(start: Tensor, length: int, size: int) -> Tensor:
-    """Which of ``size`` pixels are among ``length`` from ``start``: bool [N, size]."""
+    """Mask, out of ``size`` pixels, the ``length`` ones from ``start`` on: bool [N, size]."""
     offset = torch.arange(size, device=start.device) - start.view(-1, 1)
     return (offset >= 0) & (offset < length)
 

@@ -204,7 +204,7 @@ def load_weights(
 
 
 def _prefixes(name: str, found: dict[str, Tensor]) -> str:
-    """What stands before such a name in the file, as a hint."""
+    """Hint at the prefixes that such a name has in the file."""
     prefixes = sorted({key.removesuffix(name) for key in found if key.endswith(f".{name}")})
     return f"; set prefix to {' or '.join(map(repr, prefixes))}" if prefixes else ""
 

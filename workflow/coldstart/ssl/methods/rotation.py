@@ -29,7 +29,7 @@ class RotationModel(SelfSupervised):
 
     @property
     def encoder(self) -> nn.Module:
-        """What gives the embeddings."""
+        """Network that gives the embeddings."""
         return self.online.get_submodule("encoder")
 
     def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:

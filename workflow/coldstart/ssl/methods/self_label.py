@@ -88,7 +88,7 @@ class SelfLabelModel(ClusterModel):
         return total((weights * losses).sum()) / (counts > 0).sum().clamp(min=1)
 
     def _compare(self, views: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Of each image: its loss, and its most probable cluster with the probability, [N]."""
+        """Return the loss of each image, its most probable cluster, and the probability, [N]."""
         weak, strong = views
         with torch.no_grad():
             predicted = torch.softmax(self.online(weak).float(), dim=1)

@@ -64,7 +64,7 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """What is trained: the encoder, the layer beside its latent one, and the decoder."""
+    """The trained parts: the encoder, the layer beside its latent one, and the decoder."""
 
     def __init__(self, recipe: recipes.Convs, inputs: Inputs) -> None:
         super().__init__()
