@@ -3,7 +3,8 @@
 Both train the same backbone on the same images, in batches of the same size and in the same
 precision, on two views that are drawn alike: crop of 8 to 100 %, flip, jitter 0.4, 0.4, 0.4, 0.1 in
 four of five, grey in one of five. Theirs are its transforms on PIL images, a loader with a worker
-for each core, its heads and its loss. Each side runs in a process of its own, in turn; the fastest
+for each core, its heads and its loss, with one thread or one for each core, that spin or do not:
+whichever is fastest. Each side runs in a process of its own, in turn; the fastest
 round counts. Two more figures say what bounds ours: its images/s where a view is the image itself,
 and the share that it reaches of the rate of a large matrix product in the same precision.
 
@@ -268,18 +269,43 @@ def child(side, method, batch, steps, device):
     print(json.dumps(found))
 
 
-def run(side, method, arguments):
+def settings(side):
+    """How one side's threads may be set: theirs in each way, ours as jobs have them."""
+    if side != "theirs":
+        return [{}]
+    return [
+        {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": policy}
+        for threads in sorted({1, os.cpu_count()})
+        for policy in ("passive", "active")
+    ]
+
+
+def run(side, method, arguments, threads):
     """What a process of its own prints for one side."""
     options = ["--batch", str(arguments.batch), "--steps", str(arguments.steps)]
     command = [sys.executable, __file__, method, *options, "--device", arguments.device]
-    done = subprocess.run([*command, "--side", side], stdout=subprocess.PIPE, check=True, text=True)
+    done = subprocess.run(
+        [*command, "--side", side],
+        env=os.environ | threads,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(method, arguments):
     """The fastest of the rounds: a row for each side."""
-    rounds = [{side: run(side, method, arguments) for side in SIDES} for _ in range(ROUNDS)]
-    best = {side: max((r[side] for r in rounds), key=lambda r: r["images_per_s"]) for side in SIDES}
+    found = [
+        (side, run(side, method, arguments, threads))
+        for _ in range(ROUNDS)
+        for side in SIDES
+        for threads in settings(side)
+    ]
+    best = {
+        side: max((r for s, r in found if s == side), key=lambda r: r["images_per_s"])
+        for side in SIDES
+    }
     for side, found in best.items():
         ratio = best["ours"]["images_per_s"] / found["images_per_s"]
         yield {"method": method, "side": side, **found, "ours_over_it": ratio}
