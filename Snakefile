@@ -29,6 +29,7 @@ onstart:
 
 
 rule all:
+    """Build the figures and tables of the chosen studies, and the ranking of own images."""
     default_target: True
     input:
         plan.targets("figures", studies),
@@ -37,15 +38,18 @@ rule all:
 
 
 rule figures:
+    """Draw the figures of the chosen studies."""
     input:
         plan.targets("figures", studies),
 
 
 rule tables:
+    """Write the tables of the chosen studies."""
     input:
         plan.targets("tables", studies),
 
 
 rule embeddings:
+    """Make the embeddings that the chosen studies read."""
     input:
         job.all_embeddings(),

@@ -2,6 +2,7 @@
 
 
 rule learn:
+    """Train a classifier on the labels bought so far; reads images, index, labels and selection."""
     input:
         job.inputs(plan.learner),
     output:
@@ -22,6 +23,7 @@ rule learn:
 
 
 rule query:
+    """Pick the candidates of the next budget; reads images, index, selection and classifier."""
     input:
         job.inputs(plan.query),
     output:

@@ -2,6 +2,7 @@
 
 
 rule ingest:
+    """Read a data set once: its images, or apart from them its labels."""
     input:
         job.sources(),
     output:
@@ -21,6 +22,7 @@ rule ingest:
 
 
 rule mix:
+    """Put outliers of another data set among a pool's images, or into its labels."""
     input:
         job.inputs(plan.mixed),
     output:
@@ -40,6 +42,7 @@ rule mix:
 
 
 rule pool:
+    """Divide a data set's images into splits; reads images and, if there are any, labels."""
     input:
         job.inputs(plan.index),
     output:

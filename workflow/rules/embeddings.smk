@@ -2,6 +2,7 @@
 
 
 rule embed:
+    """Embed a pool's candidates and test images; reads images, index and encoder."""
     input:
         job.inputs(plan.embeddings),
     output:
@@ -22,6 +23,7 @@ rule embed:
 
 
 rule score:
+    """Score a pool's candidates by a model's losses or gradients; reads images, index and encoder."""
     input:
         job.inputs(plan.scores),
     output:

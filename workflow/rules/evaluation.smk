@@ -2,6 +2,7 @@
 
 
 rule evaluate:
+    """Measure every sampler of a run; reads selections, embeddings and labels, or classifiers."""
     input:
         job.inputs(plan.evaluation),
     output:
@@ -21,6 +22,7 @@ rule evaluate:
 
 
 rule probe:
+    """Measure an encoder with all labels; reads images, index, labels and encoder."""
     input:
         job.inputs(plan.probed),
     output:

@@ -3,6 +3,7 @@
 
 
 rule figure:
+    """Draw a figure as SVG, PDF and PNG, with its numbers as CSV."""
     input:
         job.target_inputs("figures"),
     output:
@@ -30,6 +31,7 @@ rule figure:
 
 
 rule table:
+    """Write a table as CSV, and as a page for the report."""
     input:
         job.target_inputs("tables"),
     output:

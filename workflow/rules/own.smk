@@ -11,6 +11,7 @@ own = own_texts(job.config.images) + own_pictures()
 
 # Snakemake removes no output that is flagged with `update`: people edit these files.
 rule own:
+    """Rank a user's own images; writes the ranking, its pictures, and tasks for Label Studio."""
     input:
         job.own_inputs(),
     output:
@@ -31,6 +32,7 @@ rule own:
 
 
 rule own_old_name:
+    """Copy the ranking to the name that it had in earlier versions."""
     input:
         own_texts(job.config.images)[0],
     output:

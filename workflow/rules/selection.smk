@@ -2,6 +2,7 @@
 
 
 rule select:
+    """Pick candidates for every budget and trial; reads index and the tables that a sampler declares."""
     input:
         job.inputs(plan.selection),
     output:

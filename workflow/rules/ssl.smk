@@ -2,6 +2,7 @@
 
 
 rule pretrain:
+    """Train an encoder on a pool's unlabelled images; reads images and index, never labels."""
     input:
         job.inputs(plan.checkpoint),
     output:
