@@ -4,6 +4,7 @@ Scripts in ``workflow/scripts`` hand over what Snakemake gave them; the stages k
 Snakemake nor the store.
 """
 
+import importlib
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from coldstart import slurm
 from coldstart.atomic import replacing
 from coldstart.errors import ColdstartError, full_disk, naming
 from coldstart.gpus import hold_gpus
+from coldstart.planned import Planned
 from coldstart.settings import Settings
 from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store, leftovers
 from coldstart.store.pointers import record_shown
@@ -85,6 +87,26 @@ def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
             with hold_gpus(gpus):
                 _make(identity, store, settings, gpus, make)
         write_pointer(pointer, store.open(params["key"]))
+
+
+def make_here(planned: Planned, store: Store, settings: Settings) -> str:
+    """Make a planned artefact in this process, and publish it; returns its key.
+
+    Raises:
+        ColdstartError: an input is not in the store.
+    """
+    for made_from in planned.inputs.values():
+        if not store.has(made_from.key):
+            raise ColdstartError(
+                f"{made_from.pointer} is an input that no store has. Make it first: "
+                f"snakemake --cores all {made_from.pointer}"
+            )
+    make = getattr(
+        importlib.import_module(planned.modules[0]),
+        {"images": "make_images", "labels": "make_labels"}.get(planned.identity.stage, "make"),
+    )
+    _make(planned.identity, store, settings, 0, make)
+    return planned.identity.key
 
 
 def _make(

@@ -11,7 +11,6 @@ import coldstart
 from coldstart.config.folders import Folder
 from coldstart.config.given import as_typed
 from coldstart.config.load import load
-from coldstart.config.paths import expand
 from coldstart.config.yaml import read_yaml
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
@@ -59,19 +58,12 @@ class Rules:
         typed = as_typed(config, workflow.config_settings.config_args or ())
         self.loaded = load(typed, files, root / "workflow")
         self.config = self.loaded.config
-        self.settings = Settings(
-            stores=choose_stores(
-                self.config.store if "store" in workflow.config_settings.config else None,
-                self.config.store,
-                root,
-            ),
-            data_dir=expand(self.config.data_dir),
-            download=self.config.download,
-            mirror=self.config.mirror,
-            device=self.config.device,
-            images_on_gpu=self.config.images_on_gpu,
-            deterministic=self.config.deterministic,
+        stores = choose_stores(
+            self.config.store if "store" in workflow.config_settings.config else None,
+            self.config.store,
+            root,
         )
+        self.settings = Settings.of(self.config, stores)
         self.settings.export()
         export_commit(root)
         self.training_gpus = _training_gpus(workflow)

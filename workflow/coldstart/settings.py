@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from coldstart.config.main import Config
 from coldstart.config.paths import expand
 from coldstart.errors import ColdstartError
 
@@ -27,6 +28,19 @@ class Settings:
     images_on_gpu: float = 0.4
     """The share of a GPU's memory that the images of a training may take; more are streamed."""
     deterministic: bool = False
+
+    @classmethod
+    def of(cls, config: Config, stores: tuple[Path, ...]) -> "Settings":
+        """Take the settings of the machine out of those of a run."""
+        return cls(
+            stores=stores,
+            data_dir=expand(config.data_dir),
+            download=config.download,
+            mirror=config.mirror,
+            device=config.device,
+            images_on_gpu=config.images_on_gpu,
+            deterministic=config.deterministic,
+        )
 
     def export(self) -> None:
         """Hand the settings on to every process that this one starts."""

@@ -1,4 +1,4 @@
-"""The command ``coldstart``: looking after the store, bundles and schemas, from a terminal."""
+"""The command ``coldstart``: looking after the store, bundles, schemas and single jobs."""
 
 import argparse
 import logging
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from coldstart.cli import bundle, store
+from coldstart.cli import bundle, run, store
 from coldstart.errors import ColdstartError
 
 
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     store.add(commands)
     bundle.add(commands)
+    run.add(commands)
     schema = commands.add_parser("schema", help="write the JSON schemas of the YAML files anew")
     schema.set_defaults(command=_schema)
     return parser

@@ -48,7 +48,7 @@ def reach(studies: Iterable[str] = ()) -> set[str]:
     for scale in get_args(Scale):
         plan, _ = plan_at(store, scale)
         for study in studies or plan.recipes.names("studies"):
-            keys |= {planned.key for planned in _all(planned_for(plan, study))}
+            keys |= {planned.key for planned in all_of(planned_for(plan, study))}
     return keys
 
 
@@ -111,7 +111,7 @@ def roots_of(clone: Path) -> set[str]:
     return set(done.stdout.split())
 
 
-def _all(planned: Iterable[Planned]) -> Iterator[Planned]:
+def all_of(planned: Iterable[Planned]) -> Iterator[Planned]:
     """Each artefact and all that it is made from, once."""
     seen: set[str] = set()
     stack = list(planned)

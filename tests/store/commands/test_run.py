@@ -1,0 +1,48 @@
+"""One job in this process, as a debugger wants it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from coldstart import cli
+from coldstart.fingerprint import PACKAGE
+from coldstart.store import Store
+
+IMAGES, LABELS = "results/data/digits/images.json", "results/data/digits/labels.json"
+POOL = "results/data/pools/biased-digits.json"
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A folder with this clone's recipes and package, in which nothing was made."""
+    shutil.copytree(
+        PACKAGE.parent, tmp_path / "workflow", ignore=shutil.ignore_patterns("coldstart")
+    )
+    (tmp_path / "workflow/coldstart").symlink_to(PACKAGE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLDSTART_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr("coldstart.cli.plans.CONFIG", Path("nowhere.yaml"))
+    return tmp_path
+
+
+def run(pointer):
+    return cli.main(["run", pointer, "--scale", "smoke"])
+
+
+def test_job_runs_in_this_process_once_its_inputs_are_there(clone, capsys):
+    assert run(POOL) == 1
+    said = capsys.readouterr().err
+    assert f"{IMAGES} is an input that no store has" in said
+    assert f"snakemake --cores all {IMAGES}" in said
+    for pointer in (IMAGES, LABELS, POOL, POOL):  # the second time the store's copy stays
+        assert run(pointer) == 0
+        key = capsys.readouterr().out.split()[-1]
+        assert Store(clone / "store").open(key)
+    assert len(Store(clone / "store").keys()) == 3
+    assert not list(clone.glob("results/.work/*"))
+
+
+def test_pointer_that_no_study_reaches_is_named(clone, capsys):
+    assert run("results/data/pools/biased-digit.json") == 1
+    assert f"did you mean `{POOL}`" in capsys.readouterr().err
