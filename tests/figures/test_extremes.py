@@ -17,11 +17,12 @@ from pydantic import TypeAdapter
 
 from coldstart.config.targets import Figure
 from coldstart.embeddings.tables import write_embeddings
-from coldstart.figures import embedding_map
+from coldstart.figures import embedding_map, picked_classes
 from coldstart.figures.style import save, styled
 
 KNOWN = ["random", "kmeans", "k-centre", "loss-mean", "typiclust", "prob-cover"]
 FEW, MANY = ["random"], [*KNOWN, *(f"a-sampler-of-my-own-{n}" for n in range(14))]
+MORE = [f"sampler-number-{n}" for n in range(45)]
 BUDGETS = {3: [10, 20, 40], 300: [int(b) for b in np.unique(np.geomspace(5, 60000, 420).round())]}
 BUDGETS[300] = BUDGETS[300][:300]
 
@@ -45,7 +46,7 @@ def top_1(samplers, budgets, draws=2):
 
 
 def compared(studio, classes, samplers, budgets):
-    names = {1: FEW, 2: MANY[:2], 20: MANY}[samplers]
+    names = {1: FEW, 2: MANY[:2], 20: MANY, 45: MORE}[samplers]
     studio.run("main", names, classes=class_names(classes))
     return studio.metrics("main", 0, top_1(names, BUDGETS[budgets]))
 
@@ -144,6 +145,8 @@ CASES = [
         for budgets in (3, 300)
     ),
     ("critical-difference", {"test": "nemenyi"}, compared, (10, 20, 3)),
+    ("budget-curve", {}, compared, (10, 45, 3)),
+    ("penalty-matrix", {}, compared, (10, 45, 3)),
     *(
         ("paired-differences", {"baseline": "random"}, compared, (10, samplers, budgets))
         for samplers in (2, 20)
@@ -207,6 +210,19 @@ def overlaps(found):
         if width > 0 and height > 0 and width * height > 0.2 * least:
             bad.append((one, other))
     return bad
+
+
+def test_names_that_are_sentences_are_cut(studio):
+    name = "A class whose name is a whole sentence that somebody wrote"
+    rows = [("random", draw, 8, "picked", label, 2) for draw in (0, 1) for label in range(4)]
+    studio.run("main", ["random"], classes=[f"{n} {name}" for n in range(4)])
+    target = TypeAdapter(Figure).validate_python(
+        {"kind": "picked-classes", "title": "A title", "budget": 8}
+    )
+    figure, numbers = picked_classes.draw(studio.metrics("main", 0, rows).shown(), target)
+    assert numbers["class"].tolist() == [f"{n} {name}" for n in range(4)]
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == [f"{n} A class whose name is…" for n in range(4)]
 
 
 def slanted_apart(texts, renderer):

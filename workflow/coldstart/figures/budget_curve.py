@@ -20,8 +20,11 @@ from coldstart.figures.style import (
     metric_title,
     new_figure,
     run_titles,
+    shortened,
 )
 
+LINE = 0.15
+"""Inches of a line of the legend."""
 FILLS = ("full", "bottom", "left", "top")
 """How markers are filled, by run; hollow ones are the paper's."""
 DODGE = 0.045
@@ -41,7 +44,8 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
     numbers = summarise(values, ["run", "pool", "encoder", "sampler", "metric", "label", "budget"])
     if shown.published is not None:
         numbers = _with_paper(numbers, shown, target)
-    figure = new_figure(target.title, 3.2)
+    entries = sum(len(run["samplers"]) + 1 for run in shown.runs.values())
+    figure = new_figure(target.title, max(3.2, 0.5 + LINE * entries))
     axes = figure.subplots()
     budgets = np.sort(numbers["budget"].unique())
     budget_axis(axes, budgets)
@@ -58,7 +62,7 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
     # Where colours tell runs apart, their titles and their line styles need not.
     by_run = target.series == "sampler"
     titles = run_titles(shown.runs) if by_run else dict.fromkeys(shown.runs, "")
-    entries: dict[str, list[Line2D]] = {}
+    legend: dict[str, list[Line2D]] = {}
     marked = len({own.colour for own in look.values()}) < len(look)
     for at, (run, sampler, table) in enumerate(series):
         number = list(shown.runs).index(run) if by_run else 0
@@ -66,14 +70,14 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
         place = (at + 0.5) / len(series) - 0.5 if target.style == "scatter" else 0.0
         x = _dodged(table["budget"].to_numpy(), budgets, place)
         drawn = _scatter if target.style == "scatter" else _band
-        entries.setdefault(titles[run], []).append(drawn(axes, x, table, own, number, marked))
+        legend.setdefault(titles[run], []).append(drawn(axes, x, table, own, number, marked))
         if "paper" in table:
             axes.plot(x, table["paper"], **hollow(own.marker, own.colour))
     if "paper" in numbers:
         for run in numbers.loc[numbers["paper"].notna(), "run"].unique()[:1]:
-            entries[titles[run]].append(Line2D([], [], label="paper", **hollow("o", GREY)))
+            legend[titles[run]].append(Line2D([], [], label="paper", **hollow("o", GREY)))
     _cut_to_possible(axes)
-    _add_legend(axes, entries)
+    _add_legend(axes, legend)
     add_note(figure, _note(target.style, numbers["n"]))
     return figure, numbers
 
@@ -179,7 +183,7 @@ def _add_legend(axes: Axes, entries: dict[str, list[Line2D]]) -> None:
 def _class_name(shown: Shown, target: BudgetCurve) -> str | None:
     if target.label is None:
         return None
-    return shown.class_names(next(iter(shown.runs)))[target.label]
+    return shortened(shown.class_names(next(iter(shown.runs)))[target.label])
 
 
 def _note(style: str, draws: pd.Series) -> str:

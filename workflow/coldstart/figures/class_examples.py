@@ -11,7 +11,7 @@ from coldstart.config.targets import ClassExamples
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.stage import Labelled, standardised
 from coldstart.figures.data import Shown
-from coldstart.figures.style import GREY, NOTE_SIZE, WIDTH, add_note, looks, new_figure
+from coldstart.figures.style import GREY, NOTE_SIZE, WIDTH, add_note, looks, new_figure, shortened
 
 ROW_TITLE = 1.0
 """Inches for what a row is of."""
@@ -132,7 +132,7 @@ def _grid(
         for at, axes in enumerate(line):
             _cell(axes, images[at] if at < len(images) else None)
             if "predicted" in part and at < len(images) and part["predicted"].iloc[at] != name:
-                _say_below(axes, part["predicted"].iloc[at])
+                _say_below(axes, shortened(part["predicted"].iloc[at]))
         line[0].text(
             -0.15,
             0.5,

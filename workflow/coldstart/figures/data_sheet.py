@@ -11,7 +11,7 @@ from coldstart.config.targets import DataSheet
 from coldstart.data.read import OUTLIER
 from coldstart.figures.contact_sheet import arrange
 from coldstart.figures.data import Shown
-from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure
+from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure, shortened
 from coldstart.ssl.images import Images, channel_statistics
 
 MOST_CLASSES = 24
@@ -43,7 +43,7 @@ def draw(shown: Shown, target: DataSheet) -> tuple[Figure, pd.DataFrame]:
     for axes, split in zip(grid, splits, strict=False):
         _bars(axes, numbers[numbers["split"] == split], rows)
     names = dict(zip(numbers["label"], numbers["class"], strict=True))
-    grid[0].set_yticks(np.arange(len(rows)) + 0.5, [names[label] for label in rows])
+    grid[0].set_yticks(np.arange(len(rows)) + 0.5, [shortened(names[label]) for label in rows])
     _examples(grid[-1], shown, pool, labelled[labelled["split"] == "candidates"], rows)
     add_note(figure, _note(shown, pool, index, len(names) - len(rows)))
     return figure, numbers

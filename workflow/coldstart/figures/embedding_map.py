@@ -15,7 +15,15 @@ from coldstart.config.targets import EmbeddingMap
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
 from coldstart.figures.data import Shown
-from coldstart.figures.style import NOTE_SIZE, WIDE, add_note, looks, new_figure, run_titles
+from coldstart.figures.style import (
+    NOTE_SIZE,
+    WIDE,
+    add_note,
+    looks,
+    new_figure,
+    run_titles,
+    shortened,
+)
 
 MOST_POINTS = 5000
 """Of more candidates than these, an even spread is laid out, beside all that were picked."""
@@ -231,7 +239,7 @@ def _add_legend(
 ) -> None:
     """In the empty panel, or beside the last of the first row, with which ``grid`` begins."""
     handles = [
-        Line2D([], [], linestyle="none", marker="o", color=STRONG[at % len(STRONG)], label=name)
+        Line2D([], [], linestyle="none", marker="o", color=STRONG[at], label=shortened(name))
         for at, name in enumerate(classes)
     ]
     if marks:

@@ -15,6 +15,8 @@ from coldstart.statistics.penalties import penalties
 
 INCHES = 0.42
 """Width of a cell."""
+MOST_NUMBERED = 24
+"""Of more samplers than these, cells have no room for their numbers."""
 GAP = 0.25
 """Cells between the matrix and its means."""
 
@@ -34,7 +36,7 @@ def draw(shown: Shown, target: PenaltyMatrix) -> tuple[Figure, pd.DataFrame]:
     cells, k = table.to_numpy(dtype=float), len(samplers)
     width = min(WIDE, 2.0 + INCHES * (k + 1))
     figure = new_figure(target.title, 1.6 + 0.24 * (k + 1), width)
-    size = 7.0 if width < WIDE else 4.5
+    size = 7.0 if width < WIDE else 4.5 if k <= MOST_NUMBERED else 0.0
     axes = figure.subplots()
     names = [look.name for look in (looks(samplers)[sampler] for sampler in samplers)]
     most = float(runs)
@@ -45,7 +47,10 @@ def draw(shown: Shown, target: PenaltyMatrix) -> tuple[Figure, pd.DataFrame]:
     axes.set_xlim(0, k + GAP + 1)
     axes.set_ylim(k + GAP + 1, 0)
     axes.set_yticks(places, [*names, "is beaten"])
-    axes.set_xticks(places, [*names, "beats"], rotation=35, ha="left", rotation_mode="anchor")
+    if k > MOST_NUMBERED:
+        axes.set_xticks(places, [*names, "beats"], rotation=90, fontsize=5.5)
+    else:
+        axes.set_xticks(places, [*names, "beats"], rotation=35, ha="left", rotation_mode="anchor")
     axes.xaxis.set_ticks_position("top")
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -80,7 +85,7 @@ def _patch(
     )
     for row, column in np.ndindex(cells.shape):
         value = cells[row, column]
-        if not np.isnan(value):
+        if size and not np.isnan(value):
             axes.text(
                 left + column + 0.5,
                 top + row + 0.5,

@@ -25,6 +25,8 @@ WIDE = 6.75
 """Inches: across both columns of a two-column paper."""
 GREY = "0.45"
 NOTE_SIZE = 7.0
+LONGEST = 24
+"""Characters of a class's name that have room along an axis or in a legend."""
 MOST_TICKS = 25
 """Names that have room along an axis."""
 DECADES = 3.0
@@ -288,7 +290,12 @@ def log_ticks(budgets: NDArray[np.int64], decades: float = DECADES) -> tuple[flo
 def named_ticks(names: Sequence[str]) -> tuple[list[int], list[str]]:
     """Places and names of at most ``MOST_TICKS`` of the names, evenly spaced from the first on."""
     every = -(-len(names) // MOST_TICKS)
-    return list(range(0, len(names), every)), list(names[::every])
+    return list(range(0, len(names), every)), [shortened(name) for name in names[::every]]
+
+
+def shortened(name: str) -> str:
+    """The beginning of a name, of ``LONGEST`` characters at most."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def thinned(count: int) -> str:
