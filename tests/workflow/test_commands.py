@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -100,6 +101,12 @@ def test_garbage_is_shown_first_and_then_it_alone_is_removed(built, copy_of):
     assert store.keys() == kept
 
 
+def forget(clone):
+    """Remove what a clone knows of its last runs, and of what its figures show."""
+    (clone.folder / "results/.index.json").unlink()
+    shutil.rmtree(clone.folder / "results/.shown")
+
+
 def test_what_the_plan_reaches_needs_no_pointer_and_the_other_way_round(built, copy_of):
     clone = copy_of(built)
     store = store_of(clone)
@@ -109,8 +116,10 @@ def test_what_the_plan_reaches_needs_no_pointer_and_the_other_way_round(built, c
     gc = ["store", "gc", "--older-than", "0s", "--yes"]
     assert "removed 0" in command(clone, *gc)
     for path in clone.folder.glob("results/*/**/*.json"):
-        if "store" not in path.parts and path.name != "manifest.json":
+        if not {"store", ".shown"} & set(path.parts) and path.name != "manifest.json":
             path.unlink()
+    assert "removed 0" in command(clone, *gc)  # the last run planned it, and figures show it
+    forget(clone)
     assert "removed 1 artefacts" in command(clone, *gc)
     assert not store.has(old)
     assert stages(store) > {"pretrain", "embed", "select"}
@@ -122,6 +131,7 @@ def test_what_another_clone_needs_stays(built, copy_of, fresh):
     pointer = clone.folder / f"results/evaluation/{STUDY}/byol/seed0.json"
     key = json.loads(pointer.read_text())["key"]
     pointer.unlink()
+    forget(clone)
     clone.edit("workflow/recipes/learners.yaml", "c: 0.1", "c: 0.2")
     gc = ["store", "gc", "--older-than", "0s"]
     assert key[:12] in command(clone, *gc)
