@@ -22,9 +22,7 @@ HOOK = Path(__file__).parents[1] / ".githooks/commit-msg"
     ],
 )
 def test_subject_of_a_commit_is_checked(tmp_path, subject, accepted):
-    (tmp_path / "message").write_text(
-        f"{subject}\n\nA body of any length.\n# a comment\n"
-    )
+    (tmp_path / "message").write_text(f"{subject}\n\nA body of any length.\n# a comment\n")
     done = subprocess.run([HOOK, tmp_path / "message"], capture_output=True, text=True)
     assert (done.returncode == 0) == accepted
     assert bool(done.stderr) != accepted

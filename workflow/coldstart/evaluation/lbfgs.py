@@ -44,7 +44,7 @@ class _Problems:
     inverse: Tensor
 
     def keep(self, which: Tensor) -> "_Problems":
-        """Those of the batch that [B] bool ``which`` names."""
+        """Return the problems of the batch that the mask ``which``, bool [B], keeps."""
         own = {name: part[which] for name, part in vars(self).items() if part.dim() == 3}
         return replace(self, **own)
 
@@ -208,7 +208,7 @@ def _ridge(problems: _Problems, present: Tensor) -> Tensor:
 
 
 def _best(problems: _Problems, starts: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the starts [B, K, r], each scaled to the least loss, the best; theta, logits, value, P."""
+    """Return the best of the starts [B, K, r], each scaled first: theta, logits, value, P."""
     scaled = [_scaled(problems, start) for start in starts]
     found = [problems.value(*start) for start in scaled]
     theta, logits = scaled[0]

@@ -16,7 +16,7 @@ CHUNK_BYTES = 32 * 2**20
 
 
 def judged(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Which test images a learner is judged on: those of a class, bool [n].
+    """Mask of the test images that metrics are measured on, those of a class: bool [n].
 
     Args:
         labels: [n], OUTLIER where an image belongs to no class.
@@ -85,7 +85,7 @@ def average_precision(
 def _at_least(
     ascending: NDArray[np.floating], thresholds: NDArray[np.floating]
 ) -> NDArray[np.integer]:
-    """How many of the values reach each of the thresholds."""
+    """Count the values that reach each of the thresholds."""
     return len(ascending) - np.searchsorted(ascending, thresholds)
 
 
@@ -95,7 +95,7 @@ def merits(
     picked: NDArray[np.integer],
     outliers: int,
 ) -> pd.DataFrame:
-    """What is said of one learner and the labels it had: metric, label, value.
+    """Tabulate the metrics of one learner and its labelled set: metric, label, value.
 
     Args:
         top_k: accuracies for k = 1, 2, ...

@@ -41,7 +41,7 @@ class Problems:
         return cls(Z, Z.float(), Z.float().square(), mask, target, floor, weight)
 
     def keep(self, which: Tensor) -> "Problems":
-        """Those of the batch that [B] bool ``which`` names."""
+        """Return the problems of the batch that the mask ``which``, bool [B], keeps."""
         return Problems(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def probabilities(self, logits: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from coldstart.figures.style import (
 LINE = 0.15
 """Inches of a line of the legend."""
 FILLS = ("full", "bottom", "left", "top")
-"""How markers are filled, by run; hollow ones are the paper's."""
+"""Fill styles of markers, by run; hollow markers are the paper's."""
 DODGE = 0.045
 """Decades over which the series at one number of labels are set apart, where there is room."""
 MOST_MARKED = 15

@@ -93,7 +93,7 @@ def _holds(claim: Claim, low: float, high: float) -> str:
 
 
 def _room(claim: Claim, row: dict[str, Any]) -> float:
-    """How far a mean difference is on the claimed side of the margin."""
+    """Distance of a mean difference from the margin, positive on the claimed side."""
     difference = float(row["difference"])
     if claim.direction == "alike":
         return claim.margin - abs(difference)

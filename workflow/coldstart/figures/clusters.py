@@ -25,7 +25,7 @@ MOST_TICKS = 5
 
 
 def tabulate(shown: Shown, target: Clusters) -> pd.DataFrame:
-    """What is told of the candidates' clusters without labels, and with them.
+    """Describe the candidates' clusters without labels, and with them.
 
     Returns:
         run, pool, encoder, measured (``without labels``, ``with labels``), metric, mean, sd and n
@@ -50,7 +50,7 @@ def tabulate(shown: Shown, target: Clusters) -> pd.DataFrame:
 
 
 def agreement(assigned: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, float]:
-    """How well clusters match classes.
+    """Measure the match of clusters and classes.
 
     Args:
         assigned: the cluster of each image, int64 [n].
@@ -101,7 +101,7 @@ def draw(shown: Shown, target: Clusters) -> tuple[Figure, pd.DataFrame]:
 
 
 def _clusters(shown: Shown) -> list[tuple[dict[str, Any], NDArray[np.int64], NDArray[np.float32]]]:
-    """Of each run and encoder seed: what it is, the candidates' ids, and the probabilities."""
+    """Return, for each run and encoder seed, its description, candidates' ids and probabilities."""
     found = []
     for name, artefact in shown.artefacts.items():
         kind, run, *seed = name.split("/")

@@ -27,7 +27,7 @@ INCHES = 0.21
 """Height of a row of names, the unit of the diagram."""
 BAR_STEP = 0.42
 MARGIN = 0.04
-"""Of the ruler, that lines go on beyond its ends."""
+"""Share of the ruler by which lines go on beyond its ends."""
 APART = 0.15
 """Ranks between two bars of one level."""
 
@@ -115,7 +115,7 @@ def _numbers(
 
 
 def _levels(groups: list[list[str]], ranks: pd.Series) -> list[int]:
-    """How far down each bar is drawn, so that none touches another."""
+    """Return the level of each bar, so that none touches another."""
     ends: list[float] = []
     levels = []
     for group in groups:

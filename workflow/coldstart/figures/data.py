@@ -1,4 +1,4 @@
-"""What figures and tables are made from, gathered from the store."""
+"""The data of figures and tables, gathered from the store."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,7 +119,7 @@ class Shown:
         }
 
     def samplers(self, target: Compared) -> list[str]:
-        """What is held against each other: samplers, which all runs must then have in common.
+        """Return the samplers that are compared, which all runs must have in common.
 
         Raises:
             ColdstartError: the runs have different samplers, there is just one, or the baseline is

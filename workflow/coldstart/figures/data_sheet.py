@@ -15,7 +15,7 @@ from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure,
 from coldstart.ssl.images import Images, channel_statistics
 
 MOST_CLASSES = 24
-"""Of more classes so many are shown, evenly spaced; the CSV has all."""
+"""Classes that are shown, evenly spaced, if there are more; the CSV has all."""
 EXAMPLES = 8
 """Images of each class."""
 ROW = 0.27

@@ -26,9 +26,9 @@ from coldstart.figures.style import (
 )
 
 MOST_POINTS = 5000
-"""Of more candidates than these, an even spread is laid out, beside all that were picked."""
+"""Candidates above which an even spread is laid out, beside all that were picked."""
 MOST_SHAPES = 1000
-"""Of more points than these, the candidates are pixels also in SVG and PDF."""
+"""Points above which the candidates are pixels in SVG and PDF, too."""
 PANELS = 4
 """In one row."""
 NO_CLASS = "outlier"

@@ -1,4 +1,4 @@
-"""What the statistics say of the samplers, in sentences."""
+"""Findings of the statistics about the samplers, in sentences."""
 
 import pandas as pd
 

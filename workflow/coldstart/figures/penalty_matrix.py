@@ -1,4 +1,4 @@
-"""How often each sampler beats each other, by paired t-tests at each number of labels."""
+"""Number of budgets at which each sampler beats each other one, by paired t-tests."""
 
 import matplotlib
 import numpy as np
@@ -16,7 +16,7 @@ from coldstart.statistics.penalties import penalties
 INCHES = 0.42
 """Width of a cell."""
 MOST_NUMBERED = 24
-"""Of more samplers than these, cells have no room for their numbers."""
+"""Samplers above which cells have no room for their numbers."""
 GAP = 0.25
 """Cells between the matrix and its means."""
 

@@ -1,4 +1,4 @@
-"""How many candidates of each class each sampler picked."""
+"""Number of candidates of each class that each sampler picked."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from coldstart.figures.style import (
 MOST_ANNOTATED = 20
 """Above so many classes the numbers would overlap, and a bar of colours stands for them."""
 MOST_SHAPES = 5000
-"""Of more cells than these, the map is pixels also in SVG and PDF."""
+"""Cells above which the map is pixels in SVG and PDF, too."""
 MOST_PARTED = 60
 """Above so many classes cells have no white edges, which would hide them, and bars no spread."""
 

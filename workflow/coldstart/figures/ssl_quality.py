@@ -1,4 +1,4 @@
-"""How good each encoder is: on the way of its training, and at its end."""
+"""Quality of each encoder, during its training and at its end."""
 
 from typing import Any
 

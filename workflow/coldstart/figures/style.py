@@ -1,4 +1,4 @@
-"""How every figure looks: type, colours, markers and names; and how it is written to a file."""
+"""The style of every figure (type, colours, markers, names), and its way into a file."""
 
 import hashlib
 import textwrap
@@ -30,7 +30,7 @@ LONGEST = 24
 MOST_TICKS = 25
 """Names that have room along an axis."""
 DECADES = 3.0
-"""Of more decades than these, an axis has ticks at the powers of ten alone."""
+"""Decades above which an axis has ticks at the powers of ten alone."""
 TICK_ROOM = 0.08
 """The part of an axis that a number below it takes."""
 
@@ -86,7 +86,7 @@ _METADATA: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How a sampler is shown in every figure."""
+    """The look of a sampler in every figure."""
 
     name: str
     colour: str
@@ -198,7 +198,7 @@ def line_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def hollow(marker: str, colour: str) -> dict[str, Any]:
-    """How a paper's point is drawn: over ours, larger, and with nothing inside."""
+    """Style of a paper's point: over ours, larger, and with nothing inside."""
     return {
         "linestyle": "none",
         "marker": marker,

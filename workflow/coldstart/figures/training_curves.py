@@ -1,4 +1,4 @@
-"""How each encoder's training went, epoch by epoch."""
+"""Course of each encoder's training by epoch."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ PANELS = {
 LINE = 0.155
 """Inches of a line of the legend."""
 MUCH = 5
-"""How many times as far as another's a run's losses may reach on one scale."""
+"""Factor by which the losses of runs may differ on one scale."""
 
 
 def draw(shown: Shown, target: TrainingCurves) -> tuple[Figure, pd.DataFrame]:

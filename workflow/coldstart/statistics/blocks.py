@@ -10,7 +10,7 @@ from coldstart.errors import ColdstartError
 from coldstart.statistics.ties import subtract
 
 COLUMNS = {"run": "run", "encoder-seed": "encoder_seed", "sampler-seed": "seed", "budget": "budget"}
-"""What a block can be told from others by, as studies name it and as tables do."""
+"""Properties that tell blocks apart: the name in studies -> the column of tables."""
 WORDS = {
     "run": "run",
     "encoder_seed": "encoder seed",
@@ -83,7 +83,7 @@ def arrange(values: pd.DataFrame, samplers: Sequence[str], block: Sequence[str])
 
 
 def described(block: Sequence[str]) -> str:
-    """What a block is, in words."""
+    """Describe a block in words."""
     return ", ".join(WORDS[column] for name, column in COLUMNS.items() if name in block)
 
 

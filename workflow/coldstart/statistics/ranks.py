@@ -41,7 +41,7 @@ def average_ranks(ranks: pd.DataFrame) -> pd.Series:
 
 @dataclass(frozen=True)
 class Friedman:
-    """Whether samplers differ in rank.
+    """Friedman's test that samplers differ in rank.
 
     Attributes:
         blocks: how many.
@@ -62,7 +62,7 @@ class Friedman:
 
     @property
     def differ(self) -> bool:
-        """Whether the samplers are told apart as a whole."""
+        """True if the test rejects that all samplers are equal."""
         return self.p < ALPHA
 
 
@@ -114,5 +114,5 @@ def nemenyi(average_ranks: pd.Series, blocks: int) -> pd.DataFrame:
 
 
 def _scale(samplers: int, blocks: int) -> float:
-    """What a studentised range is multiplied by to be a difference of average ranks."""
+    """Factor between a studentised range and a difference of average ranks."""
     return sqrt(samplers * (samplers + 1) / (12 * blocks))

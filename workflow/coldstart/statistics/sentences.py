@@ -1,4 +1,4 @@
-"""What the statistics say, in plain sentences."""
+"""The findings of the statistics, in plain sentences."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
@@ -20,7 +20,7 @@ class Finding(TypedDict):
 
 
 def findings(blocks: Blocks, names: Mapping[str, str], pairs: pd.DataFrame) -> list[Finding]:
-    """Which samplers differ, which do not, and how far that carries.
+    """Say which samplers differ, which do not, and how far that carries.
 
     Args:
         blocks: of at least two samplers; at least two blocks.
@@ -37,7 +37,7 @@ def findings(blocks: Blocks, names: Mapping[str, str], pairs: pd.DataFrame) -> l
 
 
 def overall(test: Friedman) -> str:
-    """Whether the samplers differ at all."""
+    """Say if the samplers differ at all."""
     if test.differ:
         said = "The samplers differ in rank by more than chance explains"
     else:
@@ -54,7 +54,7 @@ def in_numbers(test: Friedman) -> str:
 
 
 def best(blocks: Blocks, pairs: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Which sampler ranks first, and which of the others it is better than."""
+    """Say which sampler ranks first, and which of the others it is better than."""
     ranks = average_ranks(rank(blocks.values))
     leaders = [str(sampler) for sampler in ranks.index[ranks == ranks.min()]]
     value = f"{ranks.min():.2f}"
@@ -78,7 +78,7 @@ def best(blocks: Blocks, pairs: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 
 def told_apart(blocks: Blocks, pairs: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """How many pairs differ, and the groups within which none does."""
+    """Say how many pairs differ, and name the groups within which none does."""
     differ, all_pairs = int(pairs["better"].notna().sum()), len(pairs)
     method = f"Wilcoxon's signed-rank test with Holm's correction, {ALPHA:.2f}"
     are = "is" if differ == 1 else "are"
@@ -100,7 +100,7 @@ def told_apart(blocks: Blocks, pairs: pd.DataFrame, names: Mapping[str, str]) ->
 
 
 def cautions(blocks: Blocks, pairs: int) -> str:
-    """What the blocks cannot show, or an empty text."""
+    """Say what the blocks cannot show, or return an empty text."""
     n = len(blocks.values)
     said = []
     smallest = smallest_p(n, pairs)
@@ -114,7 +114,7 @@ def cautions(blocks: Blocks, pairs: int) -> str:
 
 
 def dependence(blocks: Blocks) -> str:
-    """What blocks have in common that tests take for independent, or an empty text."""
+    """Say what blocks share that tests take for independent, or return an empty text."""
     index = blocks.values.index.to_frame(index=False)
     within = [
         words
