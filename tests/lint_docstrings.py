@@ -29,9 +29,7 @@ def main(folders: list[str]) -> int:
     for file in sorted(file for folder in folders for file in Path(folder).rglob("*.py")):
         for line, word in beginnings(file.read_text(encoding="utf-8")):
             if word in REFUSED:
-                print(
-                    f"{file}:{line}: a docstring begins with {word!r}; name the thing, or use a verb"
-                )
+                print(f"{file}:{line}: begins with {word!r}; name the thing, or use a verb")
                 status = 1
     return status
 
