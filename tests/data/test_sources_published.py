@@ -146,7 +146,8 @@ def test_a_partial_kmnist_is_another_edition_and_its_whole_test_set_is_not(setti
 def test_a_partial_tiny_imagenet_is_an_edition_of_its_own(settings, tmp_path):
     with pytest.raises(ColdstartError, match="names 20 classes"):
         ingest(RECIPES.get("datasets", "tiny-imagenet"), settings, tmp_path)
-    words = (settings.data_dir / "tiny-imagenet-200" / "words.txt").read_text().splitlines()
+    lines = (settings.data_dir / "tiny-imagenet-200" / "words.txt").read_text().splitlines()
+    words = [line.partition("\t")[2] for line in lines]
     own = {"classes": words, "parts": {"train": [25] * 20, "val": [15] * 20}}
     with pytest.raises(ColdstartError, match="digest is sha256") as refusal:
         ingest(variant("tiny-imagenet", digest="sha256:", **own), settings, tmp_path)

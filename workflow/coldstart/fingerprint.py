@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from coldstart.errors import ColdstartError
 
 PACKAGE = Path(__file__).parent
@@ -83,7 +81,8 @@ def covered(
 
 def classes_of(recipe: Any) -> frozenset[type]:
     """The classes of a recipe and of the recipes in it."""
-    if isinstance(recipe, BaseModel):
+    # Not by the type: pydantic takes long to import, and the store's commands need no recipes.
+    if hasattr(type(recipe), "model_fields"):
         below = (classes_of(value) for _, value in recipe)
         return frozenset({type(recipe)}).union(*below)
     if isinstance(recipe, dict):

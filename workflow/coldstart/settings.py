@@ -8,10 +8,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from coldstart.config.main import Config
 from coldstart.config.paths import expand
 from coldstart.errors import ColdstartError
+
+if TYPE_CHECKING:
+    from coldstart.config.main import Config
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Settings:
     deterministic: bool = False
 
     @classmethod
-    def of(cls, config: Config, stores: tuple[Path, ...]) -> "Settings":
+    def of(cls, config: "Config", stores: tuple[Path, ...]) -> "Settings":
         """Take the settings of the machine out of those of a run."""
         return cls(
             stores=stores,

@@ -90,7 +90,7 @@ def test_a_missing_input_is_shown_as_missing(family, run):
     [
         ("f" * 12, "No key in"),
         ("", "No key in"),
-        ("config.yaml", "is not a pointer file"),
+        ("config.yaml", "is neither a pointer file"),
         ("gone.json", "is not in"),
     ],
 )

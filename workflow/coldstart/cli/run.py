@@ -4,7 +4,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from coldstart.cli.clone import store_folders
-from coldstart.config.problems import nearest
 from coldstart.errors import ColdstartError
 from coldstart.store import LayeredStore
 
@@ -28,6 +27,7 @@ def add(commands: "Commands") -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from coldstart.cli.plans import all_of, plan_at, planned_for
+    from coldstart.config.problems import nearest
     from coldstart.jobs import make_here
     from coldstart.settings import Settings
 

@@ -104,7 +104,7 @@ def _catalogue(store: Store) -> Catalogue:
 def _show(arguments: argparse.Namespace) -> int:
     catalogue = Catalogue(chosen_store(arguments))
     path, known = Path(arguments.artefact), [*catalogue.entries, *catalogue.unreadable]
-    if path.suffix == ".json":
+    if path.suffix == ".json" or path.is_file():
         key = pointed_at(path) or indexed(RESULTS).get(os.path.relpath(path))
     else:
         key = only_key(known, arguments.artefact, str(catalogue.store.root))
