@@ -14,7 +14,7 @@ BENCHMARKS = sorted((ROOT / "tests/benchmarks").glob("bench_*.py"))
 
 
 def loaded(code, **environment):
-    """What the OpenMP runtimes say of themselves as they are loaded."""
+    """Return the settings that the OpenMP runtimes print as they are loaded."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
     asked = {"OMP_DISPLAY_ENV": "true", "PYTHONPATH": str(ROOT / "workflow"), **environment}
     done = subprocess.run(

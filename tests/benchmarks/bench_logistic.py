@@ -158,7 +158,7 @@ def study(rng):
         default, models, its, number = fastest(
             *(lambda x=x, s=sample: fit_each(x, known, s) for x in (pool, pool.astype(float)))
         )
-        # What our accuracy takes: float64, and a tolerance far below the default 1e-4.
+        # Our accuracy takes float64 and a tolerance far below the default 1e-4.
         tight, exact, _, _ = fastest(
             lambda s=sample: fit_each(pool.astype(float), known, s, tol=1e-7, max_iter=10_000)
         )

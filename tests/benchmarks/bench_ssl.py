@@ -270,7 +270,7 @@ def child(side, method, batch, steps, device):
 
 
 def settings(side):
-    """How one side's threads may be set: theirs in each way, ours as jobs have them."""
+    """Settings of one side's threads: each way for theirs, as in jobs for ours."""
     if side != "theirs":
         return [{}]
     return [

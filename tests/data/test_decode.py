@@ -1,10 +1,10 @@
 import io
-import struct
 import threading
 import zlib
 
 import numpy as np
 import pytest
+from encoded import as_is, chunk, png, saved, tiff
 from PIL import Image, PngImagePlugin
 
 from coldstart.data.sources.decode import (
@@ -19,43 +19,11 @@ RNG = np.random.default_rng(0)
 SMALL = RNG.integers(0, 256, (6, 10, 3)).astype(np.uint8)
 
 
-def saved(image, kind, **options):
-    if isinstance(image, np.ndarray):
-        image = Image.fromarray(image)
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file
-
-
-def as_is(file, shape, channels=3, levels=None):
-    return decode(file, *shape[:2], channels, "squash", levels)
-
-
-FULL = (0, 65535)
-
-
 def smooth(height, width):
     """Waves that are longer than what a reduction to a quarter leaves out."""
     rows, columns = np.mgrid[:height, :width] / [[[height]], [[width]]]
     waves = [np.sin(3 * rows + 5 * columns + phase) for phase in range(3)]
     return (127.5 + 120 * np.stack(waves, -1)).astype(np.uint8)
-
-
-def chunk(kind, data):
-    body = kind + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-
-def png(width, height, bits, colour, rows, *chunks):
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    lines = b"".join(b"\0" + row for row in rows)
-    return io.BytesIO(
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + b"".join(chunks)
-        + chunk(b"IDAT", zlib.compress(lines))
-        + chunk(b"IEND", b"")
-    )
 
 
 # EXIF 2.32, 4.6.4: which side of the scene the stored first row and first column are.
@@ -159,7 +127,7 @@ def test_a_transparent_grey_level_becomes_white():
     for kind, options in (("uint8", 7), ("uint16", 7 * 257)):
         grey = np.full((3, 3), options, kind)
         grey[1] = options * 2
-        found = as_is(saved(grey, "PNG", transparency=options), grey.shape, 1, FULL)
+        found = as_is(saved(grey, "PNG", transparency=options), grey.shape, 1, (0, 65535))
         assert found[:, 0, 0].tolist() == [255, 14, 255]
 
 
@@ -173,117 +141,6 @@ def test_cmyk_becomes_rgb(kind, options, tolerance):
     expected = light[..., :3] * light[..., 3:] / 255
     found = as_is(saved(image, kind, **options), inks.shape)
     assert np.abs(found - expected).max() <= tolerance
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_sixteen_bits_are_scaled(kind):
-    levels = np.linspace(0, 65535, 60).astype(np.uint16).reshape(6, 10)
-    found = as_is(saved(levels, kind), levels.shape, 1, FULL)
-    assert (found[..., 0] == np.round(levels / 257)).all()
-
-
-def test_sixteen_bits_of_a_big_endian_file_are_scaled():
-    levels = np.linspace(0, 65535, 60).astype(">u2").reshape(6, 10)
-    image = Image.frombytes("I;16B", (10, 6), levels.tobytes())
-    found = as_is(saved(image, "TIFF"), levels.shape, 1, FULL)
-    assert (found[..., 0] == np.round(levels / 257)).all()
-
-
-def tiff(values, order, deflated=False, **tags):
-    """A TIFF of numbers as they are, which Pillow itself does not write."""
-    dtype = np.dtype(values.dtype).newbyteorder(order)
-    height, width, *samples = values.shape
-    channels = samples[0] if samples else 1
-    data = values.astype(dtype).tobytes()
-    data = zlib.compress(data) if deflated else data
-    # Compression, black is zero or RGB, where the data lies, rows and bytes of the one strip.
-    fields = {256: width, 257: height, 259: 8 if deflated else 1, 262: 2 if samples else 1, 273: 8}
-    fields |= {
-        277: channels,
-        278: height,
-        279: len(data),
-        **{int(k[1:]): v for k, v in tags.items()},
-    }
-    body = data + b"\0" * (-len(data) % 2)
-    bits = struct.pack(f"{order}{channels}H", *[8 * dtype.itemsize] * channels)
-    where = 8 + len(body)
-    entries = {tag: struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in fields.items()}
-    inline = bits.ljust(4, b"\0") if channels <= 2 else struct.pack(f"{order}I", where)
-    entries[258] = struct.pack(f"{order}HHI", 258, 3, channels) + inline
-    directory = struct.pack(f"{order}H", len(entries)) + b"".join(map(entries.get, sorted(entries)))
-    start = where + (len(bits) if channels > 2 else 0)
-    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
-    return io.BytesIO(
-        header + body + (bits if channels > 2 else b"") + directory + struct.pack(f"{order}I", 0)
-    )
-
-
-@pytest.mark.parametrize("kind", ["PNG", "little TIFF", "big TIFF", "deflated TIFF"])
-@pytest.mark.parametrize("top", [65535, 700])
-def test_sixteen_bits_of_colour_are_scaled(kind, top):
-    levels = RNG.integers(0, top + 1, (4, 5, 3)).astype(np.uint16)
-    if kind == "PNG":
-        file = png(5, 4, 16, 2, [row.astype(">u2").tobytes() for row in levels])
-    else:
-        file = tiff(levels, ">" if kind == "big TIFF" else "<", kind == "deflated TIFF")
-    found = as_is(file, levels.shape, levels=(0, top))
-    assert (found == np.round(levels.astype(float) * 255 / top)).all()
-
-
-def test_alpha_of_sixteen_bits_is_no_value():
-    levels = np.full((2, 2, 4), 500, np.uint16)
-    levels[0, :, 3], levels[1, :, 3] = 65535, 0
-    file = png(2, 2, 16, 6, [row.astype(">u2").tobytes() for row in levels])
-    assert as_is(file, (2, 2), 1, (0, 1000))[..., 0].tolist() == [[128] * 2, [255] * 2]
-
-
-def test_white_as_the_lowest_value_is_shown_white():
-    for levels in (np.array([[0, 700]], np.uint16), np.array([[0, 255]], np.uint8)):
-        file = tiff(levels, "<", t262=0)
-        pixels, header = decode_with_header(file, 1, 2, 1, "squash", (0, 700))
-        assert pixels.ravel().tolist() == [255, 0]
-        assert header.inverted
-
-
-@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint32, np.float32])
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_other_numbers_are_scaled(dtype, order):
-    if (dtype, order) == (np.uint32, ">"):
-        pytest.skip("Pillow reads none")
-    unsigned, real = dtype == np.uint32, dtype == np.float32
-    levels = np.array([[0, 3], [100, 50]] if unsigned else [[-100, 0], [100, 50]], dtype)
-    file = tiff(levels, order, t339=1 if unsigned else 3 if real else 2)
-    low = 0 if unsigned else -100
-    expected = (levels.astype(float) - low) * 255 / (100 - low)
-    found = as_is(file, (2, 2), 1, (low, 100))[..., 0]
-    np.testing.assert_allclose(found, expected, atol=0.5 + 1e-9)
-
-
-def test_values_outside_of_the_levels_are_cut_off_and_nan_is_black():
-    levels = np.array([[-np.inf, 1, np.nan], [np.inf, 2, 3]], np.float32)
-    found = as_is(saved(levels, "TIFF"), (2, 3), 1, (1, 2))
-    assert found[..., 0].tolist() == [[0, 0, 0], [255, 255, 255]]
-
-
-def test_twelve_bits_are_scaled():
-    levels = [0, 4095, 2048, 16]
-    packed = b"".join(
-        bytes([a >> 4, (a & 15) << 4 | b >> 8, b & 255]) for a, b in (levels[:2], levels[2:])
-    )
-    # Width, height, bits, no compression, black is zero, where, samples, rows, bytes.
-    tags = {256: 2, 257: 2, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: len(packed)}
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
-    body = packed + b"\0" * (-len(packed) % 2)
-    header = b"II*\0" + struct.pack("<I", 8 + len(body))
-    file = io.BytesIO(header + body + struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0))
-    found = as_is(file, (2, 2), 1, (0, 4095))
-    assert found.ravel().tolist() == [0, 255, 128, 1]
-
-
-@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
-def test_pixels_without_a_known_range_are_refused(dtype):
-    with pytest.raises(BrokenImageError, match="more than 8 bits a channel"):
-        as_is(saved(np.zeros((4, 4), dtype), "TIFF"), (4, 4))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_links_are_followed_but_not_in_circles(images, tmp_path):
 
 
 def spoil(root):
-    """What cannot be opened, and why."""
+    """Files that cannot be opened, with the reasons."""
     (root / "gone.png").symlink_to(root / "nowhere.png")
     (root / "self.png").symlink_to(root / "self.png")
     os.mkfifo(root / "pipe.png")

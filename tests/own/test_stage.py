@@ -1,4 +1,4 @@
-"""What the job that writes a ranking says of what it leaves out."""
+"""Messages of the job that writes a ranking about the files that it leaves out."""
 
 import pytest
 from PIL import Image

@@ -103,7 +103,7 @@ class Plan(Runs):
             "published": self._published(target),
             # The text, not the syntax tree: whoever edits a figure wants it drawn again.
             "code": source_digest(module, *FIGURE_MODULES, *(PAGE if folder == "tables" else ())),
-            # What they compute with, such as the statistics.
+            # The code that these modules compute with, such as the statistics.
             "imports": fingerprint(module, *read_with, recipes=classes_of(target)),
         }
 
@@ -174,7 +174,7 @@ class Plan(Runs):
         """The samplers that a figure shows: none, where it reads nothing of theirs."""
         if "metrics" in target.reads:
             return run.samplers + run.queries
-        # What a query picks depends on its trial, and is shown by its metrics alone.
+        # The picks of a query depend on its trial, and are shown by its metrics alone.
         return run.samplers if "selections" in target.reads else []
 
     def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:

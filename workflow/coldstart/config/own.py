@@ -22,7 +22,7 @@ LABELLED = "own-labelled"
 change neither the pool nor what is trained on it."""
 
 RESULTS = Path("results")
-"""Where runs write. Nothing that a user hands in may lie there."""
+"""The folder that runs write to. Nothing that a user hands in may lie there."""
 
 SIZES: dict[Scale, int] = {"paper": 96, "cpu": 32, "smoke": 32}
 """Height and width of an image: what the networks of a scale are for. 96 as the papers' STL-10; two

@@ -92,7 +92,7 @@ def params(plan: Plan) -> dict[str, Any]:
         "trained": isinstance(plan.recipes.get("encoders", plan.config.encoder), Trained),
         "sampler": plan.config.sampler,
         "code": source_digest(*MODULES),
-        # What they compute with, such as distances.
+        # The code that these modules compute with, such as distances.
         "imports": fingerprint(*MODULES),
     }
 
