@@ -4,7 +4,6 @@ The quickstart is made in this process, at smoke scale, while a hook notes each 
 package that is called. What no fingerprint covers would change results in silence.
 """
 
-import importlib
 import os
 import shutil
 import sys
@@ -19,24 +18,15 @@ import yaml
 from coldstart.config.load import load
 from coldstart.figures.stage import draw_figure, write_table
 from coldstart.fingerprint import PACKAGE, classes_of, covered
-from coldstart.jobs import Job
+from coldstart.jobs import Job, stage_of
 from coldstart.plan import Plan, computed_by
 from coldstart.settings import Settings
 from coldstart.store import Store
 
 STAGES = {
-    "images": "data.stage:make_images",
-    "labels": "data.stage:make_labels",
-    "pool": "data.pools:make",
-    "pretrain": "ssl.stage:make",
-    "embed": "embeddings.embed:make",
-    "score": "embeddings.score:make",
-    "select": "selection.stage:make",
-    "learn": "cycles.learn:make",
-    "query": "cycles.query:make",
-    "evaluate": "evaluation.stage:make",
-    "probe": "evaluation.probe:make",
-}
+    "images", "labels", "pool", "pretrain", "embed", "score", "select", "learn", "query",
+    "evaluate", "probe",
+}  # fmt: skip
 
 CYCLES = {
     "title": "Two cycles",
@@ -94,7 +84,7 @@ def _name(frame):
 
 
 def _is_check(frame):
-    """Whether pydantic called it: what a check returns is part of the recipe."""
+    """Return True if pydantic called it: a check's result is part of the recipe."""
     while frame is not None and frame.f_code.co_filename.startswith(str(PACKAGE)):
         if "/config/" not in frame.f_code.co_filename:
             return False
@@ -103,7 +93,7 @@ def _is_check(frame):
 
 
 def outside(ran, modules, functions):
-    """What ran and is neither covered nor known to change no number."""
+    """Return the functions that ran and are neither covered nor known to change no number."""
     allowed = (*modules, *functions, *NO_RESULT)
     return {
         name
@@ -134,8 +124,7 @@ def made(tmp_path_factory):
         )
         if planned.key in traced:
             return
-        module, function = STAGES[planned.identity.stage].split(":")
-        stage = getattr(importlib.import_module(f"coldstart.{module}"), function)
+        stage = stage_of(planned)
         out = folder / planned.key
         out.mkdir()
         inputs = {name: plan.store.open(one.key) for name, one in planned.inputs.items()}
@@ -157,7 +146,7 @@ def made(tmp_path_factory):
 
 def test_whatever_a_stage_runs_is_in_its_key(made):
     _, traced, covers, _ = made
-    assert {planned.identity.stage for planned, _ in traced.values()} == set(STAGES)
+    assert {planned.identity.stage for planned, _ in traced.values()} == STAGES
     missed = defaultdict(set)
     for planned, ran in traced.values():
         assert len(ran) > 2

@@ -101,12 +101,16 @@ def make_here(planned: Planned, store: Store, settings: Settings) -> str:
                 f"{made_from.pointer} is an input that no store has. Make it first: "
                 f"snakemake --cores all {made_from.pointer}"
             )
-    make = getattr(
-        importlib.import_module(planned.modules[0]),
-        {"images": "make_images", "labels": "make_labels"}.get(planned.identity.stage, "make"),
-    )
-    _make(planned.identity, store, settings, 0, make)
+    _make(planned.identity, store, settings, 0, stage_of(planned))
     return planned.identity.key
+
+
+def stage_of(planned: Planned) -> Callable[[Job], None]:
+    """Import the function that makes an artefact."""
+    both = {"images": "make_images", "labels": "make_labels"}  # of one module
+    name = both.get(planned.identity.stage, "make")
+    make: Callable[[Job], None] = getattr(importlib.import_module(planned.modules[0]), name)
+    return make
 
 
 def _make(
