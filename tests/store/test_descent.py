@@ -68,6 +68,14 @@ def test_artefact_that_came_without_its_inputs_is_accepted_by_its_claim(store):
     assert not is_of_recipe(theirs.key, chain(9)[-1], manifests_of(store))
 
 
+def test_artefact_without_its_inputs_is_not_accepted_with_another_recipe_of_its_own(store):
+    wanted = chain(3)[-1]
+    theirs = Identity("embed", {"batch": 4}, wanted.inputs, "d" * 64)
+    publish(store, theirs)
+    claim(store, theirs, wanted.recipe_key)
+    assert not is_of_recipe(theirs.key, wanted, manifests_of(store))
+
+
 def test_verify_names_a_forged_recipe_key_and_heal_removes_it(store, capsys):
     made = [publish(store, one) for one in chain(9)]
     assert cli.main(["store", "verify", "--store", str(store.root)]) == 0

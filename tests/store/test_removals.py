@@ -59,6 +59,7 @@ def test_sweep_removes_drafts_by_name_and_age(store, identity, publish):
     hidden = write(store.root / "objects/ab/.discarded-thesis/a")
     linked = store.root / f"tmp/{8:032x}"
     linked.symlink_to(write(store.root.parent / "elsewhere/a").parent)
+    os.utime(linked, (OLD, OLD), follow_symlinks=False)
     assert store.sweep(older_than=3600) == 2
     assert not abandoned.exists()
     assert not aside.exists()
