@@ -10,7 +10,7 @@ LOCK := envs/requirements.lock
 TEST_LOCK := envs/requirements-test.lock
 CPU_LOCK := envs/requirements-cpu.lock
 CUDA_LOCK := envs/requirements-cuda.lock
-FAST_TESTS := $(addprefix tests/,config embeddings evaluation selection statistics ssl/test_full_disk.py) $(wildcard tests/test_*.py)
+FAST_TESTS := $(addprefix tests/,config embeddings evaluation planning running selection statistics ssl/test_full_disk.py) $(wildcard tests/test_*.py)
 SLURM_TESTS ?= # more for pytest, such as -m quick
 QUICKSTART := --config studies=quickstart
 # Each job is a process: where byte code is not written, each compiles torch and pandas anew, 3.5 s.
@@ -47,7 +47,7 @@ bench-ssl: .venv/.tested ## images/s of pretraining against lightly, for four me
 	$(BIN)/python tests/benchmarks/bench_ssl.py
 
 recover: setup ## after Snakemake was killed on a cluster: end this clone's jobs and remove its lock
-	$(BIN)/python -m coldstart.slurm
+	$(BIN)/python -m coldstart.running.slurm
 
 lint: .venv/.tested ## ruff, mypy, snakefmt and Snakemake's own linter; changes nothing
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 # Coldstart: which images should be labelled first? README.md says how to run it.
 
-from coldstart.rules import require_place
+from coldstart.planning.snakemake import require_place
 from snakemake.utils import min_version
 
 min_version("9.27")

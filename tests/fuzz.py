@@ -22,9 +22,9 @@ from pathlib import Path
 import yaml
 
 from coldstart import cli
-from coldstart.config.load import load
+from coldstart.config.loading.load import load
 from coldstart.errors import ColdstartError
-from coldstart.plan import Plan
+from coldstart.planning.plan import Plan
 from coldstart.store import Identity, Store, bundle, unpack
 from coldstart.store.objects import _verified
 

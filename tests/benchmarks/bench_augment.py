@@ -18,8 +18,8 @@ import coldstart  # noqa: F401  # before torch: threads wait as in jobs
 import numpy as np
 import torch
 
-from coldstart.config.augmentations import Augmentation, Blur, Crop, Flip, Grey, Jitter
-from coldstart.ssl.augment import augment
+from coldstart.config.recipes.augmentations import Augmentation, Blur, Crop, Flip, Grey, Jitter
+from coldstart.training.augment import augment
 from coldstart.vision import torchvision
 
 ROUNDS = 7

@@ -53,10 +53,10 @@ def fill(root: Path, files: int) -> None:
 
 
 def ours(root: Path, side: int, out: Path) -> dict[str, float]:
-    from coldstart.config.folders import Folder
+    from coldstart.config.recipes.folders import Folder
     from coldstart.data.sources import folder
     from coldstart.data.sources.scan import export_places, scan_folder
-    from coldstart.settings import Settings
+    from coldstart.running.settings import Settings
 
     recipe = Folder(source="folder", path=str(root), size=[side, side], labels="folders")
     cache = out.parent / "cache"

@@ -28,11 +28,11 @@ THEIRS = {"cifar10": "CIFAR10", "mnist": "MNIST", "fashion-mnist": "FashionMNIST
 
 
 def ours(name: str, data_dir: Path, out: Path) -> None:
-    from coldstart.config.problems import Problems
-    from coldstart.config.recipes import load_recipes
-    from coldstart.data.stage import make_images
-    from coldstart.jobs import Job
-    from coldstart.settings import Settings
+    from coldstart.config.loading.problems import Problems
+    from coldstart.config.loading.recipes import load_recipes
+    from coldstart.data.ingest import make_images
+    from coldstart.running.job import Job
+    from coldstart.running.settings import Settings
 
     recipe = load_recipes(ROOT / "workflow", "paper", Problems()).get("datasets", name)
     make_images(Job(recipe.images_recipe(), {}, out, out, Settings(data_dir=data_dir)))

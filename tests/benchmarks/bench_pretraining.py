@@ -14,17 +14,17 @@ import coldstart  # noqa: F401  # before torch: threads wait as in jobs
 import numpy as np
 import torch
 
-from coldstart.config.augmentations import Augmentation, Crop, Flip, Grey, Jitter
-from coldstart.config.backbones import ResNet
-from coldstart.config.encoders import Byol, Head
-from coldstart.config.optimizers import Optimizer
-from coldstart.ssl.augment import augment
-from coldstart.ssl.backbones import unit_images
-from coldstart.ssl.device import resolve_device
-from coldstart.ssl.images import Images, channel_statistics
-from coldstart.ssl.method import Inputs
-from coldstart.ssl.pretrain import build_model
-from coldstart.ssl.trainer import Trainer, epoch_order
+from coldstart.config.recipes.augmentations import Augmentation, Crop, Flip, Grey, Jitter
+from coldstart.config.recipes.backbones import ResNet
+from coldstart.config.recipes.encoders import Byol, Head
+from coldstart.config.recipes.optimizers import Optimizer
+from coldstart.ssl.encoders import build_model
+from coldstart.training.augment import augment
+from coldstart.training.backbones import unit_images
+from coldstart.training.device import resolve_device
+from coldstart.training.images import Images, channel_statistics
+from coldstart.training.model import Inputs
+from coldstart.training.trainer import Trainer, epoch_order
 
 
 def recipe(widths: list[int], blocks: list[int]) -> Byol:

@@ -34,16 +34,16 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from coldstart import vision  # noqa: F401  # torchvision, for lightly, beside a CPU build of torch
-from coldstart.config.augmentations import Augmentation, Crop, Flip, Grey, Jitter
-from coldstart.config.backbones import ResNet
-from coldstart.config.encoders import BarlowTwins, Byol, Head, MocoV2, SimClr
-from coldstart.config.optimizers import Optimizer
-from coldstart.ssl.backbones import build_backbone
-from coldstart.ssl.device import place, resolve_device, use_bf16
-from coldstart.ssl.images import Images, channel_statistics
-from coldstart.ssl.method import Inputs
-from coldstart.ssl.pretrain import build_model
-from coldstart.ssl.trainer import Trainer
+from coldstart.config.recipes.augmentations import Augmentation, Crop, Flip, Grey, Jitter
+from coldstart.config.recipes.backbones import ResNet
+from coldstart.config.recipes.encoders import BarlowTwins, Byol, Head, MocoV2, SimClr
+from coldstart.config.recipes.optimizers import Optimizer
+from coldstart.ssl.encoders import build_model
+from coldstart.training.backbones import build_backbone
+from coldstart.training.device import place, resolve_device, use_bf16
+from coldstart.training.images import Images, channel_statistics
+from coldstart.training.model import Inputs
+from coldstart.training.trainer import Trainer
 
 SIZE = 32
 ROUNDS = 2

@@ -53,7 +53,7 @@ def training():
 def embedding():
     from bench_pretraining import Inputs, build_model, channel_statistics, np, recipe, torch
 
-    from coldstart.config.scores import Embedding
+    from coldstart.config.recipes.scores import Embedding
     from coldstart.embeddings.embed import embed
 
     byol = recipe([24, 48, 96, 192], [1, 1, 1, 1])

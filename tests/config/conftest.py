@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coldstart.config.load import load
+from coldstart.config.loading.load import load
 
 ROOT = Path(__file__).parents[2]
 

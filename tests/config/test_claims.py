@@ -2,7 +2,7 @@
 
 import pytest
 
-from coldstart.config.targets import Side
+from coldstart.config.recipes.targets import Side
 from coldstart.errors import ColdstartError
 
 STUDY = "studies/zero-shot.yaml"

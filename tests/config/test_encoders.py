@@ -2,10 +2,10 @@
 
 import pytest
 
-from coldstart.config.augmentations import Augmentation
-from coldstart.config.backbones import ResNet
-from coldstart.config.encoders import Byol, Head, Rotation
-from coldstart.config.optimizers import Optimizer
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.backbones import ResNet
+from coldstart.config.recipes.encoders import Byol, Head, Rotation
+from coldstart.config.recipes.optimizers import Optimizer
 
 
 def recipe(**numbers):

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from coldstart.config.augmentations import Augmentation, Blur, Crop, Flip
-from coldstart.config.backbones import LeNet, ResNet, Vgg
-from coldstart.config.encoders import Byol, Existing, Head, Pca
-from coldstart.config.fits import misfit, misfit_elsewhere, size_of
-from coldstart.config.optimizers import Optimizer
+from coldstart.config.checks.fits import misfit, misfit_elsewhere, size_of
+from coldstart.config.recipes.augmentations import Augmentation, Blur, Crop, Flip
+from coldstart.config.recipes.backbones import LeNet, ResNet, Vgg
+from coldstart.config.recipes.encoders import Byol, Existing, Head, Pca
+from coldstart.config.recipes.optimizers import Optimizer
 
 RESNET = ResNet(family="resnet", stem="cifar", widths=[4], blocks=[1])
 VGG = Vgg(family="vgg", widths=[4, 6, 8], convolutions=[1, 1, 1])

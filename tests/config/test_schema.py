@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 import yaml
 
-from coldstart.config.schema import render, schemas
+from coldstart.config.loading.schema import render, schemas
 
 ROOT = Path(__file__).parents[2]
 

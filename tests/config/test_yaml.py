@@ -1,6 +1,6 @@
 import pytest
 
-from coldstart.config.yaml import read_yaml
+from coldstart.config.loading.yaml import read_yaml
 from coldstart.errors import ColdstartError
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from coldstart.config.folders import Folder
+from coldstart.config.recipes.folders import Folder
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import export_places, scan_folder
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 UNUSED = Path("unused")
 PATHS = ["cat/a b.jpg", "cat/b.png", "cat/deep/er/ü.webp", "dog-2/x.tiff", "dog/a.PNG", "dog/a.bmp"]

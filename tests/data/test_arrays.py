@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coldstart.config.folders import Arrays
+from coldstart.config.recipes.folders import Arrays
 from coldstart.data.sources import arrays, digests
 from coldstart.data.sources.scan import PLACES, export_places
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (7, 5, 6, 3)).astype(np.uint8)

@@ -5,7 +5,7 @@ import pytest
 from coldstart.data.checked import verify
 from coldstart.data.sources import cifar10
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 
 def test_a_set_that_was_packed_anew_has_another_way_in(tmp_path):

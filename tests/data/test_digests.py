@@ -7,7 +7,7 @@ import time
 import pytest
 from folders import UNUSED, paint, recipe_of
 
-from coldstart.config.encoders import Existing
+from coldstart.config.recipes.encoders import Existing
 from coldstart.data.sources import digests
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import scan_folder

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from folders import LEVELS, PATHS, UNUSED, opened, paint, pixels, recipe_of
 
+from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import export_places, scan_folder
-from coldstart.data.stage import make_images, make_labels
 from coldstart.errors import ColdstartError
-from coldstart.jobs import Job
-from coldstart.settings import Settings
+from coldstart.running.job import Job
+from coldstart.running.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("places")
 

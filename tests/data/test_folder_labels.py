@@ -7,7 +7,7 @@ from folders import UNUSED, opened, paint, recipe_of
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import export_places, scan_folder
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 from coldstart.spreadsheet import csv_bytes
 
 pytestmark = pytest.mark.usefixtures("places")

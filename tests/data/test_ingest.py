@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.config.data import Dataset
-from coldstart.config.problems import Problems
-from coldstart.config.recipes import load_recipes
+from coldstart.config.loading.problems import Problems
+from coldstart.config.loading.recipes import load_recipes
+from coldstart.config.recipes.datasets import Dataset
+from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.source import CHUNK_BYTES
-from coldstart.data.stage import make_images, make_labels
 from coldstart.errors import ColdstartError
-from coldstart.jobs import Job
-from coldstart.settings import Settings
+from coldstart.running.job import Job
+from coldstart.running.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 RECIPES = load_recipes(ROOT / "workflow", "paper", Problems())

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from coldstart.data.mixed import brought_to, make_images, make_labels
-from coldstart.data.pools import OUTLIERS
-from coldstart.jobs import Job
-from coldstart.settings import Settings
+from coldstart.data.mix import brought_to, make_images, make_labels
+from coldstart.data.pool import OUTLIERS
+from coldstart.running.job import Job
+from coldstart.running.settings import Settings
 
 
 class Folder:

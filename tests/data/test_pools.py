@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
-from coldstart.config.pools import Pool, mixture
-from coldstart.config.problems import Problems
-from coldstart.config.recipes import load_recipes
-from coldstart.data.pools import OUTLIERS, build_index
+from coldstart.config.loading.problems import Problems
+from coldstart.config.loading.recipes import load_recipes
+from coldstart.config.recipes.pools import Pool, mixture
+from coldstart.data.pool import OUTLIERS, build_index
 from coldstart.errors import ColdstartError
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from coldstart.data.download import download
 from coldstart.data.published import File, PublishedSet
 from coldstart.data.sources import mnist, tiny_imagenet
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()

@@ -16,7 +16,7 @@ from coldstart.data.published import File, PublishedSet
 from coldstart.data.source import reader
 from coldstart.data.sources import cifar100, mat, svhn, tiny_imagenet
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 OWN = "sha256:"
 """The digest of an own edition, here never asked for."""

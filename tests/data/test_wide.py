@@ -7,7 +7,7 @@ import pytest
 from folders import UNUSED, opened, paint, pixels, recipe_of
 from PIL import Image
 
-from coldstart.config.folders import Folder
+from coldstart.config.recipes.folders import Folder
 from coldstart.data.notes import sentences
 from coldstart.data.sources.scan import scan_folder
 from coldstart.data.sources.wide import SAMPLED, measured, sample

@@ -13,10 +13,10 @@ from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.evaluation import probe
-from coldstart.selection.stage import read_tables
-from coldstart.settings import Settings
-from coldstart.ssl.checkpoint import save_tensors
-from coldstart.ssl.pretrain import MODEL
+from coldstart.running.settings import Settings
+from coldstart.selection.select import read_tables
+from coldstart.ssl.encoders import MODEL
+from coldstart.training.checkpoint import save_tensors
 
 IMAGES = load_images(30)
 CANDIDATES = np.array([3, 4, 9, 11, 20, 21, 28])

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from coldstart.config.scores import Embedding
+from coldstart.config.recipes.scores import Embedding
 from coldstart.embeddings.embed import embed
 from coldstart.errors import ColdstartError
-from coldstart.ssl.backbones import unit_images
+from coldstart.training.backbones import unit_images
 
 CPU = torch.device("cpu")
 

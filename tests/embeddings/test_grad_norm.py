@@ -9,8 +9,8 @@ from torch.nn.utils import prune
 from coldstart.embeddings import grad_norm
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.errors import ColdstartError
-from coldstart.ssl.backbones import Shortcut
-from coldstart.ssl.heads import UnitLinear
+from coldstart.training.backbones import Shortcut
+from coldstart.training.heads import UnitLinear
 from coldstart.vision import torchvision
 
 

@@ -3,14 +3,14 @@ import pytest
 import torch
 from cases import CASES, CROPPED, settled
 
-from coldstart.config.augmentations import Augmentation, Flip, Jitter
-from coldstart.config.scores import Score
+from coldstart.config.recipes.augmentations import Augmentation, Flip, Jitter
+from coldstart.config.recipes.scores import Score
 from coldstart.embeddings.score import AS_IT_IS, score
 from coldstart.errors import ColdstartError
-from coldstart.ssl.augment import augment
-from coldstart.ssl.backbones import unit_images
 from coldstart.ssl.contrast import nt_xent
 from coldstart.ssl.method import Contrastive
+from coldstart.training.augment import augment
+from coldstart.training.backbones import unit_images
 
 CPU = torch.device("cpu")
 COUNT = 9

@@ -6,7 +6,7 @@ import pytest
 
 from coldstart.data.read import OUTLIER
 from coldstart.errors import ColdstartError
-from coldstart.evaluation.stage import Labelled, evaluate
+from coldstart.evaluation.evaluate import Labelled, evaluate
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from coldstart.config.probes import Probe
+from coldstart.config.recipes.probes import Probe
 from coldstart.evaluation.knn import knn_accuracy
 from coldstart.evaluation.probe import probe
 

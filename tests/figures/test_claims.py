@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.config.targets import AverageRank, Claims
+from coldstart.config.recipes.targets import AverageRank, Claims
 from coldstart.errors import ColdstartError
 from coldstart.figures import average_rank, claims
-from coldstart.figures.stage import write_table
+from coldstart.figures.draw import write_table
 from coldstart.statistics import ALPHA
 from coldstart.statistics.intervals import mean_interval
 

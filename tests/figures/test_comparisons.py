@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from coldstart.config.targets import (
+from coldstart.config.recipes.targets import (
     BudgetArea,
     CriticalDifference,
     Findings,

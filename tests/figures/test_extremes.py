@@ -15,7 +15,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from pydantic import TypeAdapter
 
-from coldstart.config.targets import Figure
+from coldstart.config.recipes.targets import Figure
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.figures import embedding_map, picked_classes
 from coldstart.figures.style import save, styled

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from docutils.core import publish_parts
 
-from coldstart.config.targets import (
+from coldstart.config.recipes.targets import (
     AverageRank,
     BudgetArea,
     BudgetCurve,
@@ -27,9 +27,9 @@ from coldstart.config.targets import (
     Statistics,
     TrainingCurves,
 )
-from coldstart.figures.stage import draw_figure, write_table
+from coldstart.figures.draw import draw_figure, write_table
 from coldstart.figures.style import looks, new_figure, run_titles, save, styled
-from coldstart.fingerprint import PACKAGE
+from coldstart.planning.fingerprint import PACKAGE
 
 REPORT = PACKAGE.parent / "report"
 FIGURES = [

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from coldstart.config.targets import ContactSheet, DataSheet, EmbeddingMap, ImageGrid
+from coldstart.config.recipes.targets import ContactSheet, DataSheet, EmbeddingMap, ImageGrid
 from coldstart.data.sources.scan import PLACES
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError

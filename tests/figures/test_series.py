@@ -2,7 +2,7 @@
 
 import pytest
 
-from coldstart.config.targets import (
+from coldstart.config.recipes.targets import (
     AverageRank,
     BudgetArea,
     PairedDifferences,

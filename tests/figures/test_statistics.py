@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.config.targets import AverageRank, BudgetCurve, Metrics, PickedClasses, Published
+from coldstart.config.recipes.targets import (
+    AverageRank,
+    BudgetCurve,
+    Metrics,
+    PickedClasses,
+    Published,
+)
 from coldstart.errors import ColdstartError
 from coldstart.figures import average_rank, budget_curve, metrics, picked_classes, published
 from coldstart.figures.data import summarise

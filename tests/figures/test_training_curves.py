@@ -1,12 +1,12 @@
 import pandas as pd
 import pytest
 
-from coldstart.config.load import load
-from coldstart.config.targets import TrainingCurves
+from coldstart.config.loading.load import load
+from coldstart.config.recipes.targets import TrainingCurves
 from coldstart.errors import ColdstartError
 from coldstart.figures.training_curves import PANELS, draw
-from coldstart.fingerprint import PACKAGE
-from coldstart.plan import Plan
+from coldstart.planning.fingerprint import PACKAGE
+from coldstart.planning.plan import Plan
 from coldstart.store import Store
 
 TARGET = TrainingCurves(kind="training-curves", title="How the trainings went")

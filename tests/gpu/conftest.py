@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from coldstart.ssl.device import make_deterministic
+from coldstart.training.device import make_deterministic
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is started
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from coldstart.config.load import load
-from coldstart.ssl import augment as package
-from coldstart.ssl.augment import augment, colours, draws, geometry, operations
+from coldstart.config.loading.load import load
+from coldstart.training import augment as package
+from coldstart.training.augment import augment, colours, draws, geometry, operations
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 AUGMENTATIONS = load({"studies": [], "scale": "paper"}, [], WORKFLOW).recipes

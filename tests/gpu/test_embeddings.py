@@ -8,12 +8,12 @@ import torch
 from cases import CASES, settled, views
 from trainings import load_images
 
-from coldstart.config.scores import Embedding, Score
+from coldstart.config.recipes.scores import Embedding, Score
 from coldstart.embeddings.embed import embed
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.embeddings.score import score
-from coldstart.ssl.device import place
 from coldstart.ssl.method import Bank, Contrastive
+from coldstart.training.device import place
 
 CPU = torch.device("cpu")
 IMAGES = load_images(100)

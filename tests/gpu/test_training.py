@@ -17,9 +17,9 @@ from trainings import (
     start_of,
 )
 
-from coldstart.ssl.device import place, use_bf16
+from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.methods.vae import VaeModel
-from coldstart.ssl.pretrain import pretrain
+from coldstart.training.device import place, use_bf16
 
 IMAGES = load_images(96)
 

@@ -9,7 +9,7 @@ from coldstart.selection.base import COLUMNS, Tables
 from coldstart.selection.registry import sampler_class, sampler_classes
 from coldstart.selection.samplers import kmeans, stratified
 from coldstart.selection.samplers.clustering import k_means
-from coldstart.selection.stage import fitting, select
+from coldstart.selection.select import fitting, select
 
 CASES = {
     "random": {"sampler": "random"},

@@ -181,7 +181,7 @@ def clone(tmp_path, prepared, cluster):
     clone = Clone(folder, cluster)
     clone.set_epochs(EPOCHS)
     step = "    def _end_epoch(self) -> None:\n"
-    clone.edit("workflow/coldstart/ssl/trainer.py", step, f"{step}        time.sleep(0.1)\n")
+    clone.edit("workflow/coldstart/training/trainer.py", step, f"{step}        time.sleep(0.1)\n")
     yield clone
     clone.stop()
 

@@ -68,7 +68,7 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
 @pytest.mark.quick
 def test_request_that_no_node_can_meet_is_said_before_anything_is_submitted(fresh):
     clone = fresh("clone")
-    clone.edit("workflow/coldstart/resources.py", '"plain": 400', '"plain": 400_000')
+    clone.edit("workflow/coldstart/planning/resources.py", '"plain": 400', '"plain": 400_000')
     run = clone.start()
     assert run.wait() != 0
     said = clone.output.read_text()
@@ -93,7 +93,7 @@ def test_after_a_kill_one_command_recovers_and_nothing_is_trained_twice(clone):
     run.kill()
     run.wait()
     [orphan] = clone.unfinished()
-    recover = [sys.executable, "-m", "coldstart.slurm"]
+    recover = [sys.executable, "-m", "coldstart.running.slurm"]
     subprocess.run(recover, cwd=clone.folder, env=clone.environment(), check=True)
     assert clone.unfinished() == []
     clone.finish(clone.start(clone.pretrained))
@@ -109,7 +109,7 @@ def test_recovery_leaves_the_jobs_of_other_clones_alone(clone, cluster):
         "sbatch", "--parsable", "--job-name=coldstart-00000000_x", "--output=/dev/null",
         "--wrap=sleep 300",
     )  # fmt: skip
-    recover = [sys.executable, "-m", "coldstart.slurm"]
+    recover = [sys.executable, "-m", "coldstart.running.slurm"]
     done = subprocess.run(
         recover, cwd=clone.folder, env=clone.environment(), check=True, text=True,
         capture_output=True,

@@ -6,9 +6,9 @@ import importlib
 import pytest
 import torch
 
-from coldstart.config.augmentations import Augmentation, Crop
-from coldstart.config.backbones import Convs, ResNet
-from coldstart.config.encoders import (
+from coldstart.config.recipes.augmentations import Augmentation, Crop
+from coldstart.config.recipes.backbones import Convs, ResNet
+from coldstart.config.recipes.encoders import (
     BarlowTwins,
     Byol,
     Dino,
@@ -22,9 +22,9 @@ from coldstart.config.encoders import (
     Trained,
     Vae,
 )
-from coldstart.config.optimizers import Optimizer
-from coldstart.ssl.method import Inputs
-from coldstart.ssl.pretrain import build_model
+from coldstart.config.recipes.optimizers import Optimizer
+from coldstart.ssl.encoders import build_model
+from coldstart.training.model import Inputs
 
 BACKBONE = ResNet(family="resnet", stem="cifar", widths=[4, 8], blocks=[1, 1])
 CROPPED = Augmentation(transforms=[Crop(op="crop", scale=[0.5, 1.0])])

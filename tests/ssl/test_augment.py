@@ -16,7 +16,7 @@ from pictures import (
 )
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from coldstart.config.augmentations import (
+from coldstart.config.recipes.augmentations import (
     Augmentation,
     Blur,
     Crop,
@@ -26,7 +26,7 @@ from coldstart.config.augmentations import (
     Shift,
     Solarize,
 )
-from coldstart.ssl.augment import augment, draws
+from coldstart.training.augment import augment, draws
 from coldstart.vision import torchvision
 
 T = torchvision.transforms

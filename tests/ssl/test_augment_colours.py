@@ -21,9 +21,9 @@ from pictures import (
     through_uint8,
 )
 
-from coldstart.config.augmentations import Augmentation, Grey
-from coldstart.ssl.augment import augment, colours
-from coldstart.ssl.augment.colours import BRIGHTNESS, CONTRAST, HUE, SATURATION
+from coldstart.config.recipes.augmentations import Augmentation, Grey
+from coldstart.training.augment import augment, colours
+from coldstart.training.augment.colours import BRIGHTNESS, CONTRAST, HUE, SATURATION
 from coldstart.vision import torchvision
 
 T = torchvision.transforms

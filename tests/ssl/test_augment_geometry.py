@@ -17,9 +17,9 @@ from pictures import (
     through_pil,
 )
 
-from coldstart.config.augmentations import Augmentation, Crop, Cutout, Shift
+from coldstart.config.recipes.augmentations import Augmentation, Crop, Cutout, Shift
 from coldstart.errors import ColdstartError
-from coldstart.ssl.augment import augment, geometry, kernel_width
+from coldstart.training.augment import augment, geometry, kernel_width
 from coldstart.vision import torchvision
 
 T = torchvision.transforms

@@ -17,11 +17,11 @@ from pictures import (
     through_uint8,
 )
 
-from coldstart.config.augmentations import Augmentation, RandAugment
-from coldstart.ssl.augment import augment
-from coldstart.ssl.augment.colours import BRIGHTNESS, CONTRAST, SATURATION
-from coldstart.ssl.augment.geometry import resample
-from coldstart.ssl.augment.operations import (
+from coldstart.config.recipes.augmentations import Augmentation, RandAugment
+from coldstart.training.augment import augment
+from coldstart.training.augment.colours import BRIGHTNESS, CONTRAST, SATURATION
+from coldstart.training.augment.geometry import resample
+from coldstart.training.augment.operations import (
     AUTOCONTRAST,
     EQUALIZE,
     IDENTITY,
@@ -169,7 +169,7 @@ def test_on_an_accelerator_the_same_comes_of_it(monkeypatch):
     images, generator = make_images(60), seeded(4)
     kinds, strengths = draw_operations(60, 3, generator)
     expected = rand_augment(images.clone(), kinds, strengths, RECIPE)
-    monkeypatch.setattr("coldstart.ssl.augment.draws.values_are_free", lambda tensor: False)
+    monkeypatch.setattr("coldstart.training.augment.draws.values_are_free", lambda tensor: False)
     found = rand_augment(images.clone(), kinds, strengths, RECIPE)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 

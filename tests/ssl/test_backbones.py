@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from coldstart.config.backbones import Convs, LeNet, ResNet, Vgg, WideResNet
-from coldstart.ssl.backbones import Encoder, Shortcut, build_backbone
-from coldstart.ssl.method import Inputs
+from coldstart.config.recipes.backbones import Convs, LeNet, ResNet, Vgg, WideResNet
+from coldstart.training.backbones import Encoder, Shortcut, build_backbone
+from coldstart.training.model import Inputs
 from coldstart.vision import torchvision
 
 STAGES = [64, 128, 256, 512]

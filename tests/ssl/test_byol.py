@@ -4,13 +4,13 @@ import pytest
 import torch
 from cases import lightly
 
-from coldstart.config.augmentations import Augmentation
-from coldstart.config.backbones import ResNet
-from coldstart.config.encoders import Byol, Head
-from coldstart.config.optimizers import Optimizer
-from coldstart.ssl.method import Inputs
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.backbones import ResNet
+from coldstart.config.recipes.encoders import Byol, Head
+from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.ssl.methods.byol import build
 from coldstart.ssl.momentum import follow, target_decay
+from coldstart.training.model import Inputs
 
 RECIPE = Byol(
     method="byol",

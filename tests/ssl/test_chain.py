@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.config.encoders import Transferred
-from coldstart.config.load import load
-from coldstart.config.studies import Run
+from coldstart.config.loading.load import load
+from coldstart.config.recipes.encoders import Transferred
+from coldstart.config.recipes.studies import Run
 from coldstart.errors import ColdstartError
-from coldstart.plan import Plan
-from coldstart.resources import estimate, gains_from_gpu
+from coldstart.planning.plan import Plan
+from coldstart.planning.resources import estimate, gains_from_gpu
 from coldstart.store import Store
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
-from coldstart.ssl import device
-from coldstart.ssl.device import chosen_device, resolve_device, use_bf16
+from coldstart.running.settings import Settings
+from coldstart.training import device
+from coldstart.training.device import chosen_device, resolve_device, use_bf16
 
 CPU = torch.device("cpu")
 

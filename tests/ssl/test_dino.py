@@ -3,9 +3,9 @@ import torch
 from cases import CASES, LOCAL, inputs, lightly, settled, views, with_running_statistics
 from torch.nn import functional
 
-from coldstart.ssl.augment import augment
-from coldstart.ssl.heads import UnitLinear
-from coldstart.ssl.pretrain import build_model
+from coldstart.ssl.encoders import build_model
+from coldstart.training.augment import augment
+from coldstart.training.heads import UnitLinear
 
 RECIPE = CASES["dino"]
 

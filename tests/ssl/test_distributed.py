@@ -9,7 +9,7 @@ from cases import CASES, inputs
 from torch import distributed, nn
 from trainings import CPU, changed, ended, forked, interrupt, result, send
 
-from coldstart.config.augmentations import (
+from coldstart.config.recipes.augmentations import (
     Augmentation,
     Blur,
     Crop,
@@ -18,18 +18,26 @@ from coldstart.config.augmentations import (
     Jitter,
     RandAugment,
 )
-from coldstart.config.optimizers import Optimizer
+from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
-from coldstart.ssl import distributed as module
-from coldstart.ssl import pretrain
-from coldstart.ssl.augment import augment
-from coldstart.ssl.distributed import anywhere, gather, of_first, rank, synchronise, total, world
-from coldstart.ssl.images import Images
-from coldstart.ssl.neighbours import nearest
-from coldstart.ssl.pretrain import build_model
+from coldstart.ssl import encoders as pretrain
+from coldstart.ssl.encoders import build_model
 from coldstart.ssl.request import Request
-from coldstart.ssl.resume import Keeper
-from coldstart.ssl.trainer import Steps, Trainer
+from coldstart.training import distributed as module
+from coldstart.training.augment import augment
+from coldstart.training.distributed import (
+    anywhere,
+    gather,
+    of_first,
+    rank,
+    synchronise,
+    total,
+    world,
+)
+from coldstart.training.images import Images
+from coldstart.training.neighbours import nearest
+from coldstart.training.resume import Keeper
+from coldstart.training.trainer import Steps, Trainer
 
 WORLD = 2
 
@@ -258,13 +266,13 @@ def test_two_processes_train_what_one_does(name, digits, trained_together):
 
 
 def test_a_batch_that_does_not_divide_is_an_error(digits, monkeypatch):
-    monkeypatch.setattr("coldstart.ssl.trainer.world", lambda: 3)
+    monkeypatch.setattr("coldstart.training.trainer.world", lambda: 3)
     with pytest.raises(ColdstartError, match=r"batches of 32 images do not divide among 3 proc"):
         Trainer(build_model(CASES["byol"], inputs(), 1), Images.of(digits), CASES["byol"], 1, CPU)
 
 
 def test_a_batch_that_is_cut_to_the_images_divides(digits, monkeypatch):
-    monkeypatch.setattr("coldstart.ssl.trainer.world", lambda: 3)
+    monkeypatch.setattr("coldstart.training.trainer.world", lambda: 3)
     steps = Steps.of(changed(CASES["byol"], batch_size=1000), 100)
     assert (steps.batch, steps.parts, steps.count) == (99, 1, 1)
     with pytest.raises(ColdstartError, match=r"batches of 2 images do not divide among 3 proc"):

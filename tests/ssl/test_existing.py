@@ -11,17 +11,17 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from coldstart.config.encoders import Existing, Transferred
-from coldstart.config.load import load
+from coldstart.config.loading.load import load
+from coldstart.config.recipes.encoders import Existing, Transferred
 from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
-from coldstart.plan import Plan
-from coldstart.resources import estimate, gains_from_gpu
-from coldstart.ssl.images import Images
+from coldstart.planning.plan import Plan
+from coldstart.planning.resources import estimate, gains_from_gpu
+from coldstart.ssl.encoders import load_model, pretrain
 from coldstart.ssl.methods import existing
-from coldstart.ssl.pretrain import load_model, pretrain
 from coldstart.ssl.weights import digest_weights
 from coldstart.store import Store
+from coldstart.training.images import Images
 from coldstart.vision import torchvision
 
 CPU = torch.device("cpu")
@@ -252,7 +252,7 @@ def test_the_history_lists_what_was_used(weights, tmp_path):
 
 
 def test_no_more_than_a_few_images_are_in_memory(weights, tmp_path, monkeypatch):
-    monkeypatch.setattr("coldstart.ssl.images.CHUNK", 4)
+    monkeypatch.setattr("coldstart.training.images.CHUNK", 4)
     read, getitem = [], Images.__getitem__
 
     def watched(images, at):

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from coldstart.ssl.checkpoint import save_tensors
-from coldstart.ssl.resume import load_state, save_state
+from coldstart.training.checkpoint import save_tensors
+from coldstart.training.resume import load_state, save_state
 
 
 @pytest.fixture

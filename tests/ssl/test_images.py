@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from coldstart.ssl import images as module
-from coldstart.ssl.images import Images, Resident, Streamed, channel_statistics, on_device
+from coldstart.training import images as module
+from coldstart.training.images import Images, Resident, Streamed, channel_statistics, on_device
 
 CPU = torch.device("cpu")
 

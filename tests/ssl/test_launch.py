@@ -9,10 +9,10 @@ import torch
 from cases import CASES
 from trainings import CPU, changed, ended, forked, result, start_of
 
-from coldstart.config.optimizers import Optimizer
+from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
 from coldstart.ssl import launch, worker
-from coldstart.ssl.pretrain import pretrain
+from coldstart.ssl.encoders import pretrain
 
 
 def test_new_processes_train_what_one_does(digits, tmp_path):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from cases import CASES, settled, views
 
-from coldstart.ssl.checkpoint import save_tensors
+from coldstart.ssl.encoders import MODEL, load_model
 from coldstart.ssl.method import Bank, Contrastive
-from coldstart.ssl.pretrain import MODEL, load_model
+from coldstart.training.checkpoint import save_tensors
 
 pytestmark = pytest.mark.parametrize("name", CASES)
 

@@ -4,8 +4,8 @@ from cases import CASES, settled, views, with_running_statistics
 from torch import nn
 
 from coldstart.ssl.contrast import info_nce, unit
-from coldstart.ssl.heads import build_head
 from coldstart.ssl.method import Bank
+from coldstart.training.heads import build_head
 
 
 @pytest.mark.parametrize("name", ["moby", "mobyv2al"])

@@ -5,8 +5,8 @@ import torch
 from cases import CASES, inputs, settled, views, with_running_statistics
 
 from coldstart.ssl.contrast import info_nce, unit
+from coldstart.ssl.encoders import build_model
 from coldstart.ssl.method import Bank
-from coldstart.ssl.pretrain import build_model
 
 RECIPE = CASES["moco-v2"]
 

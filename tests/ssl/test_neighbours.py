@@ -8,12 +8,12 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 from trainings import CPU, changed
 
-from coldstart.config.augmentations import Augmentation
-from coldstart.ssl import neighbours
-from coldstart.ssl.images import Images
-from coldstart.ssl.neighbours import draw, embed_images, nearest
-from coldstart.ssl.pretrain import build_model
-from coldstart.ssl.trainer import Trainer
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.ssl.encoders import build_model
+from coldstart.training import neighbours
+from coldstart.training.images import Images
+from coldstart.training.neighbours import draw, embed_images, nearest
+from coldstart.training.trainer import Trainer
 
 
 @pytest.fixture

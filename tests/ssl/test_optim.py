@@ -3,8 +3,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from coldstart.config.optimizers import Optimizer
-from coldstart.ssl.optim import build_optimizer, learning_rate
+from coldstart.config.recipes.optimizers import Optimizer
+from coldstart.training.optim import build_optimizer, learning_rate
 
 
 def test_learning_rate():

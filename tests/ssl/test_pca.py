@@ -5,9 +5,9 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from coldstart.config.encoders import Pca
+from coldstart.config.recipes.encoders import Pca
 from coldstart.errors import ColdstartError
-from coldstart.ssl.pretrain import load_model, pretrain
+from coldstart.ssl.encoders import load_model, pretrain
 
 CPU = torch.device("cpu")
 

@@ -19,8 +19,8 @@ from trainings import (
     with_optimizer,
 )
 
-from coldstart.ssl import resume
-from coldstart.ssl.pretrain import pretrain
+from coldstart.ssl.encoders import pretrain
+from coldstart.training import resume
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import torch
 from cases import CASES, inputs, settled, views
 from torch.nn import functional
 
-from coldstart.config.augmentations import Augmentation, Crop
-from coldstart.config.fits import misfit
+from coldstart.config.checks.fits import misfit
+from coldstart.config.recipes.augmentations import Augmentation, Crop
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.errors import ColdstartError
 from coldstart.ssl.methods.rotation import build

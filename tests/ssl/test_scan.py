@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from sklearn.neighbors import NearestNeighbors
 from trainings import CPU, changed, start_of
 
-from coldstart.config.optimizers import Optimizer
+from coldstart.config.recipes.optimizers import Optimizer
+from coldstart.ssl.encoders import build_model, load_model, pretrain
 from coldstart.ssl.health import cluster_health, cluster_sizes
-from coldstart.ssl.images import Images
-from coldstart.ssl.pretrain import build_model, load_model, pretrain
-from coldstart.ssl.resume import fingerprint
-from coldstart.ssl.trainer import Trainer
+from coldstart.training.images import Images
+from coldstart.training.resume import fingerprint
+from coldstart.training.trainer import Trainer
 
 
 class Given(torch.nn.Module):
@@ -206,7 +206,7 @@ def test_the_neighbours_are_those_of_the_starts_embeddings(digits, tmp_path, mon
         given.append(named["neighbours"])
         return Trainer(*arguments, **named)
 
-    monkeypatch.setattr("coldstart.ssl.pretrain.Trainer", watched)
+    monkeypatch.setattr("coldstart.ssl.encoders.Trainer", watched)
     recipe = changed(CASES["scan"], epochs=1)
     start = start_of(recipe, digits, tmp_path)
     pretrain(digits, recipe, 5, CPU, None, tmp_path / "out", start=start)

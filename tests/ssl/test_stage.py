@@ -7,9 +7,9 @@ import torch
 from cases import CASES
 from trainings import changed, load_images, result
 
-from coldstart.settings import Settings
-from coldstart.ssl import stage
-from coldstart.ssl.pretrain import pretrain
+from coldstart.running.settings import Settings
+from coldstart.ssl import pretrain as stage
+from coldstart.ssl.encoders import pretrain
 
 
 @pytest.fixture

@@ -15,16 +15,17 @@ from trainings import (
     with_optimizer,
 )
 
-from coldstart.config.backbones import ResNet
-from coldstart.config.encoders import Head, Pca
-from coldstart.config.optimizers import Optimizer
+from coldstart.config.recipes.backbones import ResNet
+from coldstart.config.recipes.encoders import Head, Pca
+from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
-from coldstart.ssl.augment import augment
-from coldstart.ssl.images import Images, channel_statistics
-from coldstart.ssl.method import Inputs, SelfSupervised
-from coldstart.ssl.optim import learning_rate
-from coldstart.ssl.pretrain import build_model, load_model, pretrain
-from coldstart.ssl.trainer import Steps, Trainer, epoch_order, snapshot_epochs
+from coldstart.ssl.encoders import build_model, load_model, pretrain
+from coldstart.ssl.method import SelfSupervised
+from coldstart.training.augment import augment
+from coldstart.training.images import Images, channel_statistics
+from coldstart.training.model import Inputs
+from coldstart.training.optim import learning_rate
+from coldstart.training.trainer import Steps, Trainer, epoch_order, snapshot_epochs
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import torch
 from cases import CASES, CONVS, inputs, settled, views
 from torch import distributions, nn
 
-from coldstart.config.backbones import Convs
+from coldstart.config.recipes.backbones import Convs
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.ssl.methods import vae
 from coldstart.ssl.methods.vae import build

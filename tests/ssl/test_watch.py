@@ -7,14 +7,14 @@ from cases import CASES
 from torch import nn
 from trainings import CPU, RECIPE, changed, result, start_of
 
-from coldstart.config.encoders import Head
-from coldstart.config.optimizers import Optimizer
+from coldstart.config.recipes.encoders import Head
+from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
-from coldstart.ssl.images import Images, channel_statistics
-from coldstart.ssl.method import Inputs
-from coldstart.ssl.pretrain import build_model, pretrain
-from coldstart.ssl.trainer import Trainer
-from coldstart.ssl.watch import SETTLED, Look, Spread, look, sample, spread
+from coldstart.ssl.encoders import build_model, pretrain
+from coldstart.training.images import Images, channel_statistics
+from coldstart.training.model import Inputs
+from coldstart.training.trainer import Trainer
+from coldstart.training.watch import SETTLED, Look, Spread, look, sample, spread
 
 
 def seeded(*shape):
@@ -132,10 +132,10 @@ def test_flat_is_relative_to_directions_at_random():
 
 @pytest.mark.parametrize(("shares", "collapsed"), [([1.0], True), ([0.97, 0.03], False)])
 def test_all_images_in_one_cluster_are_a_collapse(digits, monkeypatch, shares, collapsed):
-    monkeypatch.setattr("coldstart.ssl.trainer.SETTLED", 4)
+    monkeypatch.setattr("coldstart.training.trainer.SETTLED", 4)
     entropy = -sum(share * math.log(share) for share in shares)
     seen = Look(Spread(0.5, 3.0, 5), None, {"size_entropy": entropy})
-    monkeypatch.setattr("coldstart.ssl.trainer.look", lambda *_: seen)
+    monkeypatch.setattr("coldstart.training.trainer.look", lambda *_: seen)
     recipe = changed(CASES["self-label"], epochs=4, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
     trainer = Trainer(model, Images.of(digits), recipe, 1, CPU)
@@ -148,10 +148,10 @@ def test_all_images_in_one_cluster_are_a_collapse(digits, monkeypatch, shares, c
 
 def test_a_training_may_recover_from_flat_embeddings(digits, monkeypatch):
     """Two epochs of them are no collapse, nor are the first ones; three in a row are."""
-    monkeypatch.setattr("coldstart.ssl.trainer.SETTLED", 4)
+    monkeypatch.setattr("coldstart.training.trainer.SETTLED", 4)
     spreads = iter([0.01, 0.01, 0.01, 0.5, 0.01, 0.01, 0.01])
     monkeypatch.setattr(
-        "coldstart.ssl.trainer.look", lambda *_: Look(Spread(next(spreads), 1.5, 1), None, {})
+        "coldstart.training.trainer.look", lambda *_: Look(Spread(next(spreads), 1.5, 1), None, {})
     )
     recipe = changed(epochs=10, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
@@ -162,7 +162,7 @@ def test_a_training_may_recover_from_flat_embeddings(digits, monkeypatch):
 
 def test_embeddings_that_are_not_finite_end_the_training(digits, monkeypatch):
     monkeypatch.setattr(
-        "coldstart.ssl.trainer.look",
+        "coldstart.training.trainer.look",
         lambda *_: Look(Spread(0.5, 1.5, 1), spread(seeded(3, 2) / 0), {}),
     )
     recipe = changed(epochs=1, batch_size=100)

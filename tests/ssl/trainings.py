@@ -11,10 +11,10 @@ from cases import CASES
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
-from coldstart.config.encoders import Clustering
-from coldstart.ssl import trainer
-from coldstart.ssl.pretrain import pretrain
+from coldstart.config.recipes.encoders import Clustering
+from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.start import Start
+from coldstart.training import trainer
 
 CPU = torch.device("cpu")
 RECIPE = CASES["byol"]

@@ -12,8 +12,8 @@ import pytest
 
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.errors import ColdstartError
-from coldstart.ssl.checkpoint import read_tensors
 from coldstart.store import Store, objects
+from coldstart.training.checkpoint import read_tensors
 
 
 def fresh(store):

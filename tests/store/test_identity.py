@@ -142,7 +142,7 @@ def test_what_a_manifest_gives_back_has_the_same_digest(value):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys, coldstart.store, coldstart.fingerprint, coldstart.cli\n"
+        "import sys, coldstart.store, coldstart.planning.fingerprint, coldstart.cli\n"
         "print({'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from coldstart.jobs import TERMINATED, make_artefact
-from coldstart.ssl.checkpoint import save_tensors
-from coldstart.ssl.resume import save_state
+from coldstart.running.job import TERMINATED, make_artefact
 from coldstart.store import Store
+from coldstart.training.checkpoint import save_tensors
+from coldstart.training.resume import save_state
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.config.main import Config
+from coldstart.config.settings import Config
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings, choose_stores
+from coldstart.running.settings import Settings, choose_stores
 
 CONFIGURED = ["results/store"]
 

@@ -1,6 +1,6 @@
 # What all rules share: the plan of what is made from what, and the words that stand in paths.
 
-from coldstart.rules import setup
+from coldstart.planning.snakemake import setup
 
 
 wildcard_constraints:

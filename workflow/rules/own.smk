@@ -1,9 +1,9 @@
 # A user's own images: every one of them ranked, with what it takes to label them.
 
-from coldstart.own.plan import OLD_RANKING
-from coldstart.own.plan import keep_edits
-from coldstart.own.plan import pictures as own_pictures
-from coldstart.own.plan import texts as own_texts
+from coldstart.planning.ranking import OLD_RANKING
+from coldstart.planning.ranking import keep_edits
+from coldstart.planning.ranking import pictures as own_pictures
+from coldstart.planning.ranking import texts as own_texts
 
 keep_edits()
 own = own_texts(job.config.images) + own_pictures()

@@ -1,6 +1,6 @@
 """Embed a pool's candidates and test images."""
 
 from coldstart.embeddings.embed import make
-from coldstart.jobs import make_artefact
+from coldstart.running.job import make_artefact
 
 make_artefact(snakemake, make)

@@ -1,6 +1,6 @@
 """Rank every one of a user's own images, and write what it takes to label them."""
 
-from coldstart.jobs import run_target
-from coldstart.own.stage import write
+from coldstart.ranking.ranking import write
+from coldstart.running.job import run_target
 
 run_target(snakemake, write, snakemake.params.own["keys"].values())

@@ -1,6 +1,6 @@
 """Copy the ranking to its earlier name, for those who still ask for it."""
 
-from coldstart.jobs import run_target
-from coldstart.own.stage import copy_to_old_name
+from coldstart.ranking.ranking import copy_to_old_name
+from coldstart.running.job import run_target
 
 run_target(snakemake, copy_to_old_name, keys=[])

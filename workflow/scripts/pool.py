@@ -1,6 +1,6 @@
 """Decide which images of a data set play which part."""
 
-from coldstart.data.pools import make
-from coldstart.jobs import make_artefact
+from coldstart.data.pool import make
+from coldstart.running.job import make_artefact
 
 make_artefact(snakemake, make)

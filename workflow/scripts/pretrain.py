@@ -1,6 +1,6 @@
 """Train one encoder on a pool's unlabeled images."""
 
-from coldstart.jobs import make_artefact
-from coldstart.ssl.stage import make
+from coldstart.running.job import make_artefact
+from coldstart.ssl.pretrain import make
 
 make_artefact(snakemake, make)

@@ -1,6 +1,6 @@
 """Measure how good an encoder's embeddings are, with all labels."""
 
 from coldstart.evaluation.probe import make
-from coldstart.jobs import make_artefact
+from coldstart.running.job import make_artefact
 
 make_artefact(snakemake, make)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coldstart import cli
-from coldstart.fingerprint import PACKAGE
+from coldstart.planning.fingerprint import PACKAGE
 from coldstart.store import Store
 
 IMAGES, LABELS = "results/data/digits/images.json", "results/data/digits/labels.json"

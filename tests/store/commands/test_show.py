@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from coldstart import cli
-from coldstart.jobs import write_pointer
+from coldstart.running.job import write_pointer
 from coldstart.store import Identity
 
 

@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    from coldstart.config import schema  # not at the top: the store's commands need no recipes
+    from coldstart.config.loading import (
+        schema,  # not at the top: the store's commands need no recipes
+    )
 
     for file in schema.write(schema.FOLDER):
         print(f"wrote {file}")

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from coldstart.config.yaml import read_yaml
-from coldstart.settings import choose_stores
+from coldstart.config.loading.yaml import read_yaml
+from coldstart.running.settings import choose_stores
 from coldstart.store import LayeredStore, Store
 from coldstart.store.pointers import pointers
 

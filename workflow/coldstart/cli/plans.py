@@ -9,11 +9,11 @@ from typing import get_args
 
 import coldstart
 from coldstart.cli.clone import CONFIG, RESULTS, key_pointers, settings, store_folders
-from coldstart.config.load import load
-from coldstart.config.main import Scale
+from coldstart.config.loading.load import load
+from coldstart.config.settings import Scale
 from coldstart.errors import ColdstartError
-from coldstart.plan import Plan
-from coldstart.planned import Planned
+from coldstart.planning.plan import Plan
+from coldstart.planning.planned import Planned
 from coldstart.store import LayeredStore, Store
 from coldstart.store.pointers import indexed, shown_keys
 

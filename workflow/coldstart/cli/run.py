@@ -27,9 +27,9 @@ def add(commands: "Commands") -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from coldstart.cli.plans import all_of, plan_at, planned_for
-    from coldstart.config.problems import nearest
-    from coldstart.jobs import make_here
-    from coldstart.settings import Settings
+    from coldstart.config.loading.problems import nearest
+    from coldstart.planning.here import make_here
+    from coldstart.running.settings import Settings
 
     store = LayeredStore(*store_folders())
     plan, _ = plan_at(store, arguments.scale)

@@ -12,7 +12,7 @@ from typing import Any
 from coldstart.data import checked
 from coldstart.data.download import download, one_at_a_time
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 
 @dataclass(frozen=True)

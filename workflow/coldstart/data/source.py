@@ -30,7 +30,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 UNLABELLED = -1
 """Stands for the label of an image that has none."""

@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from coldstart.config.scores import Embedding
+from coldstart.config.recipes.scores import Embedding
 from coldstart.data.read import read_ids, read_images
 from coldstart.embeddings.model import read_model
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.errors import ColdstartError
-from coldstart.jobs import Job
 from coldstart.progress import Progress
-from coldstart.ssl.device import chosen_device
+from coldstart.running.job import Job
+from coldstart.training.device import chosen_device
 
 SPLITS = ("candidates", "test")
 

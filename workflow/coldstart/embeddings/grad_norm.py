@@ -18,8 +18,8 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from coldstart.errors import ColdstartError
-from coldstart.ssl.backbones import Shortcut
-from coldstart.ssl.heads import UnitLinear
+from coldstart.training.backbones import Shortcut
+from coldstart.training.heads import UnitLinear
 
 # Bytes of temporaries that a layer works on at a time. On a CPU, temporaries that leave the cache,
 # or that the allocator has to fetch from the system each time, cost more than the arithmetic.

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from pydantic import TypeAdapter
 
-from coldstart.config.encoders import Encoder
-from coldstart.ssl.method import EncoderModel
-from coldstart.ssl.pretrain import load_model
+from coldstart.config.recipes.encoders import Encoder
+from coldstart.ssl.encoders import load_model
 from coldstart.store import Artefact
+from coldstart.training.model import EncoderModel
 
 
 def read_model(

@@ -7,21 +7,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coldstart.config.augmentations import Augmentation
-from coldstart.config.encoders import Trained
-from coldstart.config.scores import Score
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.encoders import Trained
+from coldstart.config.recipes.scores import Score
 from coldstart.data.read import read_split
 from coldstart.embeddings.grad_embedding import embedding_gradient_norms
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.embeddings.model import read_model
 from coldstart.embeddings.tables import write_scores
 from coldstart.errors import ColdstartError
-from coldstart.jobs import Job
 from coldstart.progress import Progress
-from coldstart.ssl.augment import augment
-from coldstart.ssl.backbones import unit_images
-from coldstart.ssl.device import chosen_device
+from coldstart.running.job import Job
 from coldstart.ssl.method import Bank, Contrastive, SelfSupervised
+from coldstart.training.augment import augment
+from coldstart.training.backbones import unit_images
+from coldstart.training.device import chosen_device
 
 AS_IT_IS = Augmentation(transforms=[])
 

@@ -12,25 +12,25 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from coldstart.config.encoders import Clustering, Trained
-from coldstart.config.probes import Probe
-from coldstart.config.scores import Embedding
+from coldstart.config.recipes.encoders import Clustering, Trained
+from coldstart.config.recipes.probes import Probe
+from coldstart.config.recipes.scores import Embedding
 from coldstart.data.read import OUTLIER, read_ids, read_images, read_labels
 from coldstart.embeddings.embed import embed
 from coldstart.embeddings.model import read_model
 from coldstart.evaluation.knn import knn_accuracy
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.metrics import evaluate_probes
-from coldstart.jobs import Job
 from coldstart.progress import log
-from coldstart.ssl.checkpoint import load_tensors, read_tensors
-from coldstart.ssl.device import chosen_device, place
-from coldstart.ssl.images import channel_statistics
-from coldstart.ssl.method import Inputs
-from coldstart.ssl.pretrain import build_model
-from coldstart.ssl.trainer import snapshot_epochs, snapshot_name
-from coldstart.ssl.watch import spread
+from coldstart.running.job import Job
+from coldstart.ssl.encoders import build_model
 from coldstart.store import Artefact
+from coldstart.training.checkpoint import load_tensors, read_tensors
+from coldstart.training.device import chosen_device, place
+from coldstart.training.images import channel_statistics
+from coldstart.training.model import Inputs
+from coldstart.training.trainer import snapshot_epochs, snapshot_name
+from coldstart.training.watch import spread
 
 SAMPLE = 2048
 """Test images that the effective rank is of."""

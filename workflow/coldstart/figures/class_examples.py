@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from coldstart.config.learners import LogisticRegression
-from coldstart.config.targets import ClassExamples
+from coldstart.config.recipes.learners import LogisticRegression
+from coldstart.config.recipes.targets import ClassExamples
+from coldstart.evaluation.evaluate import Labelled, standardised
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.stage import Labelled, standardised
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDTH, add_note, looks, new_figure, shortened
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coldstart.config.budgets import of_run
-from coldstart.config.targets import Blocked, Compared, PairedDifferences, Series
+from coldstart.config.recipes.budgets import of_run
+from coldstart.config.recipes.targets import Blocked, Compared, PairedDifferences, Series
 from coldstart.data.read import OUTLIER, read_images, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError

@@ -6,13 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from coldstart.config.pools import SPLITS
-from coldstart.config.targets import DataSheet
+from coldstart.config.recipes.pools import SPLITS
+from coldstart.config.recipes.targets import DataSheet
 from coldstart.data.read import OUTLIER
 from coldstart.figures.contact_sheet import arrange
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure, shortened
-from coldstart.ssl.images import Images, channel_statistics
+from coldstart.training.images import Images, channel_statistics
 
 MOST_CLASSES = 24
 """Classes that are shown, evenly spaced, if there are more; the CSV has all."""

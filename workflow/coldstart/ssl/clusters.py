@@ -5,10 +5,10 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.encoders import Clustering
-from coldstart.ssl.backbones import Encoder
+from coldstart.config.recipes.encoders import Clustering
 from coldstart.ssl.health import cluster_health
 from coldstart.ssl.method import Continuing
+from coldstart.training.backbones import Encoder
 
 
 class ClusterModel(Continuing):

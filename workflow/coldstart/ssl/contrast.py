@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coldstart.ssl.distributed import gather, rank
 from coldstart.ssl.method import Bank
+from coldstart.training.distributed import gather, rank
 
 
 def unit(vectors: Tensor) -> Tensor:

@@ -17,9 +17,9 @@ import torch
 from torch import distributed
 
 from coldstart.errors import ColdstartError
-from coldstart.jobs import TERMINATED
+from coldstart.running.job import TERMINATED
 from coldstart.ssl.request import Request
-from coldstart.ssl.resume import Termination
+from coldstart.training.resume import Termination
 
 log = logging.getLogger("coldstart")
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from coldstart.config.encoders import Following
+from coldstart.config.recipes.encoders import Following
 
 Network = TypeVar("Network", bound=nn.Module)
 

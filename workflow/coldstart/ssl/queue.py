@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.ssl.distributed import gather
+from coldstart.training.distributed import gather
 
 
 class Queue(nn.Module):

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from coldstart.config.encoders import Trained
-from coldstart.ssl.images import Images
-from coldstart.ssl.method import Inputs
-from coldstart.ssl.resume import Keeper
+from coldstart.config.recipes.encoders import Trained
 from coldstart.ssl.start import RECIPES, Start
+from coldstart.training.images import Images
+from coldstart.training.model import Inputs
+from coldstart.training.resume import Keeper
 
 ARRAY, ROWS, REST = "images.npy", "rows.npy", "request.json"
 

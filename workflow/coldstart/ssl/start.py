@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from coldstart.config.encoders import Encoder
+from coldstart.config.recipes.encoders import Encoder
 
 RECIPES: TypeAdapter[Encoder] = TypeAdapter(Encoder)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from coldstart.errors import ColdstartError
-from coldstart.ssl.device import make_deterministic
-from coldstart.ssl.distributed import joined
+from coldstart.ssl.encoders import train
 from coldstart.ssl.launch import MISTAKE
-from coldstart.ssl.pretrain import train
 from coldstart.ssl.request import Request
+from coldstart.training.device import make_deterministic
+from coldstart.training.distributed import joined
 
 
 def work(folder: Path, device: torch.device) -> None:

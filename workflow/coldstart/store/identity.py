@@ -66,7 +66,7 @@ class Identity:
     inputs: Mapping[str, "Identity | Reference"]
     """Inputs, by the name that the stage gives each."""
     code: str
-    """Fingerprint of the code that makes it (see ``coldstart.fingerprint``)."""
+    """Fingerprint of the code that makes it (see ``coldstart.planning.fingerprint``)."""
 
     def __post_init__(self) -> None:
         own = json.loads(canonical_json(dict(self.recipe), f"recipe of {self.stage}"))

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.config.folders import MEASURED, Arrays
+from coldstart.config.recipes.folders import MEASURED, Arrays
 from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.digests import File, digest_files
@@ -26,7 +26,7 @@ from coldstart.data.sources.labels import UNLABELLED, Labels, check_names, diges
 from coldstart.data.sources.scan import PART, Scan, changed, places_of, resolve
 from coldstart.data.sources.wide import Levels, eight_bits, measured, sample
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 DIGEST = None
 

@@ -15,7 +15,7 @@ from coldstart.data import checked
 from coldstart.data.published import Found, PublishedSet
 from coldstart.data.source import Part, Source, in_chunks
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 SIDE = 32
 

@@ -6,7 +6,7 @@ from typing import Any
 from coldstart.data.published import File, PublishedSet
 from coldstart.data.source import Source
 from coldstart.data.sources import cifar
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 SET = PublishedSet(
     title="CIFAR-100",

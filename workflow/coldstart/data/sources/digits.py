@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from coldstart.data.source import Part, Source, in_chunks
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 LEVELS = 16
 """Ink is counted from 0 to 16 in each of the 8x8 cells."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from coldstart.data.source import Source
 from coldstart.data.sources import idx
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 SET = idx.published(
     title="Fashion-MNIST",

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.config.folders import MEASURED
+from coldstart.config.recipes.folders import MEASURED
 from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.decode import (
@@ -33,7 +33,7 @@ from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import PART, changed, digest_of, places_of
 from coldstart.data.sources.wide import Levels, measured, sample
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 log = logging.getLogger("coldstart")
 

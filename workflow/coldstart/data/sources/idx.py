@@ -14,7 +14,7 @@ from coldstart.data import checked
 from coldstart.data.published import File, Found, PublishedSet, own_digest
 from coldstart.data.source import Part, Source, chunk_images, whole_images
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

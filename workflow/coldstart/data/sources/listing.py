@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coldstart.config.own import RESULTS
+from coldstart.config.loading.ranking import RESULTS
 from coldstart.data.sources.digests import File
 from coldstart.data.sources.formats import ENDINGS, endings, reads_heif
 from coldstart.errors import ColdstartError

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from coldstart.data import checked
 from coldstart.data.published import File, Found, PublishedSet, own_digest
 from coldstart.data.source import Part, Source, chunk_images, whole_images
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 SIDE = 96
 IMAGE = 3 * SIDE * SIDE

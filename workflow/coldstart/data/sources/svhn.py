@@ -10,7 +10,7 @@ from coldstart.data import checked
 from coldstart.data.published import File, Found, PublishedSet, own_digest
 from coldstart.data.source import Part, Source, chunk_images, whole_images
 from coldstart.data.sources import mat
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 
 def _file(part: str, md5: str) -> File:

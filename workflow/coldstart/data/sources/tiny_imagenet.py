@@ -20,7 +20,7 @@ from coldstart.data.download import one_at_a_time
 from coldstart.data.published import File
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.errors import ColdstartError
-from coldstart.settings import Settings
+from coldstart.running.settings import Settings
 
 FOLDER = "tiny-imagenet-200"
 ARCHIVE = File(

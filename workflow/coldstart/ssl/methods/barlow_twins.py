@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.encoders import BarlowTwins
-from coldstart.ssl.backbones import Encoder
-from coldstart.ssl.distributed import total, world
-from coldstart.ssl.heads import build_head
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.config.recipes.encoders import BarlowTwins
+from coldstart.ssl.method import SelfSupervised
+from coldstart.training.backbones import Encoder
+from coldstart.training.distributed import total, world
+from coldstart.training.heads import build_head
+from coldstart.training.model import Inputs
 
 
 class BarlowTwinsModel(SelfSupervised):

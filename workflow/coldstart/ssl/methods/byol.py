@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.encoders import Byol
-from coldstart.ssl.backbones import Encoder
-from coldstart.ssl.heads import build_head
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.config.recipes.encoders import Byol
+from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.momentum import follow, target_decay, target_of
+from coldstart.training.backbones import Encoder
+from coldstart.training.heads import build_head
+from coldstart.training.model import Inputs
 
 
 class ByolModel(SelfSupervised):

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.encoders import Dino
-from coldstart.ssl.backbones import Encoder
-from coldstart.ssl.distributed import total, world
-from coldstart.ssl.heads import Unit, UnitLinear, build_head
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.config.recipes.encoders import Dino
+from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.momentum import follow, target_decay, target_of
+from coldstart.training.backbones import Encoder
+from coldstart.training.distributed import total, world
+from coldstart.training.heads import Unit, UnitLinear, build_head
+from coldstart.training.model import Inputs
 
 GLOBAL = 2
 """Views that the teacher sees: the first ones."""

@@ -14,13 +14,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.encoders import MocoV2
-from coldstart.ssl.backbones import Encoder
+from coldstart.config.recipes.encoders import MocoV2
 from coldstart.ssl.contrast import against_bank, info_nce, unit
-from coldstart.ssl.heads import build_head
-from coldstart.ssl.method import Contrastive, Inputs
+from coldstart.ssl.method import Contrastive
 from coldstart.ssl.momentum import follow, target_decay, target_of
 from coldstart.ssl.queue import Queue
+from coldstart.training.backbones import Encoder
+from coldstart.training.heads import build_head
+from coldstart.training.model import Inputs
 
 
 class MocoModel(Contrastive):

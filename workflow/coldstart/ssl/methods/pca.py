@@ -5,9 +5,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.encoders import Pca
-from coldstart.ssl.images import Images
-from coldstart.ssl.method import EncoderModel, Inputs
+from coldstart.config.recipes.encoders import Pca
+from coldstart.training.images import Images
+from coldstart.training.model import EncoderModel, Inputs
 
 
 class PcaEncoder(nn.Module):

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.encoders import Rotation
+from coldstart.config.recipes.encoders import Rotation
 from coldstart.errors import ColdstartError
-from coldstart.ssl.backbones import Encoder
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.ssl.method import SelfSupervised
+from coldstart.training.backbones import Encoder
+from coldstart.training.model import Inputs
 
 TURNS = 4
 

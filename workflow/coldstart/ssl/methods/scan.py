@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coldstart.config.encoders import Scan
-from coldstart.ssl.backbones import Encoder
+from coldstart.config.recipes.encoders import Scan
 from coldstart.ssl.clusters import ClusterModel
-from coldstart.ssl.distributed import total, world
-from coldstart.ssl.method import EncoderModel, Inputs
+from coldstart.training.backbones import Encoder
+from coldstart.training.distributed import total, world
+from coldstart.training.model import EncoderModel, Inputs
 
 
 class ScanModel(ClusterModel):

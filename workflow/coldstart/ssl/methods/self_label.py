@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coldstart.config.encoders import SelfLabel
-from coldstart.ssl.backbones import Encoder
+from coldstart.config.recipes.encoders import SelfLabel
 from coldstart.ssl.clusters import ClusterModel
-from coldstart.ssl.distributed import total
 from coldstart.ssl.health import cluster_sizes
-from coldstart.ssl.images import Images
-from coldstart.ssl.method import EncoderModel, Inputs
-from coldstart.ssl.neighbours import embed_images
+from coldstart.training.backbones import Encoder
+from coldstart.training.distributed import total
+from coldstart.training.images import Images
+from coldstart.training.model import EncoderModel, Inputs
+from coldstart.training.neighbours import embed_images
 
 log = logging.getLogger("coldstart")
 

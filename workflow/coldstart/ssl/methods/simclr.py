@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.encoders import SimClr
-from coldstart.ssl.backbones import Encoder
+from coldstart.config.recipes.encoders import SimClr
 from coldstart.ssl.contrast import against_bank, nt_xent, unit
-from coldstart.ssl.heads import build_head
-from coldstart.ssl.method import Contrastive, Inputs
+from coldstart.ssl.method import Contrastive
+from coldstart.training.backbones import Encoder
+from coldstart.training.heads import build_head
+from coldstart.training.model import Inputs
 
 
 class SimClrModel(Contrastive):

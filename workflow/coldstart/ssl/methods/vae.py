@@ -22,12 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config import backbones as recipes
-from coldstart.config.encoders import Vae
-from coldstart.ssl.backbones import Encoder
-from coldstart.ssl.backbones.convs import Convs
-from coldstart.ssl.distributed import rank, world
-from coldstart.ssl.method import Inputs, SelfSupervised
+from coldstart.config.recipes import backbones as recipes
+from coldstart.config.recipes.encoders import Vae
+from coldstart.ssl.method import SelfSupervised
+from coldstart.training.backbones import Encoder
+from coldstart.training.backbones.convs import Convs
+from coldstart.training.distributed import rank, world
+from coldstart.training.model import Inputs
 
 
 class Decoder(nn.Module):

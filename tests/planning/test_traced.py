@@ -1,0 +1,188 @@
+"""Every function that runs while an artefact is made is in the key of that artefact.
+
+The quickstart is made in this process, at smoke scale, while a hook notes each function of the
+package that is called. What no fingerprint covers would change results in silence.
+"""
+
+import os
+import shutil
+import sys
+import threading
+from collections import defaultdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from coldstart.config.loading.load import load
+from coldstart.figures.draw import draw_figure, write_table
+from coldstart.planning.fingerprint import PACKAGE, classes_of, covered
+from coldstart.planning.here import stage_of
+from coldstart.planning.plan import Plan, computed_by
+from coldstart.running.job import Job
+from coldstart.running.settings import Settings
+from coldstart.store import Store
+
+STAGES = {
+    "images", "labels", "pool", "pretrain", "embed", "score", "select", "learn", "query",
+    "evaluate", "probe",
+}  # fmt: skip
+
+CYCLES = {
+    "title": "Two cycles",
+    "runs": {
+        "digits": {
+            "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits",
+            "queries": ["core-set", "max-entropy"], "sampler_seeds": 1, "budgets": [10, 20],
+        }
+    },
+}  # fmt: skip
+
+NO_RESULT = {
+    "coldstart.atomic": "writes files whole",
+    "coldstart.errors": "says what is wrong",
+    "coldstart.progress": "shows how far a job is",
+    "coldstart.running.settings": "says where things lie",
+    "coldstart.store": "keeps artefacts and verifies them",
+    "coldstart.vision": "lets torchvision be imported",
+    "coldstart.figures.draw": "counts by its text",
+    "coldstart.figures.style": "counts by its text",
+    "coldstart.figures.page": "counts by its text",
+    "coldstart.texts": "escapes names",
+    "coldstart.spreadsheet": "escapes names",
+    "coldstart.config.recipes.encoders.method_module": "names a module, which is in the key",
+}
+"""Code that runs and is in no fingerprint, with the reason why it changes no number."""
+
+
+class Trace:
+    """Notes what runs, as ``module.function``."""
+
+    def __init__(self):
+        self.ran = set()
+
+    def __enter__(self):
+        threading.setprofile(self._note)
+        sys.setprofile(self._note)
+        return self.ran
+
+    def __exit__(self, *error):
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    def _note(self, frame, event, argument):
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            name = _name(frame)
+            if not (name.startswith("coldstart.config.") and _is_check(frame)):
+                self.ran.add(name)
+
+
+def _name(frame):
+    file = Path(frame.f_code.co_filename).relative_to(PACKAGE.parent).with_suffix("")
+    module = ".".join(file.parts).removesuffix(".__init__")
+    return f"{module}.{frame.f_code.co_qualname.split('.<')[0]}"
+
+
+def _is_check(frame):
+    """Return True if pydantic called it: a check's result is part of the recipe."""
+    while frame is not None and frame.f_code.co_filename.startswith(str(PACKAGE)):
+        if "/config/" not in frame.f_code.co_filename:
+            return False
+        frame = frame.f_back
+    return frame is not None and "pydantic" in frame.f_code.co_filename
+
+
+def outside(ran, modules, functions):
+    """Return the functions that ran and are neither covered nor known to change no number."""
+    allowed = (*modules, *functions, *NO_RESULT)
+    return {
+        name
+        for name in ran
+        if not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A plan, its store with all that the quickstart makes, and what ran for each artefact."""
+    folder = tmp_path_factory.mktemp("traced")
+    workflow = folder / "workflow"
+    shutil.copytree(PACKAGE.parent / "recipes", workflow / "recipes")
+    shutil.copytree(PACKAGE.parent / "studies", workflow / "studies")
+    (workflow / "studies/cycles.yaml").write_text(yaml.safe_dump(CYCLES))
+    plan = Plan(load({"scale": "smoke"}, [], workflow), Store(folder / "store"))
+    traced, covers = {}, {}
+
+    def make(planned):
+        for made_from in planned.inputs.values():
+            make(made_from)
+        below = [covers[made_from.key] for made_from in planned.inputs.values()]
+        modules, functions = covered(*planned.modules, recipes=planned.recipes)
+        covers[planned.key] = (
+            modules.union(*(one for one, _ in below)),
+            functions.union(*(one for _, one in below)),
+        )
+        if planned.key in traced:
+            return
+        stage = stage_of(planned)
+        out = folder / planned.key
+        out.mkdir()
+        inputs = {name: plan.store.open(one.key) for name, one in planned.inputs.items()}
+        resume = folder / f"resume-{planned.key}"
+        job = Job(planned.identity.recipe, inputs, out, resume, Settings(device="cpu"))
+        with Trace() as ran:
+            stage(job)
+        traced[planned.key] = (planned, ran)
+        with plan.store.publishing(planned.identity) as draft:
+            for file in out.iterdir():
+                os.rename(file, draft / file.name)
+
+    for run in plan.recipes.get("studies", "quickstart").runs:
+        make(plan.evaluation("quickstart", run, 0))
+    make(plan.evaluation("cycles", "digits", 0))
+    make(plan.probed("biased-digits", "byol-digits", 0, "knn-linear"))
+    return plan, traced, covers, folder
+
+
+def test_whatever_a_stage_runs_is_in_its_key(made):
+    _, traced, covers, _ = made
+    assert {planned.identity.stage for planned, _ in traced.values()} == STAGES
+    missed = defaultdict(set)
+    for planned, ran in traced.values():
+        assert len(ran) > 2
+        missed[planned.identity.stage] |= outside(ran, *covers[planned.key])
+    assert {stage: names for stage, names in missed.items() if names} == {}
+
+
+def test_whatever_a_figure_or_table_runs_makes_it_anew(made):
+    plan, _, covers, folder = made
+    missed = defaultdict(set)
+    study = plan.recipes.get("studies", "quickstart")
+    for kind, targets in (("figures", study.figures), ("tables", study.tables)):
+        for name, target in targets.items():
+            params = plan.target_params("quickstart", kind, name)
+            suffixes = ("svg", "csv") if kind == "figures" else ("html", "csv")
+            job = SimpleNamespace(
+                params=SimpleNamespace(target=params),
+                output=[str(folder / f"{kind}-{name}.{suffix}") for suffix in suffixes],
+            )
+            with Trace() as ran:
+                (draw_figure if kind == "figures" else write_table)(job, plan.store)
+            read = [covers[key] for key in params["keys"].values()]
+            modules, functions = covered(*computed_by(target), recipes=classes_of(target))
+            missed[target.kind] |= outside(
+                ran,
+                modules.union(*(one for one, _ in read)),
+                functions.union(*(one for _, one in read)),
+            )
+    assert {kind: names for kind, names in missed.items() if names} == {}
+
+
+def test_the_trace_sees_what_is_not_covered(made):
+    _, traced, _, _ = made
+    _, ran = next(one for one in traced.values() if one[0].identity.stage == "pretrain")
+    assert "coldstart.config.recipes.encoders.Training.steps" in ran
+    assert "coldstart.config.recipes.encoders.Training.steps" in outside(
+        ran, {"coldstart.ssl"}, set()
+    )

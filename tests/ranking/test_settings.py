@@ -1,0 +1,244 @@
+"""From the settings to a plan: what is made for a folder, and what a user is told before."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from coldstart.config.loading.load import load
+from coldstart.data.sources.scan import PLACES
+from coldstart.errors import ColdstartError
+from coldstart.planning import ranking as own
+from coldstart.planning.plan import Plan
+from coldstart.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def places(monkeypatch, tmp_path):
+    monkeypatch.setenv(PLACES, "{}")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def images(tmp_path):
+    return paint(tmp_path / "images", 6)
+
+
+def paint(folder, count):
+    (folder / "sub").mkdir(parents=True)
+    for index in range(count):
+        Image.new("L", (9, 7), 10 * index).save(folder / "sub" / f"{index}.png")
+    return folder
+
+
+def plan_for(images, **settings):
+    config = {"scale": "smoke", "images": str(images), **settings}
+    return Plan(load(config, [ROOT / "config.yaml"], ROOT / "workflow"), Store(Path("store")))
+
+
+def walk(planned):
+    yield planned
+    for made_from in planned.inputs.values():
+        yield from walk(made_from)
+
+
+def keys(plan):
+    selection = plan.selection("own", "own", 0, plan.config.sampler)
+    return {planned.identity.stage: planned.key for planned in walk(selection)}
+
+
+def encoder_of(plan):
+    selection = plan.selection("own", "own", 0, plan.config.sampler)
+    made = next(planned for planned in walk(selection) if planned.identity.stage == "pretrain")
+    return made.identity.recipe["encoder"]
+
+
+def test_few_images_are_seen_in_more_epochs(tmp_path):
+    few, fewer = (
+        encoder_of(plan_for(paint(tmp_path / str(count), count), scale="cpu", budget=1))
+        for count in (300, 30)
+    )
+    assert few.pop("epochs") == 750  # of two batches of 128
+    assert fewer.pop("epochs") == 1500  # of all 30
+    assert few == fewer
+    assert "least_steps" not in few
+
+
+def test_the_folder_is_what_is_built(images):
+    plan = plan_for(images)
+    assert plan.config.studies == ["own"]
+    assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
+    waited = own.inputs(plan)
+    assert {path.rpartition(".")[2] for path in waited} == {"json", "png", "pdf", "svg"}
+    assert plan.facts("own").sizes == {"unlabeled": 6, "candidates": 6}
+
+
+def test_where_the_folder_lies_is_part_of_no_key(images, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    images.rename(elsewhere)
+    found = keys(plan_for(elsewhere))
+    elsewhere.rename(images)
+    assert found == keys(plan_for(images))
+
+
+def table(folder, text):
+    path = folder / "labelled.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_labels_change_the_picks_and_nothing_before_them(images, tmp_path):
+    plain = keys(plan_for(images))
+    rows = table(tmp_path, "path,label\nsub/1.png,cat\n")
+    first = keys(plan_for(images, labelled=rows))
+    assert first.pop("labels")
+    changed = {stage for stage in plain if first[stage] != plain[stage]}
+    assert changed == {"select"}
+    table(tmp_path, "path,label\nsub/1.png,cat\nsub/2.png,cat\n")
+    assert keys(plan_for(images, labelled=rows))["select"] != first["select"]
+
+
+def test_several_tables_and_the_classes_of_the_round_before(images, tmp_path):
+    first = table(tmp_path, "path,label\nsub/1.png,cat\n")
+    second = tmp_path / "second.json"
+    second.write_text('[{"path": "sub/2.png", "label": "dog"}]')
+    plan = plan_for(images, labelled=[first, str(second)], classes=["ant", "cat"])
+    told = own.params(plan)
+    assert told["classes"] == ["cat", "dog"]
+    assert told["named_classes"] == ["ant", "cat"]
+
+
+def test_a_label_may_name_its_file_in_full(images, tmp_path):
+    rows = f"path,label\n{images / 'sub/1.png'},cat\n./sub/3.png,dog\n"
+    scan = plan_for(images, labelled=table(tmp_path, rows)).dataset("own-labelled")
+    assert scan.labels.numbers == [-1, 0, -1, 1, -1, -1]
+
+
+def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
+    arrays = np.zeros((8, 5, 5, 3), np.uint8)
+    np.savez(tmp_path / "set.npz", images=arrays, labels=np.arange(8) % 2)
+    plan = plan_for("set.npz")
+    assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
+    assert plan.dataset("own").classes == []
+    assert not any("label-studio" in file for file in own.texts("set.npz"))
+
+
+def test_the_size_is_that_of_the_scale_or_the_one_that_is_set(images):
+    assert plan_for(images).dataset("own").shape == [32, 32, 3]
+    assert plan_for(images, scale="paper").dataset("own").shape == [96, 96, 3]
+    assert plan_for(images, image_size=48).dataset("own").shape == [48, 48, 3]
+
+
+def refusal(images, **settings):
+    with pytest.raises(ColdstartError) as error:
+        own.inputs(plan_for(images, **settings))
+    return str(error.value)
+
+
+def test_without_images_it_says_what_is_needed():
+    with pytest.raises(ColdstartError, match="--config images=/path/to/folder"):
+        own.inputs(plan_for(""))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"sampler": "k-center"}, "sampler: no `k-center`"),
+        (
+            {"encoder": "byol-owm"},
+            "encoder: no `byol-owm` in encoders.yaml; did you mean `byol-own`",
+        ),
+        ({"encoder": "pca-512", "sampler": "loss-mean"}, "`loss-mean` reads a model's scores"),
+        ({"budget": 0}, "budget: should be greater than or equal to 1"),
+        ({"budget": "many"}, "budget"),
+        ({"labelled": "labels.ods"}, "labelled: should be a .csv, .tsv, .txt or .json file"),
+        ({"levels": [4, 1]}, "levels: should be `measured` or two numbers"),
+        ({"classes": ["a\x07"]}, "classes.0: should be a name of characters that can be shown"),
+        ({"labelled": "labels.csv"}, "labels.csv cannot be read: No such file"),
+    ],
+)
+def test_mistakes_in_the_settings(images, settings, expected):
+    assert expected in refusal(images, **settings)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("path,label\nsub/9.png,cat\n", "line 2: sub/9.png is not among the images"),
+        ("file,label\nsub/1.png,cat\n", "has no column `path`"),
+        ("path,class\nsub/1.png,cat\n", "has no column `label`"),
+        ("path,label\nsub/1.png,cat\n./sub/1.png,dog\n", "1 image has two labels"),
+        ("path,label\n" + "".join(f"sub/{n}.png,x\n" for n in range(6)), "every image in"),
+    ],
+)
+def test_mistakes_in_the_labels(images, tmp_path, rows, expected):
+    assert expected in refusal(images, labelled=table(tmp_path, rows))
+
+
+def test_nothing_labelled_yet_is_no_mistake(images, tmp_path):
+    plan = plan_for(images, labelled=table(tmp_path, "path,label\n"))
+    assert own.inputs(plan)
+    assert own.params(plan)["classes"] == []
+
+
+@pytest.mark.parametrize("written", ["../images", "../clone/../images", "../images/."])
+def test_the_folder_has_one_name_however_it_is_written(images, tmp_path, monkeypatch, written):
+    (tmp_path / "clone").mkdir()
+    monkeypatch.chdir(tmp_path / "clone")
+    plan = plan_for(written)
+    own.inputs(plan)
+    assert own.params(plan)["images"] == str(images)
+
+
+def test_the_folder_above_has_its_own_name_and_leaves_the_results_out(images, monkeypatch):
+    clone = images / "clone"
+    (clone / "results").mkdir(parents=True)
+    Image.new("L", (9, 7)).save(clone / "results/figure.png")
+    monkeypatch.chdir(clone)
+    plan = plan_for("..")
+    own.inputs(plan)
+    assert own.params(plan)["images"] == str(images)
+    assert plan.facts("own").sizes["candidates"] == 6
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("/", "images: / is everything: name a folder below it"),
+        ("s3://bucket/images", "images: s3://bucket/images is an address: fetch the images"),
+        ("line\nbreak", "has a character that cannot be shown"),
+        ("caf\udce9", "or a name that is not UTF-8: rename the folder"),
+    ],
+)
+def test_folders_that_no_tool_can_be_told_of(tmp_path, written, expected):
+    if "://" not in written:
+        (tmp_path / written).mkdir(exist_ok=True)
+    assert expected in refusal(written)
+
+
+def test_what_lies_among_the_outputs_is_no_input(images, tmp_path):
+    (tmp_path / "results/own").mkdir(parents=True)
+    (tmp_path / "results/own/labels.csv").write_text("path,label\nsub/1.png,cat\n")
+    (tmp_path / "linked.csv").symlink_to("results/own/labels.csv")
+    for name in ("results/own/labels.csv", "linked.csv"):
+        said = refusal(images, labelled=name)
+        assert f"labelled: {tmp_path / name} lies in results/, where runs write" in said
+        assert "--config labelled=my-labels.csv" in said
+    assert "images: " in refusal("results/own")
+
+
+def test_images_that_are_not_there_or_not_images(tmp_path):
+    assert f"images: there is no {tmp_path / 'nothing'}" in refusal("nothing")
+    (tmp_path / "a.jpg").touch()
+    assert "name the folder that it is in" in refusal("a.jpg")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/notes.txt").touch()
+    assert "There are no images in" in refusal("empty")
+    (tmp_path / "set.npz").touch()
+    assert "damaged, or no .npz file" in refusal("set.npz")
+    assert "pool `own` has 1 image" in refusal(paint(tmp_path / "one", 1))
+    np.savez(tmp_path / "set.npz", images=np.zeros((8, 5, 5), np.uint8))
+    assert "leave out what has a label" in refusal("set.npz", labelled="labels.csv")

@@ -1,0 +1,296 @@
+"""Checks across recipes: names exist, budgets fit the pool, and figures have their inputs."""
+
+from coldstart.config.checks.claims import check_claims
+from coldstart.config.checks.comparisons import check_compared
+from coldstart.config.loading.problems import Problems, nearest
+from coldstart.config.loading.recipes import Recipes
+from coldstart.config.recipes.datasets import Dataset
+from coldstart.config.recipes.encoders import Transferred
+from coldstart.config.recipes.learners import Classifier
+from coldstart.config.recipes.pools import mixture, splits_of
+from coldstart.config.recipes.studies import Run, Study
+from coldstart.config.recipes.targets import (
+    BudgetCurve,
+    Claims,
+    ClassExamples,
+    Compared,
+    ContactSheet,
+    EmbeddingMap,
+    ImageGrid,
+    PickedClasses,
+    Target,
+)
+
+
+def check(recipes: Recipes, problems: Problems) -> None:
+    """Note every mistake that shows only when recipes and studies are held together."""
+    for name in recipes.names("pools"):
+        _check_pool(name, recipes, problems)
+    for name in recipes.names("encoders"):
+        _check_encoder(name, recipes, problems)
+    for name in recipes.names("samplers"):
+        _check_sampler(name, recipes, problems)
+    for name in recipes.names("studies"):
+        if name == "pools":
+            problems.add(recipes.files["studies", name], "", "`pools` is where data sheets lie")
+        _check_study(
+            recipes.get("studies", name), recipes.files["studies", name], recipes, problems
+        )
+
+
+def _named(
+    recipes: Recipes, problems: Problems, kind: str, name: str, file: str, path: str
+) -> bool:
+    """Return True if a sound recipe has this name; note a name that nothing defines."""
+    if not recipes.known(kind, name):
+        problems.add(file, path, f"no `{name}` in {kind}.yaml{nearest(name, recipes.names(kind))}")
+    return name in recipes.names(kind)
+
+
+def _published(recipes: Recipes, name: str) -> Dataset | None:
+    """The data set of this name, if its recipe says all of it; a user's own files must be seen."""
+    dataset = recipes.get("datasets", name) if name in recipes.names("datasets") else None
+    return dataset if isinstance(dataset, Dataset) else None
+
+
+def _check_pool(name: str, recipes: Recipes, problems: Problems) -> None:
+    pool, file = recipes.get("pools", name), recipes.files["pools", name]
+    _named(recipes, problems, "datasets", pool.dataset, file, f"pools.{name}.dataset")
+    dataset = _published(recipes, pool.dataset)
+    if dataset is not None:
+        for path, message in pool.problems(dataset).items():
+            problems.add(file, f"pools.{name}.{path}", message)
+    mixed = mixture(pool)
+    if mixed is not None:
+        other = mixed.outliers.dataset
+        _named(recipes, problems, "datasets", other, file, f"pools.{name}.outliers.dataset")
+        dataset = _published(recipes, other)
+        if dataset is not None:
+            for path, message in mixed.problems_of_outliers(dataset).items():
+                problems.add(file, f"pools.{name}.{path}", message)
+
+
+def _check_encoder(name: str, recipes: Recipes, problems: Problems) -> None:
+    recipe, file = recipes.get("encoders", name), recipes.files["encoders", name]
+    if isinstance(recipe, Transferred):
+        _named(recipes, problems, "pools", recipe.pool, file, f"encoders.{name}.pool")
+        path = f"encoders.{name}.encoder"
+        if _named(recipes, problems, "encoders", recipe.encoder, file, path) and isinstance(
+            recipes.get("encoders", recipe.encoder), Transferred
+        ):
+            problems.add(file, path, f"`{recipe.encoder}` is itself transferred: name its encoder")
+
+
+def _check_sampler(name: str, recipes: Recipes, problems: Problems) -> None:
+    """Check that the score a sampler reads exists and has as many passes."""
+    sampler, file = recipes.get("samplers", name), recipes.files["samplers", name]
+    score = getattr(sampler, "score", None)
+    if score is None or not _named(
+        recipes, problems, "scores", score, file, f"samplers.{name}.score"
+    ):
+        return
+    there, asked = recipes.get("scores", score).rounds, getattr(sampler, "passes", None) or 0
+    if asked > there:
+        what = f"{asked} are more than the {there} of score `{score}`"
+        problems.add(file, f"samplers.{name}.passes", what)
+
+
+def _check_study(study: Study, file: str, recipes: Recipes, problems: Problems) -> None:
+    for name, run in study.runs.items():
+        _check_run(run, file, f"runs.{name}", recipes, problems)
+    for folder, targets in (("figures", study.figures), ("tables", study.tables)):
+        for name, target in targets.items():
+            _check_target(target, study, file, f"{folder}.{name}", recipes, problems)
+
+
+def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
+    named = {
+        "pool": "pools",
+        "encoder": "encoders",
+        "embedding": "embeddings",
+        "learner": "learners",
+    }
+    sound = [
+        _named(recipes, problems, kind, getattr(run, key), file, f"{path}.{key}")
+        for key, kind in named.items()
+    ]
+    if run.labelled is not None:
+        _named(recipes, problems, "datasets", run.labelled, file, f"{path}.labelled")
+    for sampler in run.samplers + ([run.initial] if run.queries else []):
+        key = "samplers" if sampler in run.samplers else "initial"
+        known = _named(recipes, problems, "samplers", sampler, file, f"{path}.{key}")
+        if known and "predictions" in recipes.get("samplers", sampler).reads:
+            what = f"`{sampler}` reads predictions, which need labels: name it under `queries`"
+            problems.add(file, f"{path}.{key}", what)
+        if known and sound[1]:
+            _check_scores(run, sampler, file, path, recipes, problems)
+    _check_learner(run, file, path, recipes, problems)
+    if sound[0]:
+        pool = recipes.get("pools", run.pool)
+        dataset = _published(recipes, pool.dataset)
+        if dataset is not None and not pool.problems(dataset):
+            candidates = sum(pool.sizes(dataset)["candidates"].values())
+            _check_budgets(run, candidates, file, path, problems)
+
+
+def _check_learner(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
+    """Check that there is a classifier to query, and that it gives what the sampler reads."""
+    for name in run.queries:
+        where = f"{path}.queries"
+        if name in run.samplers:
+            problems.add(file, where, f"`{name}` is among the samplers too: give it one name each")
+        if _named(recipes, problems, "samplers", name, file, where):
+            unknown = recipes.get("samplers", name).reads - {"embeddings", "predictions"}
+            if unknown:
+                what = f"`{name}` reads {', '.join(sorted(unknown))}, which no classifier gives"
+                problems.add(file, where, what)
+    if run.learner not in recipes.names("learners"):
+        return
+    learner = recipes.get("learners", run.learner)
+    if not isinstance(learner, Classifier):
+        if run.queries:
+            what = f"`{run.learner}` is no classifier, and queries ask one"
+            problems.add(file, f"{path}.learner", what)
+    elif run.excess == "cut" or run.labelled is not None:
+        what = "a classifier is trained at each budget, which `excess` and `labelled` would change"
+        problems.add(file, f"{path}.learner", what)
+
+
+def _check_scores(
+    run: Run, sampler: str, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    encoder = recipes.get("encoders", run.encoder)
+    if isinstance(encoder, Transferred):
+        if encoder.encoder not in recipes.names("encoders"):
+            return
+        encoder = recipes.get("encoders", encoder.encoder)
+    if "scores" in recipes.get("samplers", sampler).reads and not getattr(encoder, "scored", False):
+        problems.add(
+            file,
+            f"{path}.samplers",
+            f"`{sampler}` reads a model's scores, but an encoder of method `{encoder.method}` "
+            "gives none",
+        )
+    score = getattr(recipes.get("samplers", sampler), "score", None)
+    named = score in recipes.names("scores") and recipes.get("scores", score).views
+    if named and len(getattr(encoder, "views", [])) == 1:
+        problems.add(
+            file,
+            f"{path}.samplers",
+            f"`{sampler}` reads `{score}`, which is of an image beside a view of it, but an "
+            f"encoder of method `{encoder.method}` sees one view alone",
+        )
+
+
+def _check_budgets(run: Run, candidates: int, file: str, path: str, problems: Problems) -> None:
+    above = [budget for budget in run.budgets if budget > candidates]
+    if above and run.excess == "refuse":
+        problems.add(
+            file,
+            f"{path}.budgets",
+            f"{above[0]} labels are more than the {candidates} candidates of pool `{run.pool}`",
+        )
+
+
+def _check_target(
+    target: Target, study: Study, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    for name in target.runs or []:
+        if name not in study.runs:
+            problems.add(
+                file, f"{path}.runs", f"the study has no run `{name}`{nearest(name, study.runs)}"
+            )
+    named = {name: run for name, run in study.runs.items() if name in (target.runs or study.runs)}
+    shown = list(named.values())
+    for budget in _budgets(target):
+        if shown and not any(budget in run.budgets for run in shown):
+            problems.add(
+                file, path, f"shows {budget} labels, which is not among the budgets of its runs"
+            )
+    if isinstance(target, ContactSheet | ImageGrid) and any(
+        max(r.budgets, default=0) < target.count for r in shown
+    ):
+        problems.add(file, f"{path}.count", f"{target.count} picks are more than a run makes")
+    if isinstance(target, ImageGrid) and sum(len(run.samplers) for run in shown) != 1:
+        problems.add(file, f"{path}.runs", "shows one sampler of one run: name a run that has one")
+    if isinstance(target, ClassExamples):
+        _check_examples(target, shown, file, path, recipes, problems)
+    if isinstance(target, Compared):
+        check_compared(target, named, file, path, recipes, problems)
+    if isinstance(target, Claims):
+        check_claims(target, named, file, path, problems)
+        for name, claim in target.claims.items():
+            where = f"{path}.claims.{name}"
+            for side in claim.sides:
+                for run in (named[name] for name in side.runs if name in named):
+                    _check_label(side.label, run, file, where, recipes, problems)
+    if "metrics" in target.reads:
+        for name in target.runs or study.runs:
+            if name in study.runs:
+                where = f"runs.{name}"
+                _check_judged(study.runs[name], f"`{path}`", file, where, recipes, problems)
+    if isinstance(target, BudgetCurve):
+        if (target.metric == "average-precision") != (target.label is not None):
+            problems.add(
+                file, f"{path}.label", "belongs to the metric average-precision, which needs it"
+            )
+        else:
+            for run in shown:
+                _check_label(target.label, run, file, path, recipes, problems)
+
+
+def _check_examples(
+    target: ClassExamples,
+    runs: list[Run],
+    file: str,
+    path: str,
+    recipes: Recipes,
+    problems: Problems,
+) -> None:
+    """Check that there is one run with this sampler and class, and a learner on its embeddings."""
+    if len(runs) != 1:
+        problems.add(file, f"{path}.runs", "shows one run: name it")
+        return
+    (run,) = runs
+    if target.sampler not in run.samplers:
+        what = f"its run has no sampler `{target.sampler}`{nearest(target.sampler, run.samplers)}"
+        problems.add(file, f"{path}.sampler", what)
+    if run.learner in recipes.names("learners") and isinstance(
+        recipes.get("learners", run.learner), Classifier
+    ):
+        problems.add(file, f"{path}.runs", "shows what a logistic regression on embeddings does")
+    _check_label(target.label, run, file, path, recipes, problems)
+    if target.show == "tested":
+        _check_judged(run, f"`{path}`", file, f"{path}.runs", recipes, problems)
+
+
+def _check_judged(
+    run: Run, target: str, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    """Check that the metrics a figure or table shows can be measured."""
+    if run.pool not in recipes.names("pools"):
+        return
+    if "test" not in splits_of(recipes.get("pools", run.pool)):
+        what = f"`{run.pool}` has no split `test`, on which the metrics of {target} are measured"
+        problems.add(file, f"{path}.pool", what)
+    elif run.labelled is not None:
+        what = f"the metrics of {target} do not count images that have a label before"
+        problems.add(file, f"{path}.labelled", what)
+
+
+def _check_label(
+    label: int | None, run: Run, file: str, path: str, recipes: Recipes, problems: Problems
+) -> None:
+    if label is not None and run.pool in recipes.names("pools"):
+        name = recipes.get("pools", run.pool).dataset
+        dataset = _published(recipes, name)
+        if dataset is not None and not 0 <= label < len(dataset.classes):
+            last = len(dataset.classes) - 1
+            problems.add(file, f"{path}.label", f"`{name}` has classes 0 to {last}")
+
+
+def _budgets(target: Target) -> list[int]:
+    if isinstance(target, PickedClasses | EmbeddingMap | ClassExamples):
+        return [target.budget]
+    budgets = getattr(target, "budgets", None) or []
+    return [] if isinstance(budgets, dict) else list(budgets)

@@ -1,0 +1,204 @@
+"""All recipes and studies, read at one scale, checked, and ready to be asked for by name."""
+
+import re
+from collections.abc import Mapping
+from functools import cache, reduce
+from operator import or_
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from coldstart.config.loading.problems import Problems, nearest
+from coldstart.config.loading.yaml import read_yaml
+from coldstart.config.model import Name
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.backbones import Backbone
+from coldstart.config.recipes.datasets import Dataset
+from coldstart.config.recipes.encoders import EncoderRecipe
+from coldstart.config.recipes.folders import Arrays, Folder
+from coldstart.config.recipes.learners import Learner
+from coldstart.config.recipes.pools import Pool
+from coldstart.config.recipes.probes import Probe
+from coldstart.config.recipes.scores import Embedding, Score
+from coldstart.config.recipes.studies import Study
+from coldstart.config.settings import Scale
+from coldstart.errors import ColdstartError
+from coldstart.selection.registry import sampler_classes
+
+
+@cache
+def kinds() -> dict[str, TypeAdapter[Any]]:
+    """Return the type of each kind of recipe, in an order in which the parts come first."""
+    # Which samplers there are is known at run time only, so their union is no type to mypy.
+    sampler: Any = Annotated[reduce(or_, sampler_classes()), Field(discriminator="sampler")]
+    return {
+        "datasets": TypeAdapter(
+            Annotated[Dataset | Folder | Arrays, Field(discriminator="source")]
+        ),
+        "pools": TypeAdapter(Pool),
+        "backbones": TypeAdapter(Backbone),
+        "augmentations": TypeAdapter(Augmentation),
+        "encoders": TypeAdapter(EncoderRecipe),
+        "embeddings": TypeAdapter(Embedding),
+        "scores": TypeAdapter(Score),
+        "samplers": TypeAdapter(sampler),
+        "learners": TypeAdapter(Learner),
+        "probes": TypeAdapter(Probe),
+        "studies": TypeAdapter(Study),
+    }
+
+
+PARTS = {
+    "encoders": {"backbone": "backbones", "views": "augmentations"},
+    "scores": {"views": "augmentations"},
+    "learners": {"backbone": "backbones", "views": "augmentations"},
+    "pools": {"pool": "pools"},
+}
+"""Keys that name a recipe of another kind, or list several, which then stand in their place."""
+
+
+UNSOUND = object()
+
+
+def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the keys of ``over`` put over it; mappings merge, all else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        mappings = isinstance(value, dict) and isinstance(below, dict)
+        merged[key] = overlay(cast(dict[str, Any], below), value) if mappings else value
+    return merged
+
+
+class Recipes:
+    """Every recipe by kind and name, resolved at one scale."""
+
+    def __init__(self, scale: Scale) -> None:
+        self.scale = scale
+        self.files: dict[tuple[str, str], str] = {}
+        self._found: dict[str, dict[str, Any]] = {kind: {} for kind in kinds()}
+
+    def add(self, kind: str, name: str, raw: Any, file: str, problems: Problems) -> None:
+        """Take one recipe in, or note what is wrong with it."""
+        path = name if kind == "studies" else f"{kind}.{name}"
+        if not isinstance(raw, dict):
+            problems.add(file, path, f"is {raw!r}, not a mapping")
+            return
+        if not _is_name(name):
+            what = (
+                f"`{name}` is no name of a recipe: lower-case words and digits, joined by hyphens"
+            )
+            problems.add(file, path, f"{what}. Rename it{_proposal(name)}")
+            return
+        self.files[kind, name] = file
+        scales = raw.get("scales", {})
+        if not isinstance(scales, dict) or set(scales) - {"cpu", "smoke"}:
+            problems.add(
+                file, f"{path}.scales", "holds what `cpu` and `smoke` change, nothing else"
+            )
+            return
+        for scale, changed in scales.items():
+            if not isinstance(changed, dict):
+                what = f"is {changed!r}, not a mapping of what changes"
+                problems.add(file, f"{path}.scales.{scale}", what)
+                return
+        base = {key: value for key, value in raw.items() if key != "scales"}
+        # All scales are checked, so that a mistake does not wait for the run that meets it.
+        for scale in get_args(Scale):
+            scaled = overlay(base, scales.get(str(scale), {}))
+            recipe = self._resolve(kind, scaled, file, path, problems)
+            if recipe is not None and scale == self.scale:
+                self._found[kind][name] = recipe
+
+    def _resolve(
+        self, kind: str, raw: dict[str, Any], file: str, path: str, problems: Problems
+    ) -> Any:
+        """The model, with the recipes that it names put in their place; None if it is not sound."""
+        for key, part in PARTS.get(kind, {}).items():
+            if key not in raw:
+                continue
+            listed = isinstance(raw[key], list)
+            found = [
+                self._part(kind, part, named, file, f"{path}.{key}", problems)
+                for named in (raw[key] if listed else [raw[key]])
+            ]
+            if UNSOUND in found:
+                return None
+            raw = {**raw, key: found if listed else found[0]}
+        return problems.validate(kinds()[kind], raw, file, "" if kind == "studies" else path)
+
+    def _part(
+        self, kind: str, part: str, named: Any, file: str, path: str, problems: Problems
+    ) -> Any:
+        """Return the part that a name stands for; ``UNSOUND`` if that part is not sound."""
+        if isinstance(named, dict) and part == kind:  # spelt out in place, of parts in turn
+            model = self._resolve(part, named, file, path, problems)
+        elif isinstance(named, str):
+            if not self.known(part, named):
+                hint = nearest(named, self._found[part])
+                above = " above" if part == kind else ""
+                problems.add(file, path, f"no recipe `{named}`{above} in {part}.yaml{hint}")
+            model = self._found[part].get(named)
+        else:
+            return named
+        return UNSOUND if model is None else model.model_dump()
+
+    def names(self, kind: str) -> list[str]:
+        """The names of the sound recipes of a kind."""
+        return list(self._found[kind])
+
+    def get(self, kind: str, name: str) -> Any:
+        """The recipe, as the model of its kind.
+
+        Raises:
+            ColdstartError: if there is none; the message names the nearest.
+        """
+        if name not in self._found[kind]:
+            raise ColdstartError(f"{kind}: no `{name}`{nearest(name, self._found[kind])}")
+        return self._found[kind][name]
+
+    def known(self, kind: str, name: str) -> bool:
+        """Return True if a file defines the recipe, sound or not."""
+        return (kind, name) in self.files
+
+
+def _is_name(name: str) -> bool:
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        return False
+    return True
+
+
+def _proposal(name: str) -> str:
+    """`` to `my-name` ``, if a name comes of it."""
+    proposed = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f" to `{proposed}`" if proposed else ""
+
+
+def load_recipes(root: Path, scale: Scale, problems: Problems) -> Recipes:
+    """Read ``recipes/*.yaml`` and ``studies/*.yaml`` below ``root``, the workflow's folder."""
+    recipes = Recipes(scale)
+    for kind in kinds():
+        if kind == "studies":
+            files = {path.stem: path for path in sorted((root / "studies").glob("*.yaml"))}
+            for name, path in files.items():
+                recipes.add(kind, name, _read(path, problems), _shown(path, root), problems)
+        else:
+            path = root / "recipes" / f"{kind}.yaml"
+            for name, raw in _read(path, problems).items():
+                recipes.add(kind, str(name), raw, _shown(path, root), problems)
+    return recipes
+
+
+def _read(path: Path, problems: Problems) -> dict[str, Any]:
+    try:
+        return read_yaml(path)
+    except ColdstartError as error:
+        problems.add(str(error), "", "")
+        return {}
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root.parent))

@@ -1,0 +1,1 @@
+"""Recipes: the typed description of each artefact, a module per YAML file."""

@@ -1,0 +1,52 @@
+"""Studies: which recipes meet which seeds and budgets, and what is shown of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from coldstart.config.model import MOST, Model, Name, Text, Trials
+from coldstart.config.recipes.budgets import Budgets
+from coldstart.config.recipes.targets import Figure, Table
+
+Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=1_000)]
+
+
+class Run(Model):
+    """One pool and one encoder under several samplers, seeds and budgets."""
+
+    title: Text | None = None
+    """Name of the run in figures; unless given, what tells it from the other runs."""
+    pool: str
+    encoder: str
+    encoder_seeds: Seeds = [0]
+    """An encoder is trained anew for each."""
+    embedding: str = "frozen"
+    samplers: list[str] = []
+    """Without any, a run is of its encoder alone."""
+    queries: list[str] = []
+    """Samplers that are asked anew at each budget, and read what a classifier trained on the labels
+    so far makes of the candidates, in the place of the encoder."""
+    initial: str = "random"
+    """The sampler whose picks for the first budget the queries start from."""
+    sampler_seeds: Trials = 5
+    """Draws of each sampler that is random; the others have one. A learner that is a classifier is
+    trained as many times with every sampler."""
+    budgets: Budgets = []
+    """Numbers of labels. ``{from, to, step}`` stands for a range, its end included."""
+    learner: str = "logistic-regression"
+    probe: str = "knn-linear"
+    """Recipe that measures the encoder where a figure or table asks for it."""
+    labelled: str | None = None
+    """A data set with the images of the pool's, whose labels say which have one already: these are
+    not picked again, and samplers start from them."""
+    excess: Literal["refuse", "cut"] = "refuse"
+    """If a budget exceeds the unlabelled candidates: raise an error, or pick all of them."""
+
+
+class Study(Model):
+    """A question asked of data, and the figures and tables that answer it."""
+
+    title: Text
+    runs: Annotated[dict[Name, Run], Field(min_length=1)]
+    figures: dict[Name, Figure] = {}
+    tables: dict[Name, Table] = {}

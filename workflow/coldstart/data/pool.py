@@ -1,0 +1,144 @@
+"""Pools: which images are unlabeled, candidates for labelling, or for validation or test."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from coldstart.config.recipes.pools import SPLITS, Holdout, Mixed, Pool, Slice, SplitPool, Thinned
+from coldstart.errors import ColdstartError
+from coldstart.running.job import Job
+
+POOL: TypeAdapter[Pool] = TypeAdapter(Pool)
+
+OUTLIERS = "outliers"
+"""The part that a mixed pool's outliers are in, beside the parts of its own data set."""
+
+APART = (
+    ("test", "unlabeled"),
+    ("test", "candidates"),
+    ("validation", "test"),
+    ("validation", "candidates"),
+)
+"""Splits that share no image. What is unlabeled may be anything else that is not for the test."""
+
+Members = dict[str, pd.DataFrame]
+"""Id and label (Int64, missing where an image has no class) of each split, in the pool's order."""
+
+
+def make(job: Job) -> None:
+    """``index.parquet``: id and split of every image of the pool, in the order of the ids."""
+    recipe = POOL.validate_python(job.recipe)
+    items = pd.read_parquet(job.inputs["images"].path("items.parquet"))
+    if "labels" in job.inputs:
+        labels = pd.read_parquet(job.inputs["labels"].path("labels.parquet"))
+        items = items.merge(labels, on="id", how="left")
+    else:
+        items = items.assign(label=pd.Series(pd.NA, index=items.index, dtype="Int64"))
+    index = build_index(items, recipe)
+    unlabeled = int((index["split"] == "unlabeled").sum())
+    if unlabeled < 2:
+        raise ColdstartError(
+            f"{unlabeled} image of the pool can be read; an encoder is trained on two or more."
+        )
+    index.to_parquet(job.out / "index.parquet", index=False)
+
+
+def build_index(items: pd.DataFrame, recipe: Pool) -> pd.DataFrame:
+    """The pool's images: id (int64) and split (text), sorted by id, then in the order of SPLITS.
+
+    An image may be in two splits, such as unlabeled and candidates, with a row for each.
+
+    Args:
+        items: id, part and label of every image; the label is missing where there is none.
+        recipe: how the splits come about.
+
+    Raises:
+        ColdstartError: two splits that must be apart share an image.
+    """
+    items = items.sort_values("id").astype({"label": "Int64"})
+    members = _members(items, recipe)
+    _apart(members)
+    frames = [
+        pd.DataFrame({"id": members[split]["id"], "split": split})
+        for split in SPLITS
+        if split in members
+    ]
+    return pd.concat(frames).sort_values("id", kind="stable", ignore_index=True)
+
+
+def _members(items: pd.DataFrame, recipe: Pool) -> Members:
+    if isinstance(recipe, SplitPool):
+        return {split: _taken(items, part, recipe.shuffle) for split, part in recipe.splits.items()}
+    members = _members(items, recipe.pool)
+    if isinstance(recipe, Holdout):
+        return members | _held_out(members["candidates"], recipe)
+    if isinstance(recipe, Mixed):
+        outliers = items.loc[items["part"] == OUTLIERS, ["id", "label"]]
+        return members | {split: pd.concat([members[split], outliers]) for split in recipe.splits}
+    return members | {split: _thinned(members[split], recipe) for split in recipe.splits}
+
+
+def _taken(items: pd.DataFrame, part: Slice, shuffle: int | None) -> pd.DataFrame:
+    """The images of a slice, class after class; those of no class last."""
+    members = items.loc[items["part"] == part.part, ["id", "label"]]
+    by_class = part.per == "class" and bool(members["label"].notna().any())
+    groups = [group for _, group in members.groupby("label")] if by_class else [members]
+    taken = []
+    for group in groups:
+        if shuffle is not None:
+            group = group.iloc[_shuffled(group["id"].to_numpy(), shuffle)]
+        first, last = part.bounds(len(group))
+        taken.append(group.iloc[first : last + 1])
+    return pd.concat(taken)
+
+
+def _thinned(members: pd.DataFrame, recipe: Thinned) -> pd.DataFrame:
+    """The images that are left of each class; images of no class stay, last."""
+    classes, others = _classes(members)
+    left = recipe.left({label: len(group) for label, group in classes.items()})
+    kept = [group.iloc[_even(len(group), left[label])] for label, group in classes.items()]
+    return pd.concat([*kept, others])
+
+
+def _held_out(candidates: pd.DataFrame, recipe: Holdout) -> Members:
+    classes, others = _classes(candidates)
+    counts = recipe.held_out({label: len(group) for label, group in classes.items()})
+    validation, rest = [], []
+    for label, group in classes.items():
+        taken = np.zeros(len(group), dtype=bool)
+        taken[_even(len(group), counts[label])] = True
+        validation.append(group[taken])
+        rest.append(group[~taken])
+    return {"validation": pd.concat(validation), "candidates": pd.concat([*rest, others])}
+
+
+def _classes(members: pd.DataFrame) -> tuple[dict[int, pd.DataFrame], pd.DataFrame]:
+    """The images of each class, and those of none."""
+    classes = {int(str(label)): group for label, group in members.groupby("label")}
+    return classes, members[members["label"].isna()]
+
+
+def _even(size: int, count: int) -> NDArray[np.int64]:
+    """Evenly spaced positions: those of the published BYOL-samplers scripts."""
+    return np.linspace(0, size - 1, num=count, dtype=np.int64)
+
+
+def _apart(members: Members) -> None:
+    for one, other in APART:
+        if one not in members or other not in members:
+            continue
+        shared = np.intersect1d(members[one]["id"], members[other]["id"])
+        if len(shared):
+            raise ColdstartError(
+                f"{len(shared)} images are both in `{one}` and in `{other}`, the first has id "
+                f"{shared[0]}. Give the splits of the pool ranges that do not meet."
+            )
+
+
+def _shuffled(ids: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Positions in the order of a hash: the same on every machine and with every NumPy."""
+    digests = [hashlib.sha256(f"{seed}:{number}".encode()).digest() for number in ids]
+    return np.array(sorted(range(len(ids)), key=digests.__getitem__), dtype=np.int64)

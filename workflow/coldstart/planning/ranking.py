@@ -1,0 +1,125 @@
+"""The files of a ranking and the artefacts they are made from: the last step of study ``own``."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from coldstart.config.loading.ranking import LABELLED, OWN
+from coldstart.config.recipes.encoders import Trained
+from coldstart.config.recipes.folders import ARRAYS
+from coldstart.data.sources.scan import Scan
+from coldstart.errors import ColdstartError
+from coldstart.planning.fingerprint import fingerprint, source_digest
+from coldstart.planning.plan import Plan
+from coldstart.planning.planned import Planned
+from coldstart.planning.resources import Needs, estimate_ranking
+from coldstart.ranking.names import FOLDER, INTERFACE, RANKING, SKIPPED, TASKS
+from coldstart.running.outputs import copy_before_deletion
+
+PICTURES = {
+    "contact-sheet": f"results/figures/{OWN}/contact-sheet",
+    "embedding-map": f"results/figures/{OWN}/embedding-map",
+    "data-sheet": f"results/figures/pools/{OWN}",
+}
+"""The study's figures, put beside the ranking."""
+
+FORMATS = ("png", "pdf", "svg")
+
+OLD_RANKING = f"{FOLDER}/labels.csv"
+"""The ranking's earlier name, which is still a target: a copy for those who ask for it."""
+
+MODULES = tuple(f"coldstart.ranking.{name}" for name in ("stage", "ranking", "label_studio"))
+
+
+def texts(images: str) -> list[str]:
+    """The files that people read or import, which they may have edited.
+
+    Args:
+        images: the setting; of a file of arrays there are no files that a labelling tool can show.
+    """
+    names = [RANKING, SKIPPED] if images.endswith(ARRAYS) else [RANKING, SKIPPED, TASKS, INTERFACE]
+    return [f"{FOLDER}/{name}" for name in names]
+
+
+def pictures() -> list[str]:
+    """The figures beside them."""
+    return list(_pictures())
+
+
+def keep_edits() -> None:
+    """Save what people typed into these files before Snakemake deletes all outputs."""
+    copy_before_deletion(map(Path, [*texts(""), OLD_RANKING]))
+
+
+def inputs(plan: Plan) -> list[str]:
+    """The pointers and figures that the job waits for.
+
+    Raises:
+        ColdstartError: no images are set, or all have a label already.
+    """
+    if not plan.config.images:
+        raise ColdstartError(
+            f"{FOLDER} is made of your own images: say where they are, with "
+            "--config images=/path/to/folder"
+        )
+    if plan.config.labelled and not _scan(plan, LABELLED).unlabelled:
+        raise ColdstartError(
+            f"every image in {plan.config.images} has a label already, in "
+            f"{', '.join(plan.config.labelled)}"
+        )
+    return plan.need(_read(plan).values()) + list(_pictures().values())
+
+
+def needs(plan: Plan) -> Needs:
+    """The memory and the time that the job takes."""
+    run = plan.run(OWN, OWN)
+    return estimate_ranking(_read(plan)["embeddings"], plan.facts(run.pool))
+
+
+def params(plan: Plan) -> dict[str, Any]:
+    """The params of the job."""
+    folder = next(iter(_scan(plan, OWN).places.values()))[0]
+    left_out = json.dumps(dict(_scan(plan, OWN).left_out)).encode()
+    return {
+        "keys": {name: planned.key for name, planned in _read(plan).items()},
+        # The job lists them itself; it runs again when others are left out.
+        "left_out": hashlib.sha256(left_out).hexdigest(),
+        "pictures": _pictures(),
+        "images": str(folder.absolute()),
+        "classes": plan.dataset(LABELLED).classes if plan.config.labelled else [],
+        "named_classes": plan.config.classes,
+        "trained": isinstance(plan.recipes.get("encoders", plan.config.encoder), Trained),
+        "sampler": plan.config.sampler,
+        "code": source_digest(*MODULES),
+        # The code that these modules compute with, such as distances.
+        "imports": fingerprint(*MODULES),
+    }
+
+
+def _scan(plan: Plan, name: str) -> Scan:
+    found = plan.dataset(name)
+    assert isinstance(found, Scan)
+    return found
+
+
+def _pictures() -> dict[str, str]:
+    """The path of each copy, and what it is a copy of."""
+    return {
+        f"{FOLDER}/{name}.{suffix}": f"{source}.{suffix}"
+        for name, source in PICTURES.items()
+        for suffix in FORMATS
+    }
+
+
+def _read(plan: Plan) -> dict[str, Planned]:
+    run = plan.run(OWN, OWN)
+    (seed,), (sampler,) = run.encoder_seeds, run.samplers
+    found = {
+        "images": plan.images(run.pool),
+        "embeddings": plan.embeddings(run.pool, run.encoder, seed, run.embedding),
+        "selection": plan.selection(OWN, OWN, seed, sampler),
+    }
+    if run.labelled is not None:
+        found["labelled"] = plan.ingested("labels", run.labelled)
+    return found

@@ -1,0 +1,302 @@
+"""The seam between Snakemake and the plan: what the rule files call."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import coldstart
+from coldstart.config.loading.given import as_typed
+from coldstart.config.loading.load import load
+from coldstart.config.loading.yaml import read_yaml
+from coldstart.config.recipes.folders import Folder
+from coldstart.data.source import reader
+from coldstart.errors import ColdstartError
+from coldstart.place import complaint
+from coldstart.planning import ranking as own
+from coldstart.planning.plan import Plan
+from coldstart.planning.planned import Facts, Planned
+from coldstart.planning.resources import Needs, estimate, from_records, gains_from_gpu
+from coldstart.running.job import RESULTS
+from coldstart.running.settings import Settings, choose_stores
+from coldstart.running.slurm import largest_node
+from coldstart.store import LayeredStore
+from coldstart.store.pointers import settle
+from coldstart.store.provenance import export_commit
+
+CONFIG = Path("config.yaml")
+"""The settings of a clone."""
+
+TINY = 16 * 16
+"""Pixels up to which an image is."""
+
+CORES = 4
+"""Cores of a job that the estimates of time count on; what the SLURM profile asks for."""
+
+RECORDS = 5
+"""Earlier runs of a recipe, newest first, whose needs are looked at."""
+
+NUMBERS = {"seed", "trial", "budget"}
+"""Wildcards that are numbers."""
+
+Function = Callable[[Any], Any]
+"""A function of wildcards, as Snakemake calls it."""
+
+
+class Rules:
+    """Inputs and params of the rules, as functions of their wildcards.
+
+    A wildcard has the name of the argument of the plan's method that it is given to.
+    """
+
+    def __init__(self, config: dict[str, Any], workflow: Any) -> None:
+        root = Path(workflow.basedir)
+        _same_clone(root)
+        files = [Path(file) for file in workflow.configfiles]
+        typed = as_typed(config, workflow.config_settings.config_args or ())
+        self.loaded = load(typed, files, root / "workflow")
+        self.config = self.loaded.config
+        stores = choose_stores(
+            self.config.store if "store" in workflow.config_settings.config else None,
+            self.config.store,
+            root,
+        )
+        self.settings = Settings.of(self.config, stores)
+        self.settings.export()
+        export_commit(root)
+        self.training_gpus = _training_gpus(workflow)
+        self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
+
+    def start(self, workflow: Any) -> None:
+        """Check and note, before the first job, what the run goes on from.
+
+        A job that would read an artefact which is gone ends the run here, before work is spent.
+        """
+        jobs = list(workflow.dag.needrun_jobs())
+        made = {file for job in jobs for file in job.output}
+        lost = self.plan.lost(str(file) for job in jobs for file in job.input if file not in made)
+        if lost:
+            sys.exit(f"Error: {lost}")
+        for job in jobs:
+            _ = job.resources  # asked for here, so that one that no node can meet ends the run now
+        settle(RESULTS, self.plan.all_planned(), self.plan.store.has)
+
+    def inputs(self, method: Callable[..., Planned]) -> Function:
+        """The pointers that the job waits for."""
+        return _readable(lambda named: self.plan.need(method(**named).inputs.values()))
+
+    def artefact(self, method: Callable[..., Planned]) -> Function:
+        """Params of the job that makes an artefact."""
+        return _readable(lambda named: method(**named).params())
+
+    def threads(self, most: int) -> Function:
+        """Threads of a job on a pool's images: one where they are tiny, else ``most``.
+
+        Nets for such images gain nothing from a second thread, and two jobs at once do.
+        """
+
+        def count(named: dict[str, Any]) -> int:
+            height, width, _ = self._facts(named).shape
+            return 1 if height * width <= TINY else most
+
+        return _readable(count)
+
+    def reading_threads(self, most: int) -> Function:
+        """Threads of a job that reads a data set: ``most`` where it decodes a folder of files."""
+
+        def count(named: dict[str, Any]) -> int:
+            recipe = self.plan.recipes.get("datasets", named["dataset"])
+            return most if isinstance(recipe, Folder) and named["what"] == "images" else 1
+
+        return _readable(count)
+
+    def mem_mb(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
+        """Megabytes that a job asks for; more with each attempt, but no more than a node has."""
+
+        def asked(named: dict[str, Any]) -> tuple[Needs, int]:
+            planned = method(**named)
+            needs, largest = self._needs(method, named), largest_node(self._on_gpu(planned))
+            _require_fit(planned.pointer, needs, largest, self._on_gpu(planned))
+            return needs, largest
+
+        return _growing(asked)
+
+    def runtime(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
+        """Minutes that a job asks for; more with each attempt."""
+        needs = _readable(lambda named: self._needs(method, named))
+        return lambda wildcards, attempt: needs(wildcards).grown(attempt).minutes
+
+    def gpu(self, method: Callable[..., Planned]) -> Function:
+        """Number of GPUs that a job asks for."""
+        return _readable(lambda named: self._gpus(method(**named)))
+
+    def _gpus(self, planned: Planned) -> int:
+        if not self._on_gpu(planned):
+            return 0
+        return self.training_gpus if planned.identity.stage == "pretrain" else 1
+
+    def _on_gpu(self, planned: Planned) -> bool:
+        return self.config.device != "cpu" and gains_from_gpu(planned)
+
+    def _needs(self, method: Callable[..., Planned], named: dict[str, Any]) -> Needs:
+        """By the records of this recipe or of its sibling with seed 0; else by the recipe."""
+        planned = method(**named)
+        asked = [planned]
+        if named.get("seed") or named.get("trial"):
+            first = {name: 0 for name in ("seed", "trial") if name in named}
+            asked.append(method(**named | first))
+        device = "gpu" if self._on_gpu(planned) else "cpu"
+        records = [record for one in asked for record in self._records(one.identity.recipe_key)]
+        gpus = max(1, self._gpus(planned))
+        return from_records(records, device, gpus) or estimate(
+            planned, self._facts(named), device, CORES, gpus
+        )
+
+    def _facts(self, named: dict[str, Any]) -> Facts:
+        """Return the facts of the images that a job works on."""
+        if "dataset" in named:
+            return self.plan.facts_of(named["dataset"])
+        pool = named.get("pool") or self.plan.run(named["study"], named["run"]).pool
+        return self.plan.facts(pool)
+
+    def _records(self, recipe_key: str) -> Iterator[dict[str, Any]]:
+        """Yield the records of earlier runs of a recipe; a damaged manifest stops nothing."""
+        for key in self.plan.store.others(recipe_key)[:RECORDS]:
+            with contextlib.suppress(ColdstartError):
+                yield self.plan.store.manifest(key)["made"]
+
+    def sources(self) -> Function:
+        """Nothing to wait for; but a set that is not there is said before any job starts."""
+
+        def check(named: dict[str, Any]) -> list[str]:
+            planned = self.plan.ingested(**named)
+            if not (self.plan.store.has(planned.key) or self.settings.download):
+                recipe = planned.identity.recipe
+                message = reader(recipe["source"]).missing(recipe, self.settings)
+                if message:
+                    raise ColdstartError(message)
+            return []
+
+        return _readable(check)
+
+    def target_inputs(self, folder: str) -> Function:
+        """The pointers that a figure or table waits for, and the paper's table that it shows."""
+        return _readable(lambda named: self.plan.target_inputs(folder=folder, **named))
+
+    def target_params(self, folder: str) -> Function:
+        """Params of the job that draws a figure or table."""
+        return _readable(lambda named: self.plan.target_params(folder=folder, **named))
+
+    def all_embeddings(self) -> Function:
+        """The pointers of the embeddings that the studies read."""
+        return _readable(lambda _: self.plan.need(self.plan.all_embeddings(self.config.studies)))
+
+    def own_inputs(self) -> Function:
+        """Pointers and figures that the ranking of the own images waits for."""
+        return _readable(lambda _: own.inputs(self.plan))
+
+    def own_mem_mb(self) -> Callable[[Any, int], int]:
+        """Megabytes that the ranking of the own images asks for; more with each attempt."""
+
+        def asked(_: dict[str, Any]) -> tuple[Needs, int]:
+            needs, largest = own.needs(self.plan), largest_node(False)
+            _require_fit("the ranking", needs, largest, False)
+            return needs, largest
+
+        return _growing(asked)
+
+    def own_params(self) -> Function:
+        """Params of the job that writes the ranking."""
+        return _readable(lambda _: own.params(self.plan))
+
+
+def require_place(workflow: Any) -> None:
+    """Check where the run stands, before Snakemake reads the settings that lie there."""
+    root, here = Path(workflow.basedir).resolve(), Path.cwd().resolve()
+    try:
+        for path in (str(here), sys.executable):
+            if found := complaint(path):
+                raise ColdstartError(found)
+        if here != root:
+            raise ColdstartError(
+                f"the run's folder is {here}, but the Snakefile is that of {root}: a clone works "
+                f"in its own folder. Go there, or say so: snakemake --directory {root}"
+            )
+        if CONFIG.is_file() and not read_yaml(CONFIG):
+            raise ColdstartError(f"{CONFIG}: has no setting; write one, such as `scale: cpu`")
+    except ColdstartError as error:
+        sys.exit(f"Error: {error}")
+
+
+def setup(config: dict[str, Any], workflow: Any) -> Rules:
+    """Read and check everything that a run is made of; a mistake ends the run before any job."""
+    try:
+        return Rules(config, workflow)
+    except ColdstartError as error:
+        sys.exit(f"Error: {error}")
+
+
+def _require_fit(what: str, needs: Needs, largest: int, gpu: bool) -> None:
+    """Refuse a first request that no node can meet.
+
+    Args:
+        what: names the job.
+        needs: the first request.
+        largest: megabytes of the largest node; 0 where nobody knows.
+        gpu: says which partition the job goes to.
+    """
+    if 0 < largest < needs.megabytes:
+        partition = "COLDSTART_SLURM_GPU_PARTITION" if gpu else "COLDSTART_SLURM_PARTITION"
+        raise ColdstartError(
+            f"{what} needs about {needs.megabytes} MB, and the largest node has {largest} MB. Name "
+            f"a partition with larger nodes ({partition}), or set what you know to be enough: "
+            f"--set-resources RULE:mem_mb={largest}"
+        )
+
+
+def _growing(asked: Callable[[dict[str, Any]], tuple[Needs, int]]) -> Callable[[Any, int], int]:
+    """Megabytes by wildcards and attempt, from the first request and the largest node's memory."""
+    readable = _readable(asked)
+
+    def megabytes(wildcards: Any, attempt: int) -> int:
+        needs, largest = readable(wildcards)
+        return int(needs.grown(attempt, largest).megabytes)
+
+    return megabytes
+
+
+def _training_gpus(workflow: Any) -> int:
+    """GPUs of a training: what ``--set-resources pretrain:gpu=`` says, or else the profile."""
+    given = workflow.resource_settings.overwrite_resources.get("pretrain", {})
+    asked = str(given["gpu"].raw) if "gpu" in given else os.environ.get("COLDSTART_GPUS", "1")
+    return int(asked) if asked.isdecimal() else 1
+
+
+def _same_clone(root: Path) -> None:
+    """Refuse to run this clone's rules on another clone's package: its edits would not count."""
+    package = Path(coldstart.__file__).resolve().parent
+    if package != (root / "workflow" / "coldstart").resolve():
+        raise ColdstartError(
+            f"the package `coldstart` is imported from {package}, not from this clone ({root}). "
+            "Run `make setup` here and activate this clone's .venv."
+        )
+
+
+def _readable(function: Callable[[dict[str, Any]], Any]) -> Function:
+    """Call with the wildcards by name; end on a mistake with its message alone.
+
+    Snakemake would print an exception with a traceback. Leaving is the one way that it lets pass.
+    """
+
+    def called(wildcards: Any) -> Any:
+        named = {
+            name: int(value) if name in NUMBERS else value for name, value in wildcards.items()
+        }
+        try:
+            return function(named)
+        except ColdstartError as error:
+            sys.exit(f"Error: {error}")
+
+    return called

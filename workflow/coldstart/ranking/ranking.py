@@ -1,0 +1,156 @@
+"""The last job for a user's own images: it writes the ranking, its figures and tasks."""
+
+import logging
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from coldstart.data.notes import sentences
+from coldstart.data.read import read_notes
+from coldstart.data.sources.formats import format_of
+from coldstart.data.sources.label_tables import GIVEN
+from coldstart.data.sources.listing import Listing, list_images
+from coldstart.embeddings.tables import read_embeddings
+from coldstart.ranking.label_studio import interface, not_shown, tasks
+from coldstart.ranking.names import INTERFACE, RANKING, SKIPPED, TASKS
+from coldstart.ranking.order import DISTANCE, LABELLED, rank_all
+from coldstart.running.outputs import remove_output, write_output
+from coldstart.spreadsheet import csv_bytes
+from coldstart.store import Artefact, Store
+
+log = logging.getLogger("coldstart")
+
+COLUMNS = ["rank", "path", "score", "cluster", "by", "id"]
+
+
+def write(snakemake: Any, store: Store) -> None:
+    """Write every output of the rule, and say what they are for."""
+    params = snakemake.params.own
+    artefacts = {name: store.open(key) for name, key in params["keys"].items()}
+    labels = _read_labels(artefacts)
+    ranked = _ranked(artefacts, labels, params["sampler"])
+    if "labelled" in artefacts:
+        ranked[GIVEN] = ranked["id"].map(labels).map(dict(enumerate(params["classes"])))
+    images = Path(params["images"])
+    listing = list_images(images) if images.is_dir() else Listing()
+    skipped = _skipped(artefacts["images"], listing)
+    outputs = {Path(path).name: Path(path) for path in snakemake.output}
+    write_output(outputs[RANKING], csv_bytes(ranked))
+    write_output(outputs[SKIPPED], csv_bytes(skipped))
+    if TASKS in outputs:
+        write_output(outputs[TASKS], tasks(ranked, images).encode())
+        classes = dict.fromkeys([*params["named_classes"], *params["classes"]])
+        write_output(outputs[INTERFACE], interface(list(classes)).encode())
+    else:  # arrays: those of a folder that was ranked before would mislead
+        for name in (TASKS, INTERFACE):
+            remove_output(outputs[RANKING].with_name(name))
+    for copy, source in params["pictures"].items():
+        shutil.copyfile(source, copy)
+    _say(ranked, images, outputs, unused=int((~labels.index.isin(ranked["id"])).sum()))
+    _say_left_out(artefacts["images"], listing, outputs[SKIPPED])
+    if params["trained"]:
+        log.info("The encoder is trained on all of these images, and anew where one more is added:")
+        log.info("  docs/own-images.md, `More images`, says how to keep it")
+    if TASKS in outputs:
+        _say_tasks(ranked, images, outputs)
+
+
+def _read_labels(artefacts: dict[str, Artefact]) -> "pd.Series[int]":
+    """The number of the class of each image that has a label, by its id."""
+    if "labelled" not in artefacts:
+        return pd.Series(dtype=np.int64)
+    table = pd.read_parquet(artefacts["labelled"].path("labels.parquet"))
+    return table.set_index("id")["label"]
+
+
+def _ranked(artefacts: dict[str, Artefact], labels: "pd.Series[int]", sampler: str) -> pd.DataFrame:
+    ids, embeddings = read_embeddings(
+        artefacts["embeddings"].path("embeddings.parquet"), "candidates"
+    )
+    picks = pd.read_parquet(artefacts["selection"].path("selection.parquet")).sort_values("rank")
+    ranked = rank_all(ids, embeddings, picks, labels.index.to_numpy(), sampler)
+    items = pd.read_parquet(artefacts["images"].path("items.parquet")).set_index("id")
+    # Arrays have no files: there the position stands for the path.
+    paths = items["path"] if "path" in items else items.index.to_series()
+    ranked["path"] = paths.loc[ranked["id"]].to_numpy()
+    return ranked[COLUMNS].copy()
+
+
+def _skipped(images: Artefact, listing: Listing) -> pd.DataFrame:
+    """Path and reason of whatever is not ranked, or not all of it."""
+    reasons = _unread(images) | listing.left_out()
+    for path, frames in read_notes(images).get("pages", {}).items():
+        reasons[path] = f"has {_frames(path, frames)}, of which only the first is ranked"
+    return pd.DataFrame(sorted(reasons.items()), columns=["path", "reason"])
+
+
+def _unread(images: Artefact) -> dict[str, str]:
+    if "skipped.parquet" not in images.manifest["files"]:
+        return {}
+    table = pd.read_parquet(images.path("skipped.parquet"))
+    return dict(zip(table["path"], table["reason"], strict=True))
+
+
+def _frames(path: str, frames: int) -> str:
+    return "several frames" if format_of(path) == "GIF" else f"{frames} pages or frames"
+
+
+def copy_to_old_name(snakemake: Any, store: Store) -> None:
+    """Copy the ranking to the name that it had in earlier versions."""
+    ranking, copy = Path(snakemake.input[0]), Path(snakemake.output[0])
+    write_output(copy, ranking.read_bytes())
+    log.info("The ranking is %s now; %s is a copy of it. Ask for the new name.", ranking, copy)
+
+
+def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path], unused: int) -> None:
+    """Say what was ranked; ``unused`` labels are of images that could not be read."""
+    counts = ranked["by"].value_counts()
+    labelled = int(counts.get(LABELLED, 0))
+    rest = int(counts.get(DISTANCE, 0))
+    picked = len(ranked) - labelled - rest
+    folder = outputs[RANKING].parent
+    log.info("%d images of %s are ranked in %s:", picked + rest, images, outputs[RANKING])
+    log.info("  the first %d are picked, the other %d follow by distance", picked, rest)
+    if labelled:
+        have = "has" if labelled == 1 else "have"
+        log.info("  %d %s a label already, at the end", labelled, have)
+    if unused:
+        log.info("  %d of the labels given are of images that could not be read", unused)
+    log.info("Look at %s and %s.", folder / "contact-sheet.png", folder / "embedding-map.png")
+
+
+def _say_left_out(images: Artefact, listing: Listing, skipped: Path) -> None:
+    """Say what was left out and what is odd about the images."""
+    unread = len(_unread(images))
+    lines = [f"{unread} {'image' if unread == 1 else 'images'} could not be read"] if unread else []
+    lines += listing.sentences()
+    if lines:
+        log.info("Left out, with reasons in %s:", skipped)
+    for line in lines:
+        log.info("  %s", line)
+    for sentence in sentences(read_notes(images)):
+        log.info("%s", sentence)
+
+
+def _say_tasks(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
+    """Say how to label them with Label Studio."""
+    log.info("To label them with Label Studio, start it with")
+    log.info(
+        "  LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=%s label-studio",
+        shlex.quote(str(images.parent)),
+    )
+    log.info("  Settings > Labeling Interface > Code: %s", outputs[INTERFACE])
+    log.info("  Settings > Cloud Storage > Add Source Storage > Local files: %s", images)
+    log.info("    (add it, do not sync it)")
+    log.info("  Import: %s", outputs[TASKS])
+    hidden = not_shown(ranked)
+    if hidden:
+        named = ", ".join(f"{count} {name}" for name, count in hidden.most_common())
+        log.info("  Browsers do not show the images of %d tasks: %s.", hidden.total(), named)
+        log.info("    To label those, save them as PNG or JPEG and rank these instead.")
+    log.info("What it exports as CSV goes on from there: --config labelled=export.csv")

@@ -1,0 +1,1 @@
+"""One job: its settings, its devices, its scheduler, and the files that it writes."""

@@ -1,0 +1,223 @@
+"""A Snakemake job's call of a stage: one artefact is made, published and pointed to.
+
+Scripts in ``workflow/scripts`` hand over what Snakemake gave them; the stages know neither
+Snakemake nor the store.
+"""
+
+import json
+import logging
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from coldstart.atomic import replacing
+from coldstart.errors import ColdstartError, full_disk, naming
+from coldstart.running import slurm
+from coldstart.running.gpus import hold_gpus
+from coldstart.running.settings import Settings
+from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store, leftovers
+from coldstart.store.pointers import record_shown
+
+log = logging.getLogger("coldstart")
+
+RESULTS = Path("results")
+"""The folder of a clone with its pointers, figures and tables."""
+
+WORK = RESULTS / leftovers.WORK
+"""Where a job writes before its artefact is published."""
+
+RESUME = RESULTS / ".resume"
+"""Where unfinished training is kept, by key: outside of what Snakemake declares and deletes."""
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit status of a stage that was told to stop and has saved its state in time."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a stage is given.
+
+    Attributes:
+        recipe: the resolved recipe, every number in it.
+        inputs: the artefacts that it is made from, opened and verified.
+        out: an empty folder; the files left in it become the artefact.
+        resume: a folder of its own that survives a kill.
+        settings: where image sets lie and what device computes.
+        gpus: how many GPUs the job asked for.
+    """
+
+    recipe: Mapping[str, Any]
+    inputs: Mapping[str, Artefact]
+    out: Path
+    resume: Path
+    settings: Settings
+    gpus: int = 0
+
+
+def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
+    """Make the artefact of a job unless the store has it, and write the pointer to it.
+
+    Args:
+        snakemake: the object that Snakemake gives a script; its ``params.artefact`` is what
+            ``coldstart.planning.plan.Planned.params`` gave, its first output is the pointer.
+        make: the stage.
+    """
+    params, pointer = snakemake.params.artefact, Path(snakemake.output[0])
+    with _running(snakemake):
+        settings = Settings.from_environment()
+        store = LayeredStore(*settings.stores)
+        references = {name: Reference(**keys) for name, keys in params["inputs"].items()}
+        identity = Identity(params["stage"], params["recipe"], references, params["code"])
+        if store.has(params["key"]):
+            log.info("%s: the store has it already (%s)", pointer, params["key"][:12])
+        else:
+            gpus = snakemake.resources.get("gpu", 0)
+            with hold_gpus(gpus):
+                make_and_publish(identity, store, settings, gpus, make)
+        write_pointer(pointer, store.open(params["key"]))
+
+
+def make_and_publish(
+    identity: Identity,
+    store: Store,
+    settings: Settings,
+    gpus: int,
+    make: Callable[[Job], None],
+) -> None:
+    """Make it beside the results, then publish: the store's own drafts are for short moments."""
+    store.require_writable()
+    inputs = {name: store.open(key) for name, key in identity.input_keys.items()}
+    resume = RESUME / identity.key
+    made: dict[str, Any] = {"resumed": resume.exists()}
+    started = time.monotonic()
+    with _draft() as draft:
+        make(Job(identity.recipe, inputs, draft, resume, settings, gpus))
+        _hear_sigterm(signal.SIG_IGN)  # what is left is short, and to stop here would lose it all
+        made |= {
+            "seconds": round(time.monotonic() - started, 3),
+            "peak_mb": _peak_megabytes(gpus),
+            "gpus": gpus if _has_gpu() else 0,
+        }
+        with store.publishing(identity, made) as folder:
+            for file in draft.iterdir():
+                shutil.move(file, folder / file.name)
+    shutil.rmtree(resume, ignore_errors=True)
+
+
+@contextmanager
+def _draft() -> Iterator[Path]:
+    """Give an empty folder to write to; those that killed jobs have left go first."""
+    leftovers.sweep_drafts(WORK)
+    draft = WORK / leftovers.unique_name()
+    draft.mkdir(parents=True)
+    try:
+        with leftovers.kept_alive(draft), naming(draft):
+            yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _hear_sigterm(handler: Callable[..., Any] | signal.Handlers | int | None) -> Any:
+    """Set what SIGTERM does; returns what it did before. Only the main thread can."""
+    if threading.current_thread() is threading.main_thread():
+        return signal.signal(signal.SIGTERM, handler)
+    return None
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def _has_gpu() -> bool:
+    """Return True if this process could have used a GPU; torch is not imported to be asked."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_available()
+
+
+def _peak_megabytes(gpus: int) -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if gpus > 1:  # each has a process of its own, and this is of the largest of them
+        peak += gpus * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def write_pointer(path: Path, artefact: Artefact) -> None:
+    """Say, atomically, that an artefact was made here, and which bytes it consists of."""
+    manifest = artefact.manifest
+    content = {
+        "key": artefact.key,
+        "stage": manifest["stage"],
+        "files": {name: entry["sha256"] for name, entry in manifest["files"].items()},
+    }
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def run_target(snakemake: Any, draw: Callable[[Any, Store], None], keys: Iterable[str]) -> None:
+    """Draw a figure, or write a table or a ranking: a file of this clone, not of the store.
+
+    Args:
+        snakemake: the object that Snakemake gives a script.
+        draw: writes the outputs.
+        keys: the artefacts that it reads, which are recorded for whoever collects garbage.
+    """
+    with _running(snakemake):
+        draw(snakemake, LayeredStore(*Settings.from_environment().stores))
+        record_shown(RESULTS, Path(snakemake.output[0]), keys)
+
+
+@contextmanager
+def _running(snakemake: Any) -> Iterator[None]:
+    """Log to the terminal and to the job's log; end on a user's mistake without a traceback."""
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [
+        logging.StreamHandler(sys.stderr),
+        logging.FileHandler(path, mode="w"),
+    ]
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(f"[{snakemake.rule}] %(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    _limit_threads(snakemake.threads)
+    # At any time it ends a job as it ends a training: with the code that puts it into the queue.
+    before = _hear_sigterm(_stop)
+    try:
+        yield
+    except ColdstartError as error:
+        log.error("error: %s", error)
+        raise SystemExit(1) from None
+    except SystemExit as stop:
+        if stop.code == TERMINATED:
+            slurm.requeue()
+        raise
+    except Exception as error:
+        full = full_disk(error)
+        if full is not None:
+            place = full.filename2 or full.filename or Path.cwd()
+            remedy = "Nothing was published. Free space there and run again"
+            log.error("error: Cannot write to %s: %s. %s.", place, full.strerror, remedy)
+        else:
+            log.exception("%s failed for %s", snakemake.rule, dict(snakemake.wildcards.items()))
+        raise SystemExit(1) from None
+    finally:
+        _hear_sigterm(before)
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+
+
+def _limit_threads(threads: int) -> None:
+    """Let numerical libraries use what the job was given. They read this when first imported."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)

@@ -1,0 +1,189 @@
+"""From unlabeled images to an encoder on the disk, and back into memory."""
+
+import importlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from coldstart.config.recipes.encoders import Clustering, Encoder, Scan, Trained, method_module
+from coldstart.errors import ColdstartError
+from coldstart.ssl.launch import launch
+from coldstart.ssl.method import Continuing, SelfSupervised
+from coldstart.ssl.request import Request
+from coldstart.ssl.start import Start
+from coldstart.training.checkpoint import load_tensors, read_tensors, save_tensors
+from coldstart.training.device import place
+from coldstart.training.distributed import joined, rank
+from coldstart.training.images import Images, channel_statistics
+from coldstart.training.model import EncoderModel, Inputs
+from coldstart.training.neighbours import embed_images, nearest
+from coldstart.training.resume import Keeper, fingerprint
+from coldstart.training.trainer import ON_GPU, Trainer, snapshot_epochs, snapshot_name
+
+MODEL = "model.safetensors"
+HISTORY = "history.parquet"
+
+
+def build_model(recipe: Trained, inputs: Inputs, seed: int) -> SelfSupervised:
+    """Build an untrained model on the CPU, its weights drawn from the seed alone.
+
+    Args:
+        recipe: its method names the module that builds it.
+        inputs: what is known of the images.
+        seed: of the weights; torch's global generator is left as it was.
+    """
+    method = importlib.import_module(method_module(recipe))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model: SelfSupervised = method.build(recipe, inputs)
+    return model
+
+
+def pretrain(
+    images: NDArray[np.uint8] | Images,
+    recipe: Encoder,
+    seed: int,
+    device: torch.device,
+    resume: Path | None,
+    out: Path,
+    processes: int = 1,
+    on_gpu: float = ON_GPU,
+    start: Start | None = None,
+) -> None:
+    """Make an encoder from unlabeled images.
+
+    Writes ``model.safetensors``, ``history.parquet`` and the snapshots that the recipe asks for,
+    ``epoch-0010.safetensors`` and so on, which hold the encoder alone. The history has a row per
+    epoch, as ``Trainer.run`` describes it, or for PCA one per component (``component``,
+    ``explained_variance_ratio``).
+
+    Processes that torchrun has started are joined if all of them call this; the first one writes.
+
+    Args:
+        images: uint8 [N, H, W, C].
+        recipe: which method, and all its numbers.
+        seed: of everything random.
+        device: where to train.
+        resume: folder that keeps the state of an unfinished training, and stays
+            until the caller has put away what was written.
+        out: folder to write to; made if it is not there.
+        processes: how many to start that train together, each with a GPU of its own unless the
+            device is the CPU.
+        on_gpu: the share of a GPU's memory that the images may take; more are streamed.
+        start: the encoder that a recipe of clusters goes on from.
+
+    Raises:
+        ColdstartError: fewer than two images, or a training that diverges or collapses.
+    """
+    images = Images.of(images)
+    if len(images) < 2:
+        raise ColdstartError(
+            f"pretraining needs two images or more, and the pool has {len(images)}"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    _, height, width, channels = images.shape
+    inputs = Inputs(height, width, channels, *channel_statistics(images))
+    if not isinstance(recipe, Trained):
+        method = importlib.import_module(method_module(recipe))
+        model, history = method.fit(images, recipe, inputs, seed)
+        save_tensors(model, out / MODEL)
+        history.to_parquet(out / HISTORY, index=False)
+        return
+    assert isinstance(recipe, Clustering) == (start is not None)
+    begun = (start.folder / MODEL).read_bytes() if start else b""
+    keeper = Keeper(resume, fingerprint(recipe, seed, images, begun)) if resume else None
+    request = Request(images, recipe, inputs, seed, keeper, out, on_gpu, start)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        with joined(device) as own:
+            train(request, own)
+    elif processes > 1:
+        launch(processes, request, device)
+    else:
+        train(request, device)
+
+
+def train(request: Request, device: torch.device) -> None:
+    """Train an encoder in this process and those that it has joined; the first one writes.
+
+    Args:
+        request: what to train.
+        device: this process's own.
+    """
+    images, recipe, keeper, out = request.images, request.recipe, request.keeper, request.out
+    model = build_model(recipe, request.inputs, request.seed)
+    start = request.start
+    neighbours = go_on(model, recipe, start, images, device) if start else None
+    # Kept where they outlive a kill.
+    snapshots = keeper.folder if keeper else out
+    trainer = Trainer(
+        model,
+        images,
+        recipe,
+        request.seed,
+        device,
+        keeper,
+        snapshots,
+        request.on_gpu,
+        neighbours=neighbours,
+    )
+    history = trainer.run()
+    if rank() != 0:
+        return
+    save_tensors(model, out / MODEL)
+    history.to_parquet(out / HISTORY, index=False)
+    if keeper:
+        for name in map(snapshot_name, snapshot_epochs(recipe)):
+            shutil.copyfile(snapshots / name, out / name)
+
+
+def go_on(
+    model: SelfSupervised, recipe: Trained, start: Start, images: Images, device: torch.device
+) -> Tensor | None:
+    """Let a model go on from another one's weights.
+
+    Returns:
+        Each image's nearest neighbours, int64 [N, K], by the embeddings of that other model, for a
+        method that needs them. They are found again when a training is resumed.
+    """
+    assert isinstance(model, Continuing)
+    begun = load_model(start.folder, start.recipe, images.shape[1:], device)
+    model.go_on_from(begun)
+    if rank() == 0:
+        model.look_at(begun, images, device)
+    if not isinstance(recipe, Scan):
+        return None
+    return nearest(embed_images(begun.encoder, images, device), recipe.neighbours)
+
+
+def load_model(
+    folder: Path, recipe: Encoder, shape: Sequence[int], device: torch.device
+) -> EncoderModel:
+    """Load a pretrained model, in evaluation mode and channels last.
+
+    Args:
+        folder: where ``pretrain`` wrote.
+        recipe: the one it was made from.
+        shape: height, width and channels of the images.
+        device: where to put it.
+
+    Raises:
+        ColdstartError: names the file, and the tensor that does not fit the recipe.
+    """
+    path = folder / MODEL
+    tensors = read_tensors(path)
+    height, width, channels = shape
+    # The mean and deviation are among the tensors.
+    inputs = Inputs(height, width, channels, torch.zeros(channels), torch.ones(channels))
+    model: EncoderModel
+    if isinstance(recipe, Trained):
+        model = build_model(recipe, inputs, seed=0)
+    else:
+        model = importlib.import_module(method_module(recipe)).restore(tensors, recipe, inputs)
+    load_tensors(model, tensors, path)
+    return place(model, device).eval()

@@ -1,0 +1,1 @@
+"""Training of networks: the trainer, optimisers, augmentation, backbones and resume."""

@@ -1,0 +1,29 @@
+"""Convolutions with stride 2 and a latent layer: the encoding half of an autoencoder."""
+
+import torch
+from torch import Tensor, nn
+
+from coldstart.config.recipes import backbones as recipes
+
+
+class Convs(nn.Module):
+    """3x3 convolutions with stride 2, BatchNorm and leaky ReLU, and a linear latent layer."""
+
+    def __init__(self, recipe: recipes.Convs, height: int, width: int, channels: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for out in recipe.widths:
+            layers.append(nn.Conv2d(channels, out, 3, stride=2, padding=1, bias=False))
+            layers += [nn.BatchNorm2d(out), nn.LeakyReLU(inplace=True)]
+            channels = out
+        self.convolutions = nn.Sequential(*layers)
+        self.latent = nn.Linear(recipe.flat(height, width), recipe.latent)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images [N, C, H, W] to what the latent layer sees [N, ``recipe.flat``]."""
+        return torch.flatten(self.convolutions(images), 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images [N, C, H, W] to [N, ``dim``]."""
+        embeddings: Tensor = self.latent(self.features(images))
+        return embeddings

@@ -1,0 +1,86 @@
+"""Models that the trainer trains, and facts of the images that they are told."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Facts that a model is told of its images before it sees any.
+
+    Attributes:
+        height: in pixels.
+        width: in pixels.
+        channels: 1 or 3.
+        mean: each channel's mean over all pixels, in [0, 1], float [C].
+        std: its standard deviation, float [C].
+    """
+
+    height: int
+    width: int
+    channels: int
+    mean: Tensor
+    std: Tensor
+
+
+class EncoderModel(nn.Module, ABC):
+    """A model that embeds images, and may have more to it."""
+
+    @property
+    @abstractmethod
+    def encoder(self) -> nn.Module:
+        """Network that gives the embeddings: uint8 images [N, H, W, C] to float32 [N, D]."""
+
+    @property
+    def clusters(self) -> nn.Module | None:
+        """Network that gives the probabilities of its clusters, float32 [N, K], if it has any."""
+        return None
+
+
+class Trainable(EncoderModel):
+    """A model that is trained step by step.
+
+    Attributes:
+        online: the network that is trained, all of it: what a gradient norm is taken over.
+    """
+
+    online: nn.Module
+
+    @property
+    def compiled(self) -> list[nn.Module]:
+        """Modules that torch compiles if a recipe asks for it: the encoders, most of the work."""
+        from coldstart.training.backbones import Encoder  # which imports this module
+
+        return [module for module in self.modules() if isinstance(module, Encoder)]
+
+    def health(self, embeddings: Tensor) -> dict[str, float]:
+        """Return what else of a training is worth a look after each epoch; nothing by default.
+
+        Args:
+            embeddings: of some of the images, float32 [n, D].
+        """
+        return {}
+
+    def after_step(self, done: float) -> None:
+        """Do what follows each step of the optimiser, such as moving a target network.
+
+        Args:
+            done: share of the training that lies behind, this step included, in (0, 1].
+        """
+
+
+class Supervised(Trainable):
+    """A model that is trained on views of images and their labels."""
+
+    @abstractmethod
+    def supervised_loss(self, views: Sequence[Tensor], labels: Tensor, done: float) -> Tensor:
+        """Return the loss to descend, a scalar.
+
+        Args:
+            views: of the same N images, each float [N, C, H, W] in [0, 1].
+            labels: of the images, int64 [N].
+            done: share of the training that lies behind, in [0, 1).
+        """

@@ -1,0 +1,141 @@
+"""Optimisers and the schedule of the learning rate."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from coldstart.config.recipes.optimizers import Optimizer
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Optimizer) -> optim.Optimizer:
+    """Build the optimiser.
+
+    Args:
+        parameters: what it moves.
+        recipe: its numbers; they say whether biases and BatchNorm's parameters (those of one
+            dimension) decay like the weights. Under LARS they never do, nor are they adapted.
+    """
+    every = list(parameters)
+    weights = [parameter for parameter in every if parameter.ndim > 1]
+    others = [parameter for parameter in every if parameter.ndim <= 1]
+    groups: list[dict[str, Any]]
+    if recipe.name == "lars" or recipe.decayed == "weights":
+        groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+        groups = [group for group in groups if group["params"]]
+    else:
+        groups = [{"params": every}]
+    if recipe.name == "lars":
+        return Lars(groups, recipe.lr, recipe.momentum, recipe.weight_decay, recipe.trust)
+    if recipe.name == "sgd":
+        sgd = optim.SGD(
+            groups,
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+            fused=True,
+        )
+        if recipe.momentum:
+            # The fused step fails on a parameter whose first gradient comes later than others'.
+            for parameter in every:
+                sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return sgd
+    kind = optim.Adam if recipe.name == "adam" else optim.AdamW
+    return kind(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+
+
+class Lars(optim.Optimizer):
+    """Layer-wise adaptive rate scaling (You et al. 2017, algorithm 1).
+
+    A weight w with the gradient g has the local rate ``trust |w| / (|g| + decay |w|)``; its
+    velocity is ``v = momentum v + lr local (g + decay w)``, and it moves by ``-v``. Where w or its
+    gradient is nought, the local rate is one. Parameters of one dimension, biases and
+    BatchNorm's, always have the local rate one (as in Grill et al. 2020, section 3.3).
+
+    Args:
+        groups: of parameters; a group's own ``weight_decay`` wins.
+        lr: the global rate.
+        momentum: share of the velocity that a step keeps.
+        weight_decay: of the weights.
+        trust: how far a weight may move in a step, relative to its norm.
+    """
+
+    def __init__(
+        self,
+        groups: list[dict[str, Any]],
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        trust: float,
+    ) -> None:
+        super().__init__(
+            groups,
+            {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust},
+        )
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Move every parameter that has a gradient."""
+        for group in self.param_groups:
+            moved: list[Tensor] = [p for p in group["params"] if p.grad is not None]
+            adapted = [p for p in moved if p.ndim > 1]
+            plain = [p for p in moved if p.ndim <= 1]
+            self._move(plain, group, [])
+            self._move(adapted, group, _local_rates(adapted, group))
+
+    def _move(self, parameters: list[Tensor], group: dict[str, Any], rates: list[Tensor]) -> None:
+        if not parameters:
+            return
+        moves = torch._foreach_add(_gradients(parameters), parameters, alpha=group["weight_decay"])
+        torch._foreach_mul_(moves, group["lr"])
+        if rates:
+            torch._foreach_mul_(moves, rates)
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["velocity"] = torch.zeros_like(parameter)
+        velocities = [self.state[p]["velocity"] for p in parameters]
+        torch._foreach_mul_(velocities, group["momentum"])
+        torch._foreach_add_(velocities, moves)
+        torch._foreach_sub_(parameters, velocities)
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def _local_rates(weights: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+    if not weights:
+        return []
+    size = torch.stack(torch._foreach_norm(weights))
+    slope = torch.stack(torch._foreach_norm(_gradients(weights)))
+    rate = group["trust"] * size / (slope + group["weight_decay"] * size)
+    return list(torch.where((size > 0) & (slope > 0), rate, 1.0).unbind())
+
+
+def learning_rate(recipe: Optimizer, step: int, steps_per_epoch: int, epochs: int) -> float:
+    """Return the learning rate of a step.
+
+    It rises linearly to ``lr``, which the last step of the warm-up has. From there it stays; or
+    falls along a half cosine that would reach nought one step after the last (Loshchilov and
+    Hutter 2017, equation 5, without restarts); or is multiplied by ``factor`` after each of the
+    milestones.
+
+    Args:
+        recipe: peak, schedule, and length of the warm-up.
+        step: counted from nought over all epochs.
+        steps_per_epoch: steps in each epoch.
+        epochs: epochs in all, warm-up included.
+    """
+    warmup = recipe.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return recipe.lr * (step + 1) / warmup
+    if recipe.schedule == "constant":
+        return recipe.lr
+    if recipe.schedule == "step":
+        passed = sum(step >= epoch * steps_per_epoch for epoch in recipe.milestones)
+        return recipe.lr * recipe.factor**passed
+    done = (step - warmup) / (epochs * steps_per_epoch - warmup)
+    return recipe.lr * (1 + math.cos(math.pi * done)) / 2

@@ -1,0 +1,395 @@
+"""The training loop that every method shares.
+
+No generator's state is ever saved: each epoch's order and each step's views are drawn from a
+generator seeded by (seed, epoch) or (seed, step). A training that was killed and resumed is
+therefore the uninterrupted one, bit for bit on a CPU. Several processes draw what one would, and
+each takes its rows of it.
+"""
+
+import logging
+import math
+import time
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from coldstart.config.recipes.encoders import Clustering, Following, Training
+from coldstart.errors import ColdstartError
+from coldstart.progress import Progress
+from coldstart.running.job import TERMINATED
+from coldstart.ssl.method import SelfSupervised
+from coldstart.training.augment import augment
+from coldstart.training.backbones import unit_images
+from coldstart.training.checkpoint import save_tensors
+from coldstart.training.device import place, use_bf16
+from coldstart.training.distributed import anywhere, of_first, rank, synchronise, total, world
+from coldstart.training.images import Images, on_device
+from coldstart.training.model import Supervised
+from coldstart.training.neighbours import draw
+from coldstart.training.optim import build_optimizer, learning_rate
+from coldstart.training.resume import Keeper, Termination
+from coldstart.training.watch import PATIENCE, SETTLED, look, sample
+
+log = logging.getLogger("coldstart")
+
+# What a generator is for, so that epoch 1 and step 1 draw differently.
+ORDER, VIEWS, NEIGHBOURS = range(3)
+PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
+ON_GPU = 0.4
+"""The share of a GPU's memory that images take at most, unless a setting says otherwise."""
+
+
+def _seed_of(seed: int, purpose: int, index: int) -> int:
+    return int(np.random.SeedSequence((seed, purpose, index)).generate_state(1, np.uint64)[0])
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
+    """Return the order of the images in an epoch: a permutation, int64 [count]."""
+    generator = torch.Generator().manual_seed(_seed_of(seed, ORDER, epoch))
+    return torch.randperm(count, generator=generator)
+
+
+def snapshot_epochs(recipe: Training) -> list[int]:
+    """Epochs after which an encoder on the way is kept, evenly spaced before the last."""
+    count = recipe.snapshots + 1
+    epochs = {round(at * recipe.epochs / count) for at in range(1, count)}
+    return sorted(epochs - {0, recipe.epochs})
+
+
+def snapshot_name(epoch: int) -> str:
+    """The file that holds the encoder after an epoch, counted from one."""
+    return f"epoch-{epoch:04d}.safetensors"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The division of an epoch's images into steps.
+
+    Attributes:
+        batch: images of which a loss is computed at once.
+        parts: batches whose gradients make up one step of the optimiser.
+        count: steps in an epoch.
+    """
+
+    batch: int
+    parts: int
+    count: int
+
+    @classmethod
+    def of(cls, recipe: Training, images: int) -> "Steps":
+        """Cut the recipe's numbers to what the images allow, and a batch so that it divides.
+
+        Raises:
+            ColdstartError: the recipe's batch does not divide among the processes.
+        """
+        batch, parts, count = recipe.steps(images)
+        if batch < recipe.batch_size:
+            batch -= batch % min(world(), batch)
+            log.info("batch_size %d is cut to %d images", recipe.batch_size, batch)
+        if batch % world():
+            raise ColdstartError(
+                f"batches of {batch} images do not divide among {world()} processes (one for each "
+                f"GPU): ask for as many GPUs as divide {batch}, or change batch_size."
+            )
+        return cls(batch, parts, count)
+
+
+class Objective(nn.Module):
+    """A model as the function of its views that is descended, as processes that share it need."""
+
+    def __init__(self, model: SelfSupervised | Supervised) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, views: Sequence[Tensor], done: float, labels: Tensor | None) -> Tensor:
+        """Return the loss, a scalar; only a supervised model is shown the labels."""
+        if isinstance(self.model, Supervised):
+            assert labels is not None
+            return self.model.supervised_loss(views, labels, done)
+        return self.model.training_loss(views, done)
+
+
+class Trainer:
+    """Train a model on images, alone or together with other processes.
+
+    Args:
+        model: on any device; it is moved, and trained in place.
+        images: two or more; each process is given all of them.
+        recipe: the method's recipe.
+        seed: decides the order of the images and all views.
+        device: where to train.
+        keeper: keeps the state to go on from after a kill; ``None`` keeps none.
+        snapshots: folder for the encoders on the way that the recipe asks for.
+        on_gpu: the share of a GPU's memory that the images may take; more are streamed.
+        labels: of the images, int64 [N], for a model that learns from them.
+        neighbours: of each image, int64 [N, K]: the second view is then of one of them.
+    """
+
+    def __init__(
+        self,
+        model: SelfSupervised | Supervised,
+        images: Images,
+        recipe: Training,
+        seed: int,
+        device: torch.device,
+        keeper: Keeper | None = None,
+        snapshots: Path | None = None,
+        on_gpu: float = ON_GPU,
+        labels: Tensor | None = None,
+        neighbours: Tensor | None = None,
+    ) -> None:
+        self.recipe, self.seed, self.device = recipe, seed, device
+        self.keeper, self.snapshots = keeper, snapshots
+        self.model = place(model, device).train()
+        self.images = on_device(images, device, on_gpu)
+        self.labels = None if labels is None else labels.to(device)
+        self.neighbours = neighbours
+        self.count, self.sample = len(images), sample(images)
+        self.plan = Steps.of(recipe, len(images))
+        self.steps = self.plan.count
+        self.bf16 = use_bf16(recipe.precision, device)
+        self.objective = self._objective()
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = build_optimizer(trained, recipe.optimizer)
+        self.generator = torch.Generator(device)
+        self.epoch = self.step = 0  # the step to take next, counted within its epoch
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)  # of this epoch
+        self.seconds = 0.0  # of this epoch
+        self.history: list[dict[str, Any]] = []
+        self.flat = 0  # epochs in a row whose embeddings told no images apart
+        self._restore()
+
+    def _objective(self) -> nn.Module:
+        if world() > 1:
+            synchronise(self.model, self.device)
+        if self.recipe.compile:
+            for module in self.model.compiled:
+                module.compile()  # in place, so that the tensors keep their names
+        objective = Objective(self.model)
+        if world() == 1:
+            return objective
+        with warnings.catch_warnings():
+            # The keyword's new name is not known to every version of torch that will do.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            # What a method keeps in buffers it keeps alike everywhere; and it may let a layer rest.
+            return DistributedDataParallel(
+                objective, broadcast_buffers=False, find_unused_parameters=True
+            )
+
+    def run(self) -> pd.DataFrame:
+        """Train to the last epoch.
+
+        On SIGTERM the step is finished, the state saved where it is kept, and the process ends
+        with exit code 143. Of several processes it is enough that one gets the signal.
+
+        Returns:
+            One row per epoch: ``epoch`` (from one), ``loss`` (mean over its steps), ``lr`` (of its
+            last step), ``images_per_second`` (an image is all its views), ``embedding_std``,
+            ``effective_rank`` and ``projection_std`` (see ``coldstart.training.watch``), and the
+            model's ``health``, in the first process only.
+
+        Raises:
+            ColdstartError: the loss, a weight or an embedding is no longer finite, or all
+                embeddings have stayed as good as one.
+        """
+        precision = "bf16" if self.bf16 else "fp32"
+        log.info("training on %s in %s: %d images", self.device, precision, self.count)
+        progress = Progress("training step", self._steps_in_all, self._done)
+        # Reading the loss makes the host wait for a GPU, so there it is read now and then.
+        every = 1 if self.device.type == "cpu" else 50
+        with Termination() as termination:
+            while self.epoch < self.recipe.epochs:
+                self._clock = time.perf_counter()
+                with closing(self._batches()) as batches:
+                    while self.step < self.steps:
+                        self._train_step(batches)
+                        stop = anywhere(termination.requested)
+                        if stop or self.step % every == 0 or self.step == self.steps:
+                            self._report(progress)
+                        if stop:
+                            self._save()
+                            log.warning("stopped by SIGTERM after %s", self._place)
+                            raise SystemExit(TERMINATED)
+                self._end_epoch()
+        if not all(tensor.isfinite().all() for tensor in self.model.state_dict().values()):
+            raise self._not_finite("weights")
+        return pd.DataFrame(self.history)
+
+    @property
+    def _done(self) -> int:
+        return self.epoch * self.steps + self.step
+
+    @property
+    def _steps_in_all(self) -> int:
+        return self.recipe.epochs * self.steps
+
+    @property
+    def _place(self) -> str:
+        return f"epoch {self.epoch + 1}, step {self.step} of {self.steps}"
+
+    def _lr(self, step: int) -> float:
+        return learning_rate(self.recipe.optimizer, step, self.steps, self.recipe.epochs)
+
+    @property
+    def _rows(self) -> slice:
+        """This process's rows of a batch."""
+        share = self.plan.batch // world()
+        return slice(rank() * share, (rank() + 1) * share)
+
+    def _batches(self) -> Generator[tuple[Tensor, Tensor | None]]:
+        """This process's part of the epoch's batches to come.
+
+        Yields:
+            Images, uint8 [n, H, W, C], behind which their neighbours come where there are any, and
+            the images' labels, int64 [n], where there are any.
+        """
+        batch, left = self.plan.batch, (self.steps - self.step) * self.plan.parts
+        order = epoch_order(self.count, self.seed, self.epoch)
+        end = self.steps * self.plan.parts * batch
+        own = order[end - left * batch : end].view(left, batch)[:, self._rows]
+        seen = own
+        if self.neighbours is not None:
+            drawn = draw(self.neighbours, _seed_of(self.seed, NEIGHBOURS, self.epoch))
+            seen = torch.cat([own, drawn[own]], dim=1)
+        with closing(self.images.batches(seen.reshape(-1), seen.shape[1])) as batches:
+            for places, images in zip(own, batches, strict=True):
+                yield images, None if self.labels is None else self.labels[places]
+
+    def _train_step(self, batches: Iterator[tuple[Tensor, Tensor | None]]) -> None:
+        step, parts = self._done, self.plan.parts
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._lr(step)
+        self.generator.manual_seed(_seed_of(self.seed, VIEWS, step))
+        self.optimizer.zero_grad()
+        for part in range(parts):
+            images, labels = next(batches)
+            views = self._views(images)
+            with self._unshared() if part < parts - 1 else nullcontext():
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                    loss: Tensor = self.objective(views, step / self._steps_in_all, labels) / parts
+                loss.backward()  # type: ignore[no-untyped-call]
+            self.loss_sum += loss.detach()
+        self.optimizer.step()
+        self.step += 1
+        self.model.after_step(self._done / self._steps_in_all)
+
+    def _views(self, batch: Tensor) -> list[Tensor]:
+        images, views = unit_images(batch), self.recipe.views
+        of = [images] * len(views) if self.neighbours is None else images.chunk(len(views))
+        first, whole = self._rows.start, self.plan.batch
+        return [
+            augment(part, augmentation, self.generator, first, whole).contiguous(
+                memory_format=torch.channels_last
+            )
+            for part, augmentation in zip(of, views, strict=True)
+        ]
+
+    def _unshared(self) -> Any:
+        """Within it, gradients are added up without a word to the other processes."""
+        shared = isinstance(self.objective, DistributedDataParallel)
+        return self.objective.no_sync() if shared else nullcontext()  # type: ignore[operator]
+
+    def _report(self, progress: Progress) -> None:
+        # From here on every process goes on from the mean over all.
+        self.loss_sum = total(self.loss_sum) / world()
+        loss = self._loss
+        now = time.perf_counter()
+        self.seconds += now - self._clock
+        self._clock = now
+        if not math.isfinite(loss):
+            raise self._not_finite("loss")
+        epoch = f"epoch {self.epoch + 1}/{self.recipe.epochs}"
+        note = f"{epoch}  loss {loss:.4f}  {self._rate:.0f} images/s"
+        progress.advance(self._done - progress.done, note)
+
+    @property
+    def _loss(self) -> float:
+        """Mean over the epoch's steps so far; over all processes once that was reported."""
+        return float(self.loss_sum) / self.step
+
+    @property
+    def _rate(self) -> float:
+        return self.step * self.plan.parts * self.plan.batch / self.seconds
+
+    def _not_finite(self, what: str) -> ColdstartError:
+        last = self._done - 1
+        return ColdstartError(
+            f"{self.recipe.called}: the {what} stopped being finite at or before epoch "
+            f"{last // self.steps + 1}, step {last % self.steps + 1} of {self.steps} (learning "
+            f"rate {self._lr(last):.3g}). Lower optimizer.lr, add optimizer.warmup_epochs"
+            + (", or set precision to fp32." if self.bf16 else ".")
+        )
+
+    def _end_epoch(self) -> None:
+        row = {
+            "epoch": self.epoch + 1,
+            "loss": self._loss,
+            "lr": self._lr(self._done - 1),
+            "images_per_second": self._rate,
+        }
+        if rank() == 0:
+            row |= self._watched()
+        self.history.append(row)
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.loss_sum.zero_()
+        if rank() == 0 and self.snapshots and self.epoch in snapshot_epochs(self.recipe):
+            self.snapshots.mkdir(parents=True, exist_ok=True)
+            save_tensors(self.model.encoder, self.snapshots / snapshot_name(self.epoch))
+        if self.keeper and self.keeper.is_due:
+            self._save()
+
+    def _watched(self) -> dict[str, float]:
+        """Look at the embeddings, and end a training that has lost what tells images apart."""
+        seen = look(self.model, self.sample, self.device)
+        if not seen.is_finite:
+            raise self._not_finite("embeddings")
+        self.flat = self.flat + 1 if seen.alike and self._done >= SETTLED else 0
+        if seen.alike and self.flat >= PATIENCE and self.flat * self.steps >= SETTLED:
+            raise self._collapsed(seen.alike)
+        return seen.row
+
+    def _collapsed(self, alike: str) -> ColdstartError:
+        causes = ["steps that are too large"]
+        remedies = ["lower optimizer.lr", "add optimizer.warmup_epochs"]
+        if isinstance(self.recipe, Following):
+            causes.append("a target or teacher network that follows too fast")
+            remedies.append("let the target keep more of itself at each step")
+        if isinstance(self.recipe, Clustering):
+            causes.append("nothing that keeps clusters of one size")
+            remedies.append("raise SCAN's entropy_weight, or lower self-labelling's threshold")
+        return ColdstartError(
+            f"{self.recipe.called}: for {self.flat} epochs, up to epoch {self.epoch + 1}, all "
+            f"images have had {alike}; the loss is {self._loss:.4g}: the training has collapsed. "
+            f"Likely: {', or '.join(causes)}. Remedies: {'; '.join(remedies)}."
+        )
+
+    def _save(self) -> None:
+        if self.keeper is None or rank() != 0:
+            return
+        state = {name: getattr(self, name) for name in PLACE}
+        state["model"] = self.model.state_dict()
+        state["optimizer"] = self.optimizer.state_dict()
+        self.keeper.save(state)
+
+    def _restore(self) -> None:
+        if self.keeper is None:
+            return
+        # Of the process that saved it: on another machine others may see another folder or file.
+        state = of_first(self.keeper.load(torch.device("cpu")) if rank() == 0 else None)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name in PLACE:
+            setattr(self, name, state[name])
+        self.loss_sum = self.loss_sum.to(self.device)
+        log.info("%s: going on after %s", self.keeper.path, self._place)
