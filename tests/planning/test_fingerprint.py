@@ -286,49 +286,49 @@ def test_of_recipes_only_what_is_imported_counts(mark, text, counts):
 # An edit of a module of recipes, and the recipes whose artefacts it makes anew, and some that stay.
 EDITS = {
     "steps of an epoch": (
-        ("config/recipes/encoders.py", "return batch, parts, images // (batch * parts)",
+        ("encoders.py", "return batch, parts, images // (batch * parts)",
          "return batch, parts, images // (2 * batch * parts)"),
         {"encoders.byol-digits", "encoders.vae-cifar", "learners.wrn-28-10-cutout"},
         {"encoders.pca-512", "pools.biased-digits"},
     ),
     "sizes of crops": (
-        ("config/recipes/augmentations.py", "max(1, round(share * height))", "round(share * height)"),
+        ("augmentations.py", "max(1, round(share * height))", "round(share * height)"),
         {"encoders.byol-resnet18", "encoders.dino-digits"},
         {"encoders.pca-512", "pools.cifar10"},
     ),
     "widths of wide networks": (
-        ("config/recipes/backbones.py", "channels * self.width for", "channels + self.width for"),
+        ("backbones.py", "channels * self.width for", "channels + self.width for"),
         {"learners.wrn-28-10-cutout"},
         {"encoders.byol-digits", "learners.classifier-digits", "encoders.vae-cifar"},
     ),
     "sizes between convolutions": (
-        ("config/recipes/backbones.py", "found = [(height, width)]", "found = [(width, height)]"),
+        ("backbones.py", "found = [(height, width)]", "found = [(width, height)]"),
         {"encoders.vae-cifar", "encoders.vae-digits"},
         {"encoders.byol-digits", "learners.wrn-28-10-cutout"},
     ),
     "a helper of these": (
-        ("config/recipes/backbones.py", "return (size + 1) // 2", "return size // 2"),
+        ("backbones.py", "return (size + 1) // 2", "return size // 2"),
         {"encoders.vae-cifar"},
         {"learners.wrn-28-10-cutout", "encoders.pca-512"},
     ),
     "images that an operator leaves": (
-        ("config/recipes/pools.py", "round(self.shares[label] * size)", "int(self.shares[label] * size)"),
+        ("pools.py", "round(self.shares[label] * size)", "int(self.shares[label] * size)"),
         {"pools.biased-digits", "pools.biased-cifar10"},
         {"pools.cifar10", "pools.cifar10-longtail", "encoders.byol-digits"},
     ),
     "estimates of cost": (
-        ("config/recipes/backbones.py", "yield Layer(1, self.flat(height, width), self.latent)", "pass"),
+        ("backbones.py", "yield Layer(1, self.flat(height, width), self.latent)", "pass"),
         set(),
         {"encoders.vae-cifar", "encoders.byol-digits", "pools.cifar10"},
     ),
     "bounds and texts of a check": (
-        ("config/recipes/encoders.py", "        return self.backbone.dim",
+        ("encoders.py", "        return self.backbone.dim",
          "        assert True, 'a text'\n        return self.backbone.dim"),
         {"encoders.byol-digits", "learners.wrn-28-10-cutout"},
         {"encoders.pca-512", "pools.cifar10"},
     ),
     "another recipe": (
-        ("config/recipes/encoders.py", "class SimClr(Trained):",
+        ("encoders.py", "class SimClr(Trained):",
          "class Other(Trained):\n    pass\n\n\nclass SimClr(Trained):"),
         set(),
         {"encoders.simclr-digits", "encoders.byol-digits", "learners.wrn-28-10-cutout"},
@@ -358,7 +358,7 @@ def mark_of(recipes, name, package):
 def test_what_recipes_compute_is_in_the_keys_of_those_that_have_it(recipes, tmp_path, edit):
     (file, old, new), anew, stays = EDITS[edit]
     shutil.copytree(PACKAGE, tmp_path / "coldstart")
-    path = tmp_path / "coldstart" / file
+    path = tmp_path / "coldstart/config/recipes" / file
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
