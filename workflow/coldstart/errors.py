@@ -1,7 +1,8 @@
-"""The one exception a user is meant to read, and which of the system's it stands for."""
+"""The exception that users read, hints for its message, and the error of a full disk."""
 
+import difflib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +16,15 @@ class ColdstartError(Exception):
     The message names the file or object, the key in it, and the remedy. It is printed without a
     traceback, so it has to stand on its own.
     """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that ends the message about an unknown name: the nearest known one, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; there is {', '.join(known)}" if known else ""
 
 
 def full_disk(error: BaseException) -> OSError | None:

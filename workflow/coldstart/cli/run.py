@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from coldstart.cli.clone import store_folders
-from coldstart.errors import ColdstartError
+from coldstart.errors import ColdstartError, nearest
 from coldstart.store import LayeredStore
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def add(commands: "Commands") -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from coldstart.cli.plans import all_of, plan_at, planned_for
-    from coldstart.config.loading.problems import nearest
     from coldstart.planning.here import make_here
     from coldstart.running.settings import Settings
 

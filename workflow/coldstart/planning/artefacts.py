@@ -11,7 +11,6 @@ from typing import Any
 
 from coldstart.config.checks.fits import misfit, misfit_elsewhere, misstart
 from coldstart.config.loading.load import Loaded
-from coldstart.config.loading.problems import nearest
 from coldstart.config.recipes.datasets import Dataset
 from coldstart.config.recipes.encoders import (
     Clustering,
@@ -27,7 +26,7 @@ from coldstart.config.recipes.pools import part_size, splits_of
 from coldstart.data.source import module_name
 from coldstart.data.sources.arrays import scan_arrays
 from coldstart.data.sources.scan import Scan, export_places, scan_folder
-from coldstart.errors import ColdstartError
+from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.fingerprint import classes_of, fingerprint
 from coldstart.planning.planned import Facts, Planned, once
 from coldstart.ssl.weights import digest_weights

@@ -7,10 +7,9 @@ and for the pointers that the job waits for.
 from collections.abc import Sequence
 from typing import Any
 
-from coldstart.config.loading.problems import nearest
 from coldstart.config.recipes.studies import Run
 from coldstart.config.recipes.targets import DataSheet, Target
-from coldstart.errors import ColdstartError
+from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.fingerprint import classes_of, fingerprint, source_digest
 from coldstart.planning.planned import Planned
 from coldstart.planning.runs import Runs

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from coldstart.config.loading.problems import nearest
 from coldstart.config.recipes.learners import Classifier
 from coldstart.config.recipes.studies import Run
-from coldstart.errors import ColdstartError
+from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefacts import Artefacts
 from coldstart.planning.planned import Planned, once
 

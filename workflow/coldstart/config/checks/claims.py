@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from coldstart.config.loading.problems import Problems, nearest
+from coldstart.config.loading.problems import Problems
 from coldstart.config.recipes.budgets import of_run
 from coldstart.config.recipes.studies import Run
 from coldstart.config.recipes.targets import Claim, Claims, Side
+from coldstart.errors import nearest
 
 
 def check_claims(

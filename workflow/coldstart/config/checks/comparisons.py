@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from coldstart.config.loading.problems import Problems, nearest
+from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.budgets import of_run
 from coldstart.config.recipes.learners import Classifier
 from coldstart.config.recipes.studies import Run
 from coldstart.config.recipes.targets import BudgetArea, Compared, PairedDifferences, PenaltyMatrix
+from coldstart.errors import nearest
 
 
 def check_compared(

@@ -2,7 +2,7 @@
 
 from coldstart.config.checks.claims import check_claims
 from coldstart.config.checks.comparisons import check_compared
-from coldstart.config.loading.problems import Problems, nearest
+from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.datasets import Dataset
 from coldstart.config.recipes.encoders import Transferred
@@ -20,6 +20,7 @@ from coldstart.config.recipes.targets import (
     PickedClasses,
     Target,
 )
+from coldstart.errors import nearest
 
 
 def check(recipes: Recipes, problems: Problems) -> None:

@@ -1,6 +1,5 @@
 """Mistakes in recipes, studies and settings, collected and said all at once."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,18 +7,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from coldstart.errors import ColdstartError
+from coldstart.errors import ColdstartError, nearest
 
 SHOWN = 8
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean `x`?``, or what there is, for a name that is not among ``known``."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; there is {', '.join(known)}" if known else ""
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from coldstart.config.loading.problems import Problems, nearest
+from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.yaml import read_yaml
 from coldstart.config.model import Name
 from coldstart.config.recipes.augmentations import Augmentation
@@ -23,7 +23,7 @@ from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding, Score
 from coldstart.config.recipes.studies import Study
 from coldstart.config.settings import Scale
-from coldstart.errors import ColdstartError
+from coldstart.errors import ColdstartError, nearest
 from coldstart.selection.registry import sampler_classes
 
 

@@ -16,9 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.loading.problems import nearest
 from coldstart.config.recipes.encoders import Existing
-from coldstart.errors import ColdstartError
+from coldstart.errors import ColdstartError, nearest
 from coldstart.ssl.weights import find_weights
 from coldstart.training.backbones import Normalize, unit_images
 from coldstart.training.model import EncoderModel, Inputs
