@@ -22,6 +22,7 @@ INFRASTRUCTURE = tuple(
         "place",
         "planning",
         "progress",
+        "registry",
         "running",
         "store",
         "vision",
