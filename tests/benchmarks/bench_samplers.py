@@ -19,11 +19,9 @@ import coldstart  # noqa: F401  # before torch: threads wait as in jobs
 # isort: split
 
 import numpy as np
-from pydantic import TypeAdapter
 from threadpoolctl import threadpool_limits
 
-from coldstart.selection.base import Tables
-from coldstart.selection.registry import sampler_class
+from coldstart.selection.base import SAMPLERS, Tables
 
 CLASSES = 10
 RECIPES = {
@@ -49,7 +47,7 @@ def make_table(count, dim):
 
 def ours(name, X, budget):
     recipe = RECIPES[name]
-    sampler = TypeAdapter(sampler_class(recipe["sampler"])).validate_python(recipe)
+    sampler = SAMPLERS.adapter().validate_python(recipe)
     return sampler.query(Tables(np.arange(len(X)), X), budget, np.random.default_rng(0)).ids
 
 

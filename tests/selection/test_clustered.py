@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
-from coldstart.selection.base import Tables
-from coldstart.selection.registry import sampler_class
+from coldstart.selection.base import SAMPLERS, Tables
 from coldstart.selection.samplers import k_medoids, similarity
 from coldstart.selection.samplers.clustering import k_means, many_means
 from coldstart.selection.samplers.typiclust import typicality
 
 
 def query(recipe, tables, budget, seed=0):
-    sampler = TypeAdapter(sampler_class(recipe["sampler"])).validate_python(recipe)
+    sampler = SAMPLERS.adapter().validate_python(recipe)
     return sampler.query(tables, budget, np.random.default_rng(seed))
 
 

@@ -2,18 +2,16 @@
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
 from coldstart.errors import ColdstartError
-from coldstart.selection.base import Tables
-from coldstart.selection.registry import sampler_class
+from coldstart.selection.base import SAMPLERS, Tables
 from coldstart.selection.samplers import facility_location, prob_cover, similarity
 from coldstart.selection.samplers.facility_location import Nearer
 from coldstart.selection.samplers.prob_cover import pure_radius
 
 
 def query(recipe, tables, budget, seed=0):
-    sampler = TypeAdapter(sampler_class(recipe["sampler"])).validate_python(recipe)
+    sampler = SAMPLERS.adapter().validate_python(recipe)
     return sampler.query(tables, budget, np.random.default_rng(seed))
 
 

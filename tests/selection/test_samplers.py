@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
 from coldstart.errors import ColdstartError
-from coldstart.selection.base import COLUMNS, Tables
-from coldstart.selection.registry import sampler_class, sampler_classes
+from coldstart.selection.base import COLUMNS, SAMPLERS, Tables
 from coldstart.selection.samplers import kmeans, stratified
 from coldstart.selection.samplers.clustering import k_means
 from coldstart.selection.select import fitting, select
@@ -33,7 +31,7 @@ CASES = {
 
 
 def build(recipe):
-    return TypeAdapter(sampler_class(recipe["sampler"])).validate_python(recipe)
+    return SAMPLERS.adapter().validate_python(recipe)
 
 
 @pytest.fixture(params=CASES)
@@ -58,7 +56,7 @@ def query(sampler, tables, budget, seed=0):
 
 
 def test_every_sampler_is_under_this_template():
-    assert {build(recipe).__class__ for recipe in CASES.values()} == set(sampler_classes())
+    assert {build(recipe).__class__ for recipe in CASES.values()} == set(SAMPLERS.classes())
 
 
 @pytest.mark.parametrize("budget", [1, 2, 17, 60])

@@ -6,7 +6,7 @@ figures are all found in this way. Each kind has a base class, and beside it one
     class Transform(Model, ABC):
         op: str
 
-    TRANSFORMS = Registry(
+    TRANSFORMS: Registry[Transform] = Registry(
         Transform, "op", "coldstart.config.recipes.augmentations", "coldstart.training.augment"
     )
 
@@ -54,7 +54,7 @@ class Registry(Generic[Recipe]):
     """
 
     def __init__(
-        self, base: type[Recipe], field: str, package: str, computed_in: str | None = None
+        self, base: type[Any], field: str, package: str, computed_in: str | None = None
     ) -> None:
         self.base, self.field = base, field
         self.package, self.computed_in = package, computed_in

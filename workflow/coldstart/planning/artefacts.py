@@ -27,7 +27,7 @@ from coldstart.data.source import module_name
 from coldstart.data.sources.arrays import scan_arrays
 from coldstart.data.sources.scan import Scan, export_places, scan_folder
 from coldstart.errors import ColdstartError, nearest
-from coldstart.planning.fingerprint import classes_of, fingerprint
+from coldstart.planning.fingerprint import classes_of, fingerprint, modules_of
 from coldstart.planning.planned import Facts, Planned, once
 from coldstart.ssl.weights import digest_weights
 from coldstart.store import Identity, Reference, Store
@@ -348,9 +348,11 @@ class Artefacts:
             stage: makes it.
             recipe: the resolved recipe.
             inputs: are read.
-            modules: the stage's module, and those that it imports by a name from the recipe.
-            model: the recipe as its class, whose methods the stage calls.
+            modules: the stage's module, and those that it imports by names from other recipes.
+            model: the recipe as its class: the modules that it names count, and the methods that
+                these call.
         """
+        modules = tuple(dict.fromkeys((*modules, *modules_of(model))))
         recipes = classes_of(model)
         identity = Identity(
             stage=stage,

@@ -44,9 +44,9 @@ def fingerprint(
 
     Docstrings, comments, formatting and line numbers do not count, nor does the version of Python.
     Imports are followed wherever they stand, also inside functions and behind ``TYPE_CHECKING``;
-    the packages that a module lies in count too, because importing it runs them. What is imported
-    by a name made at run time cannot be seen: pass it as one of ``modules``. A process sees one
-    state of each file, that of the first call.
+    the packages that a module lies in count too, because importing it runs them. An import by a
+    name from a recipe cannot be seen: pass such modules, which ``modules_of`` finds. A process sees
+    one state of each file, that of the first call.
 
     Args:
         modules: qualified names, such as ``coldstart.ssl.losses``; order does not matter.
@@ -76,15 +76,31 @@ def covered(
 
 def classes_of(recipe: Any) -> frozenset[type]:
     """The classes of a recipe and of the recipes in it."""
-    # Not by the type: pydantic takes long to import, and the store's commands need no recipes.
+    return frozenset(map(type, _recipes_in(recipe)))
+
+
+def modules_of(recipe: Any) -> tuple[str, ...]:
+    """The modules that compute the parts of a recipe: those that registries find by a name."""
+    # Imported here: pydantic takes long, and the store's commands need no recipes.
+    from coldstart.registry import registries_of
+
+    found = {
+        registry.module(part) for part in _recipes_in(recipe) for registry in registries_of(part)
+    }
+    return tuple(sorted(found))
+
+
+def _recipes_in(recipe: Any) -> Iterator[Any]:
+    """Yield a recipe and the recipes in it."""
     if hasattr(type(recipe), "model_fields"):
-        below = (classes_of(value) for _, value in recipe)
-        return frozenset({type(recipe)}).union(*below)
-    if isinstance(recipe, dict):
-        return frozenset().union(*map(classes_of, recipe.values()))
-    if isinstance(recipe, list | tuple):
-        return frozenset().union(*map(classes_of, recipe))
-    return frozenset()
+        yield recipe
+        parts = [value for _, value in recipe]
+    elif isinstance(recipe, dict):
+        parts = list(recipe.values())
+    else:
+        parts = list(recipe) if isinstance(recipe, list | tuple) else []
+    for part in parts:
+        yield from _recipes_in(part)
 
 
 def _parts(

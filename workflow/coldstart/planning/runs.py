@@ -48,7 +48,6 @@ class Runs(Artefacts):
             },
             inputs,
             "coldstart.selection.select",
-            type(recipe).__module__,
             model=recipe,
         )
 
@@ -104,7 +103,6 @@ class Runs(Artefacts):
             },
             inputs,
             "coldstart.selection.query",
-            type(recipe).__module__,
             model=recipe,
         )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from coldstart.config.model import Model
 from coldstart.errors import ColdstartError
+from coldstart.registry import Registry
 
 COLUMNS = ("embeddings", "scores", "clusters", "predictions")
 """The tables that a sampler may declare to read."""
@@ -85,8 +86,8 @@ class Picks:
 class Sampler(Model, ABC):
     """A sampler's recipe, which is the sampler itself: its fields are its settings.
 
-    A new sampler is one module of ``coldstart.selection`` with one sub-class that names itself in
-    ``sampler``, declares what it reads and implements ``_query``; a recipe in
+    A new sampler is one module of ``coldstart.selection.samplers`` with one sub-class that names
+    itself in ``sampler``, declares what it reads and implements ``_query``; a recipe in
     ``workflow/recipes/samplers.yaml`` then makes it usable in a study, and one line in
     ``tests/selection/test_samplers.py`` puts it under the tests that all samplers share.
     """
@@ -143,3 +144,6 @@ class Sampler(Model, ABC):
             budget: how many to pick, at most as many as there are.
             rng: the only source of randomness.
         """
+
+
+SAMPLERS: Registry[Sampler] = Registry(Sampler, "sampler", "coldstart.selection.samplers")

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
 from coldstart.config.recipes.learners import Classifier as Recipe
 from coldstart.config.recipes.scores import Embedding
@@ -14,8 +13,7 @@ from coldstart.learners.classifier import load
 from coldstart.learners.labels import labelled_rows
 from coldstart.learners.learn import MODEL, predict
 from coldstart.running.job import Job
-from coldstart.selection.base import Sampler, Tables
-from coldstart.selection.registry import sampler_class
+from coldstart.selection.base import SAMPLERS, Tables
 from coldstart.training.device import chosen_device
 
 
@@ -24,8 +22,7 @@ def make(job: Job) -> None:
 
     It holds all labels of that budget: those of the cycles before, and after them the new picks.
     """
-    described = job.recipe["sampler"]
-    sampler: Sampler = TypeAdapter(sampler_class(described["sampler"])).validate_python(described)
+    sampler = SAMPLERS.adapter().validate_python(job.recipe["sampler"])
     before = labelled_rows(job.inputs["selection"], job.recipe)
     ids = read_ids(job.inputs["index"], "candidates")
     tables = _answers(job, Tables(ids, labelled=before["id"].to_numpy()), sampler.reads)

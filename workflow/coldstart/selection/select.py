@@ -5,21 +5,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
 from coldstart.data.read import read_ids
 from coldstart.embeddings.tables import read_embeddings, read_scores
 from coldstart.errors import ColdstartError
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.selection.base import Picks, Sampler, Tables
-from coldstart.selection.registry import sampler_class
+from coldstart.selection.base import SAMPLERS, Picks, Sampler, Tables
 
 
 def make(job: Job) -> None:
     """``selection.parquet``: seed, budget, rank (from 0), id, score."""
-    described = job.recipe["sampler"]
-    sampler: Sampler = TypeAdapter(sampler_class(described["sampler"])).validate_python(described)
+    sampler = SAMPLERS.adapter().validate_python(job.recipe["sampler"])
     seeds = [(job.recipe["encoder_seed"], seed) for seed in range(job.recipe["seeds"])]
     tables = read_tables(job)
     budgets = fitting(job.recipe["budgets"], tables, job.recipe["excess"])

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache, reduce
-from operator import or_
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
@@ -24,14 +23,12 @@ from coldstart.config.recipes.scores import Embedding, Score
 from coldstart.config.recipes.studies import Study
 from coldstart.config.settings import Scale
 from coldstart.errors import ColdstartError, nearest
-from coldstart.selection.registry import sampler_classes
+from coldstart.selection.base import SAMPLERS
 
 
 @cache
 def kinds() -> dict[str, TypeAdapter[Any]]:
     """Return the type of each kind of recipe, in an order in which the parts come first."""
-    # Which samplers there are is known at run time only, so their union is no type to mypy.
-    sampler: Any = Annotated[reduce(or_, sampler_classes()), Field(discriminator="sampler")]
     return {
         "datasets": TypeAdapter(
             Annotated[Dataset | Folder | Arrays, Field(discriminator="source")]
@@ -42,7 +39,7 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
         "encoders": TypeAdapter(EncoderRecipe),
         "embeddings": TypeAdapter(Embedding),
         "scores": TypeAdapter(Score),
-        "samplers": TypeAdapter(sampler),
+        "samplers": SAMPLERS.adapter(),
         "learners": TypeAdapter(Learner),
         "probes": TypeAdapter(Probe),
         "studies": TypeAdapter(Study),
