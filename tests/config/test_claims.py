@@ -2,7 +2,7 @@
 
 import pytest
 
-from coldstart.config.recipes.targets import Side
+from coldstart.config.recipes.figures.claims import Side
 from coldstart.errors import ColdstartError
 
 STUDY = "studies/zero-shot.yaml"
@@ -50,7 +50,7 @@ MISTAKES = {
     ),
     "a class that the set has not": (
         {"ours": OURS | {"metric": "picked", "label": 10}, "other": 0.1},
-        [".label: `cifar10` has classes 0 to 9"],
+        ["ours.label: `cifar10` has classes 0 to 9"],
     ),
     "a metric that is none": (
         {"ours": OURS | {"metric": "accuracy"}},
@@ -87,7 +87,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_claim_that_cannot_be_checked_is_refused(tree, name):
+def test_claim_that_its_runs_cannot_answer_is_refused(tree, name):
     change, words = MISTAKES[name]
     tree.change(STUDY, *CLAIMS, to={"mine": CLAIM | change})
     tree.change(STUDY, "scales", to={})
@@ -107,7 +107,7 @@ def test_a_claim_that_cannot_be_checked_is_refused(tree, name):
         ("sampler_seeds", 4, "other.runs: run `baselines` has another number of `sampler_seeds`"),
     ],
 )
-def test_runs_that_make_no_pairs_are_refused(tree, key, value, words):
+def test_claim_about_runs_that_do_not_pair_is_refused(tree, key, value, words):
     tree.change(STUDY, *CLAIMS, to={"mine": CLAIM})
     tree.change(STUDY, "scales", to={})
     for target in ("statistics", "findings"):
@@ -119,7 +119,7 @@ def test_runs_that_make_no_pairs_are_refused(tree, key, value, words):
     assert f"tables.claims.claims.mine.{words}" in str(error.value)
 
 
-def test_encoders_stand_beside_the_same_ones_or_beside_one(tree):
+def test_claim_pairs_equal_encoder_seeds_or_one_with_several(tree):
     tree.change(STUDY, "figures", to={})
     tree.change(STUDY, "scales", to={})
     tree.change(STUDY, "tables", to={"claims": {"kind": "claims", "title": "It", "claims": {}}})
@@ -133,7 +133,7 @@ def test_encoders_stand_beside_the_same_ones_or_beside_one(tree):
     tree.load()
 
 
-def test_the_best_other_is_sought_among_the_same_samplers(tree):
+def test_best_other_needs_runs_with_the_same_samplers(tree):
     study = "studies/byol-samplers.yaml"
     claim = {
         "says": "So it is.",
@@ -149,7 +149,7 @@ def test_the_best_other_is_sought_among_the_same_samplers(tree):
     tree.load()
 
 
-def test_a_claim_counts_the_budgets_of_its_scale(tree):
+def test_claim_has_the_budgets_of_its_scale(tree):
     for scale, budgets in (("paper", [20000]), ("cpu", [2000]), ("smoke", [128])):
         study = tree.load(scale=scale).recipes.get("studies", "zero-shot")
         claim = study.tables["claims"].claims["core-set-cats"]

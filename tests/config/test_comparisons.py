@@ -1,4 +1,4 @@
-"""Figures that hold samplers against each other, and examples, asked for where there are none."""
+"""Comparisons and examples that the runs of a study cannot show are refused."""
 
 import pytest
 
@@ -89,7 +89,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_comparison_of_nothing_is_refused(tree, name):
+def test_comparison_that_its_runs_lack_is_refused(tree, name):
     (*path, value), words = MISTAKES[name]
     tree.change(STUDY, *path, to=value)
     with pytest.raises(ColdstartError) as error:
@@ -103,15 +103,15 @@ SERIES = {"title": "Both", "series": "run-and-sampler"}
 TOGETHER = {
     "of several pools": (
         {"pool": "digits"},
-        "holds runs against each other: name some of one pool",
+        "compares runs with each other: name runs of one pool",
     ),
     "of other encoder seeds": (
         {"encoder_seeds": [1]},
-        "holds runs against each other: name some with the same `encoder_seeds`",
+        "compares runs with each other: name runs with the same `encoder_seeds`",
     ),
     "at other budgets": (
         {"budgets": [10, 20]},
-        "holds runs against each other: name `budgets` that all have",
+        "compares runs with each other: name `budgets` that all have",
     ),
     "of one name": ({"title": "Mine"}, "two are called `Mine random`"),
 }
@@ -119,7 +119,7 @@ TOGETHER = {
 
 @pytest.mark.parametrize("kind", ["statistics", "budget-area"])
 @pytest.mark.parametrize("name", TOGETHER)
-def test_series_that_make_no_pairs_are_refused(tree, name, kind):
+def test_series_of_runs_that_differ_are_refused(tree, name, kind):
     change, words = TOGETHER[name]
     tree.change(STUDY, "figures", to={})
     tree.change(STUDY, "tables", to={"both": {"kind": kind} | SERIES})
@@ -154,7 +154,7 @@ def show_both(tree, kind, **more):
 
 
 @pytest.mark.parametrize("kind", COMPARED)
-def test_one_series_is_held_against_nothing(tree, kind):
+def test_comparison_of_a_single_series_is_refused(tree, kind):
     show_both(tree, kind, runs=["pca"], **COMPARED[kind])
     with pytest.raises(ColdstartError, match=r"1 mistake(.|\s)*both\.runs: .*two or more"):
         tree.load(studies="quickstart")
@@ -162,7 +162,7 @@ def test_one_series_is_held_against_nothing(tree, kind):
     tree.load(studies="quickstart")
 
 
-def test_one_series_has_an_area(tree):
+def test_area_of_a_single_series_is_accepted(tree):
     show_both(tree, "budget-area", runs=["pca"])
     tree.load(studies="quickstart")
 
@@ -177,7 +177,7 @@ PAIRED = {
 
 
 @pytest.mark.parametrize("kind", PAIRED)
-def test_other_numbers_of_draws_make_no_pairs(tree, kind):
+def test_paired_comparison_needs_equal_numbers_of_trials(tree, kind):
     show_both(tree, kind, **PAIRED[kind])
     tree.load(studies="quickstart")
     tree.change(STUDY, "runs", "pca", "sampler_seeds", to=3)
@@ -187,7 +187,7 @@ def test_other_numbers_of_draws_make_no_pairs(tree, kind):
     tree.load(studies="quickstart")
 
 
-def test_other_numbers_of_draws_are_averaged_or_are_none(tree):
+def test_unequal_numbers_of_trials_are_accepted_where_means_are_compared(tree):
     tree.change(STUDY, "runs", "pca", "sampler_seeds", to=3)
     show_both(tree, "statistics")
     tree.load(studies="quickstart")
@@ -196,21 +196,21 @@ def test_other_numbers_of_draws_are_averaged_or_are_none(tree):
     tree.load(studies="quickstart")
 
 
-def test_budgets_that_one_of_the_runs_has_not_are_refused(tree):
+def test_budgets_that_a_run_lacks_are_refused(tree):
     tree.change(STUDY, "runs", "pca", "budgets", to=[5, 6])
     tree.change(STUDY, "figures", to={"area": AREA | {"budgets": [10, 20]}})
     with pytest.raises(ColdstartError, match=r"area\.budgets: are none of run `pca`"):
         tree.load(studies="quickstart")
 
 
-def test_examples_are_of_a_logistic_regression(tree):
+def test_class_examples_need_a_logistic_regression(tree):
     examples = EXAMPLES | {"runs": ["moco-v2"], "sampler": "k-centre", "budget": 20000}
     tree.change("studies/zero-shot.yaml", "figures", "examples", to=examples)
     with pytest.raises(ColdstartError, match=r"figures\.examples\.runs: shows what a logistic"):
         tree.load(scale="paper")
 
 
-def test_test_images_are_shown_only_where_a_pool_has_some(tree):
+def test_tested_examples_need_a_pool_with_a_test_split(tree):
     splits = {
         "unlabeled": {"part": "all", "per": "part"},
         "candidates": {"part": "all", "per": "part"},
@@ -227,7 +227,7 @@ def test_test_images_are_shown_only_where_a_pool_has_some(tree):
 
 
 @pytest.mark.parametrize("scale", ["paper", "cpu", "smoke"])
-def test_a_comparison_of_something_is_not(tree, scale):
+def test_comparison_with_runs_is_accepted(tree, scale):
     tree.change(STUDY, "figures", "gain", to=DIFFERENCES | {"runs": ["byol"]})
     tree.change(STUDY, "figures", "area", to=AREA)
     blocks = {"kind": "findings", "title": "Findings", "runs": ["byol"], "block": ["encoder-seed"]}

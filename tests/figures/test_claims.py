@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.config.recipes.targets import AverageRank, Claims
+from coldstart.config.recipes.figures.average_rank import AverageRank
+from coldstart.config.recipes.figures.claims import Claims
 from coldstart.errors import ColdstartError
 from coldstart.figures import average_rank, claims
 from coldstart.figures.draw import write_table

@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from coldstart.config.recipes.targets import ClassExamples
+from coldstart.config.recipes.figures.class_examples import ClassExamples
 from coldstart.figures import class_examples
 from coldstart.figures.style import styled
 

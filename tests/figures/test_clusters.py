@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from coldstart.config.recipes.targets import Clusters
+from coldstart.config.recipes.figures.clusters import Clusters
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.figures.clusters import agreement, draw, tabulate
 

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from pydantic import TypeAdapter
 
-from coldstart.config.recipes.targets import Figure
+from coldstart.config.recipes.targets import FIGURES
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.figures import embedding_map, picked_classes
 from coldstart.figures.style import save, styled
@@ -216,7 +215,7 @@ def test_names_that_are_sentences_are_cut(studio):
     name = "A class whose name is a whole sentence that somebody wrote"
     rows = [("random", draw, 8, "picked", label, 2) for draw in (0, 1) for label in range(4)]
     studio.run("main", ["random"], classes=[f"{n} {name}" for n in range(4)])
-    target = TypeAdapter(Figure).validate_python(
+    target = FIGURES.adapter().validate_python(
         {"kind": "picked-classes", "title": "A title", "budget": 8}
     )
     figure, numbers = picked_classes.draw(studio.metrics("main", 0, rows).shown(), target)
@@ -235,7 +234,7 @@ def slanted_apart(texts, renderer):
 @pytest.mark.parametrize("case", CASES, ids=named)
 def test_names_neither_overlap_nor_leave_the_figure(studio, case):
     kind, settings, make, sizes = case
-    target = TypeAdapter(Figure).validate_python({"kind": kind, "title": "A title", **settings})
+    target = FIGURES.adapter().validate_python({"kind": kind, "title": "A title", **settings})
     make(studio, *sizes)
     with styled():
         figure, _ = importlib.import_module("coldstart.figures." + kind.replace("-", "_")).draw(

@@ -10,29 +10,33 @@ import pandas as pd
 import pytest
 from docutils.core import publish_parts
 
-from coldstart.config.recipes.targets import (
-    AverageRank,
-    BudgetArea,
-    BudgetCurve,
-    ContactSheet,
-    CriticalDifference,
-    EmbeddingMap,
-    Findings,
-    ImageGrid,
-    Metrics,
-    PairedDifferences,
-    PenaltyMatrix,
-    PickedClasses,
-    Published,
-    Statistics,
-    TrainingCurves,
-)
+from coldstart.config.recipes.figures.average_rank import AverageRank
+from coldstart.config.recipes.figures.budget_area import BudgetArea
+from coldstart.config.recipes.figures.budget_curve import BudgetCurve
+from coldstart.config.recipes.figures.claims import Claims
+from coldstart.config.recipes.figures.class_examples import ClassExamples
+from coldstart.config.recipes.figures.clusters import Clusters
+from coldstart.config.recipes.figures.contact_sheet import ContactSheet
+from coldstart.config.recipes.figures.critical_difference import CriticalDifference
+from coldstart.config.recipes.figures.data_sheet import DataSheet
+from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
+from coldstart.config.recipes.figures.findings import Findings
+from coldstart.config.recipes.figures.image_grid import ImageGrid
+from coldstart.config.recipes.figures.metrics import Metrics
+from coldstart.config.recipes.figures.paired_differences import PairedDifferences
+from coldstart.config.recipes.figures.penalty_matrix import PenaltyMatrix
+from coldstart.config.recipes.figures.picked_classes import PickedClasses
+from coldstart.config.recipes.figures.published import Published
+from coldstart.config.recipes.figures.ssl_quality import SslQuality
+from coldstart.config.recipes.figures.statistics import Statistics
+from coldstart.config.recipes.figures.training_curves import TrainingCurves
+from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.figures.draw import draw_figure, write_table
 from coldstart.figures.style import looks, new_figure, run_titles, save, styled
 from coldstart.planning.fingerprint import PACKAGE
 
 REPORT = PACKAGE.parent / "report"
-FIGURES = [
+FIGURES_SHOWN = [
     BudgetCurve(kind="budget-curve", title="A question", published="a-paper"),
     BudgetCurve(
         kind="budget-curve",
@@ -51,8 +55,22 @@ FIGURES = [
     BudgetArea(kind="budget-area", title="A question"),
     PairedDifferences(kind="paired-differences", title="A question", baseline="random"),
     TrainingCurves(kind="training-curves", title="A question"),
+    SslQuality(kind="ssl-quality", title="A question"),
+    Clusters(kind="clusters", title="A question"),
+    DataSheet(kind="data-sheet", title="A question"),
+    *(
+        ClassExamples(
+            kind="class-examples",
+            title="A question",
+            sampler="random",
+            budget=40,
+            label=3,
+            show=show,
+        )
+        for show in ("picked", "tested")
+    ),
 ]
-TABLES = [
+TABLES_SHOWN = [
     AverageRank(kind="average-rank", title="A question", metric="average-precision"),
     Published(kind="published", title="A question", published="a-paper"),
     Statistics(kind="statistics", title="A question", block=["run", "budget"]),
@@ -60,11 +78,27 @@ TABLES = [
     BudgetArea(kind="budget-area", title="A question", metric="average-precision"),
     PairedDifferences(kind="paired-differences", title="A question", baseline="random"),
     Metrics(kind="metrics", title="A question"),
+    SslQuality(kind="ssl-quality", title="A question"),
+    Clusters(kind="clusters", title="A question"),
+    Claims.model_validate(
+        {
+            "kind": "claims",
+            "title": "A question",
+            "claims": {
+                "mine": {
+                    "says": "Random is good.",
+                    "ours": {"runs": ["main"], "sampler": "random"},
+                    "direction": "above",
+                    "other": 0.5,
+                }
+            },
+        }
+    ),
 ]
 
 SAID = {
     ("figure", "budget-curve"): "one standard deviation",
-    ("figure", "picked-classes"): "How many candidates of each class",
+    ("figure", "picked-classes"): "Candidates of each class among the first",
     ("figure", "contact-sheet"): "in order from left to right",
     ("figure", "image-grid"): "each with its rank",
     ("figure", "embedding-map"): "t-SNE (perplexity 30.0",
@@ -74,6 +108,10 @@ SAID = {
     ("figure", "budget-area"): "each doubling weighs alike",
     ("figure", "paired-differences"): "less that of random",
     ("figure", "training-curves"): "a line per run and encoder seed",
+    ("figure", "ssl-quality"): "Epoch 0 is the encoder before training",
+    ("figure", "clusters"): "the largest first",
+    ("figure", "data-sheet"): "in each split of the pool",
+    ("figure", "class-examples"): "that random picked with the first encoder seed",
     ("table", "average-rank"): "Ranks of the samplers by mean average precision",
     ("table", "statistics"): "told apart by: run, number of labels;",
     ("table", "findings"): "by top-1 accuracy, in sentences",
@@ -81,6 +119,9 @@ SAID = {
     ("table", "paired-differences"): "run, encoder seed, sampler seed",
     ("table", "published"): "ours less the paper's",
     ("table", "metrics"): "one row per value",
+    ("table", "ssl-quality"): "is the same encoder before training",
+    ("table", "clusters"): "adjusted Rand index",
+    ("table", "claims"): "lies on one side of the claimed margin",
 }
 
 
@@ -194,23 +235,33 @@ def rendered(template, text):
     return publish_parts(filled, writer_name="html", settings_overrides=settings)["html_body"]
 
 
+def test_every_kind_has_a_caption_here_and_the_function_that_draws_it():
+    assert {(kinds.form, name) for kinds in (FIGURES, TABLES) for name in kinds.names()} == {*SAID}
+    assert all(callable(FIGURES.load(target).draw) for target in FIGURES_SHOWN)
+    assert all(callable(TABLES.load(target).tabulate) for target in TABLES_SHOWN)
+
+
 @pytest.mark.parametrize(
     ("folder", "target"),
-    [("figure", target) for target in FIGURES] + [("table", target) for target in TABLES],
+    [("figure", target) for target in FIGURES_SHOWN]
+    + [("table", target) for target in TABLES_SHOWN],
     ids=lambda value: getattr(value, "kind", value),
 )
 def test_captions_say_what_is_shown(folder, target, studio):
     studio.run("main", ["random", "loss-var"]).run("pca", ["random"], encoder="pca-512")
     shown = {
         "target": target.model_dump(),
+        "caption": target.caption(folder),
         "keys": {},
         "runs": studio.runs,
         "published": ["workflow/papers/a-paper.csv"] if getattr(target, "published", "") else [],
     }
     template = SimpleNamespace(
-        params=SimpleNamespace(target=shown), wildcards=SimpleNamespace(study="mine", name="it")
+        params=SimpleNamespace(target=shown),
+        wildcards=SimpleNamespace(study="mine", name="it"),
+        rule=folder,
     )
-    html = rendered(template, (REPORT / f"{folder}.rst").read_text(encoding="utf-8"))
+    html = rendered(template, (REPORT / "caption.rst").read_text(encoding="utf-8"))
     assert "<strong>A question.</strong>" in html
     assert f"results/{folder}s/mine/it.csv" in html
     assert "pool biased-digits, encoder pca-512, sampler random." in html

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coldstart.config.recipes.targets import PickedClasses
+from coldstart.config.recipes.figures.picked_classes import PickedClasses
 from coldstart.figures import picked_classes
 from coldstart.figures.style import styled
 

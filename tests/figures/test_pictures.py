@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from coldstart.config.recipes.targets import ContactSheet, DataSheet, EmbeddingMap, ImageGrid
+from coldstart.config.recipes.figures.contact_sheet import ContactSheet
+from coldstart.config.recipes.figures.data_sheet import DataSheet
+from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
+from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.data.sources.scan import PLACES
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError

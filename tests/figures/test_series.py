@@ -2,13 +2,11 @@
 
 import pytest
 
-from coldstart.config.recipes.targets import (
-    AverageRank,
-    BudgetArea,
-    PairedDifferences,
-    PenaltyMatrix,
-    Statistics,
-)
+from coldstart.config.recipes.figures.average_rank import AverageRank
+from coldstart.config.recipes.figures.budget_area import BudgetArea
+from coldstart.config.recipes.figures.paired_differences import PairedDifferences
+from coldstart.config.recipes.figures.penalty_matrix import PenaltyMatrix
+from coldstart.config.recipes.figures.statistics import Statistics
 from coldstart.errors import ColdstartError
 from coldstart.figures import (
     average_rank,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.config.recipes.targets import SslQuality
+from coldstart.config.recipes.figures.ssl_quality import SslQuality
 from coldstart.figures.ssl_quality import PANELS, draw, tabulate
 
 TARGET = SslQuality(kind="ssl-quality", title="Quality of the embeddings")

@@ -4,13 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.config.recipes.targets import (
-    AverageRank,
-    BudgetCurve,
-    Metrics,
-    PickedClasses,
-    Published,
-)
+from coldstart.config.recipes.figures.average_rank import AverageRank
+from coldstart.config.recipes.figures.budget_curve import BudgetCurve
+from coldstart.config.recipes.figures.metrics import Metrics
+from coldstart.config.recipes.figures.picked_classes import PickedClasses
+from coldstart.config.recipes.figures.published import Published
 from coldstart.errors import ColdstartError
 from coldstart.figures import average_rank, budget_curve, metrics, picked_classes, published
 from coldstart.figures.data import summarise

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from coldstart.config.loading.load import load
-from coldstart.config.recipes.targets import TrainingCurves
+from coldstart.config.recipes.figures.training_curves import TrainingCurves
 from coldstart.errors import ColdstartError
 from coldstart.figures.training_curves import PANELS, draw
 from coldstart.planning.fingerprint import PACKAGE

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
-from pydantic import TypeAdapter
 
 from coldstart.config.loading.load import load
-from coldstart.config.recipes.targets import Figure, Table
+from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
@@ -70,7 +69,7 @@ def test_another_scale_gives_other_keys(plan, tmp_path):
 @pytest.mark.parametrize("study", ["byol-samplers", "zero-shot"])
 def test_every_target_of_a_study_can_be_planned(study, scale, tmp_path):
     plan = Plan(load({"scale": scale}, [ROOT / "config.yaml"], ROOT / "workflow"), Store(tmp_path))
-    kinds = {"figures": TypeAdapter(Figure), "tables": TypeAdapter(Table)}
+    kinds = {"figures": FIGURES.adapter(), "tables": TABLES.adapter()}
     for folder, kind in kinds.items():
         targets = getattr(plan.recipes.get("studies", study), folder)
         assert targets

@@ -9,7 +9,7 @@ rule figure:
     output:
         report(
             "results/figures/{study}/{name}.svg",
-            caption="../report/figure.rst",
+            caption="../report/caption.rst",
             category="{study}",
             subcategory="figures",
             labels={"figure": "{name}"},
@@ -37,7 +37,7 @@ rule table:
     output:
         report(
             "results/tables/{study}/{name}.html",
-            caption="../report/table.rst",
+            caption="../report/caption.rst",
             category="{study}",
             subcategory="tables",
             labels={"table": "{name}"},

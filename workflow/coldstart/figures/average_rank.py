@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from coldstart.config.recipes.targets import AverageRank
+from coldstart.config.recipes.figures.average_rank import AverageRank
 from coldstart.figures.data import Shown
 from coldstart.figures.style import add_note, hollow, looks, metric_title, new_figure
 from coldstart.statistics.blocks import described

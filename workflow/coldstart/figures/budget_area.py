@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from coldstart.config.recipes.targets import BudgetArea
+from coldstart.config.recipes.figures.budget_area import BudgetArea
 from coldstart.figures.data import Shown
 from coldstart.figures.style import add_note, looks, metric_title, new_figure, run_titles
 from coldstart.statistics.area import AXES, areas, summarise_areas

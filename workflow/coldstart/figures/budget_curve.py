@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.targets import BudgetCurve
+from coldstart.config.recipes.figures.budget_curve import BudgetCurve
 from coldstart.figures.data import Shown, summarise
 from coldstart.figures.style import (
     GREY,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from coldstart.config.recipes.budgets import of_run
-from coldstart.config.recipes.targets import Claim, Claims, Side
+from coldstart.config.recipes.figures.claims import Claim, Claims, Side
 from coldstart.figures.data import Shown
 from coldstart.statistics import ALPHA
 from coldstart.statistics.blocks import WORDS, arrange

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from coldstart.config.recipes.targets import Clusters
+from coldstart.config.recipes.figures.clusters import Clusters
 from coldstart.data.read import OUTLIER
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.figures.data import Shown, summarise

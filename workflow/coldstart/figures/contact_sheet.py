@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.targets import ContactSheet
+from coldstart.config.recipes.figures.contact_sheet import ContactSheet
 from coldstart.figures.data import Shown
 from coldstart.figures.style import (
     GREY,

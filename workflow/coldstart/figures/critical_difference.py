@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coldstart.config.recipes.targets import CriticalDifference
+from coldstart.config.recipes.figures.critical_difference import CriticalDifference
 from coldstart.figures.data import Shown
 from coldstart.figures.style import WIDE, add_note, looks, metric_title, new_figure
 from coldstart.statistics import ALPHA

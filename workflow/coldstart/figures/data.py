@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coldstart.config.recipes.budgets import of_run
-from coldstart.config.recipes.targets import Blocked, Compared, PairedDifferences, Series
+from coldstart.config.recipes.comparisons import Blocked, Compared
+from coldstart.config.recipes.figures.paired_differences import PairedDifferences
+from coldstart.config.recipes.targets import Series
 from coldstart.data.read import OUTLIER, read_images, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError

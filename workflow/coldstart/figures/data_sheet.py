@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.pools import SPLITS
-from coldstart.config.recipes.targets import DataSheet
 from coldstart.data.read import OUTLIER
 from coldstart.figures.contact_sheet import arrange
 from coldstart.figures.data import Shown

@@ -1,13 +1,11 @@
 """Figures and tables of a study, each written with its numbers."""
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter
 
-from coldstart.config.recipes.targets import Figure, Table
+from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.figures.data import Shown
 from coldstart.figures.page import write_page
 from coldstart.figures.style import save, styled
@@ -19,10 +17,10 @@ from coldstart.store import Store
 def draw_figure(snakemake: Any, store: Store) -> None:
     """Draw a figure as SVG, PDF and PNG, and write its numbers as CSV."""
     params = snakemake.params.target
-    target = TypeAdapter(Figure).validate_python(params["target"])
+    target = FIGURES.adapter().validate_python(params["target"])
     shown = Shown.gather(params["keys"], params["runs"], params["published"], store)
     with styled():
-        figure, numbers = _module(target.kind).draw(shown, target)
+        figure, numbers = FIGURES.load(target).draw(shown, target)
         for path in map(Path, snakemake.output):
             if path.suffix == ".csv":
                 write_csv(numbers, path)
@@ -33,9 +31,9 @@ def draw_figure(snakemake: Any, store: Store) -> None:
 def write_table(snakemake: Any, store: Store) -> None:
     """Write a table as CSV, and as a page for the report."""
     params = snakemake.params.target
-    target = TypeAdapter(Table).validate_python(params["target"])
+    target = TABLES.adapter().validate_python(params["target"])
     shown = Shown.gather(params["keys"], params["runs"], params["published"], store)
-    table = _module(target.kind).tabulate(shown, target)
+    table = TABLES.load(target).tabulate(shown, target)
     for path in map(Path, snakemake.output):
         if path.suffix == ".csv":
             write_csv(table, path)
@@ -46,7 +44,3 @@ def write_table(snakemake: Any, store: Store) -> None:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table atomically, numbers with six significant digits; edits by hand are kept."""
     write_output(path, csv_bytes(table), strict=False)
-
-
-def _module(kind: str) -> Any:
-    return importlib.import_module("coldstart.figures." + kind.replace("-", "_"))

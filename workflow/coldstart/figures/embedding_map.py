@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from coldstart.config.recipes.targets import EmbeddingMap
+from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
 from coldstart.figures.data import Shown

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from coldstart.config.recipes.targets import Findings
+from coldstart.config.recipes.figures.findings import Findings
 from coldstart.figures.data import Shown
 from coldstart.figures.style import looks
 from coldstart.statistics.pairs import compare

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.targets import ImageGrid
+from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.data.read import read_notes
 from coldstart.data.sources.decode import BrokenImageError, decode
 from coldstart.data.sources.scan import places_of

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from coldstart.config.recipes.targets import Metrics
+from coldstart.config.recipes.figures.metrics import Metrics
 from coldstart.figures.data import Shown
 
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from coldstart.config.recipes.targets import PairedDifferences
+from coldstart.config.recipes.figures.paired_differences import PairedDifferences
 from coldstart.figures.data import Shown
 from coldstart.figures.style import (
     Look,

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.targets import PenaltyMatrix
+from coldstart.config.recipes.figures.penalty_matrix import PenaltyMatrix
 from coldstart.figures.data import Shown
 from coldstart.figures.style import WIDE, add_note, looks, metric_title, new_figure
 from coldstart.statistics import ALPHA

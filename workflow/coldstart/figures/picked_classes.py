@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from coldstart.config.recipes.targets import PickedClasses
+from coldstart.config.recipes.figures.picked_classes import PickedClasses
 from coldstart.figures.data import Shown, summarise
 from coldstart.figures.style import (
     GREY,

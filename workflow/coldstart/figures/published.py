@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from coldstart.config.recipes.targets import Published
+from coldstart.config.recipes.figures.published import Published
 from coldstart.figures.data import Shown, summarise
 
 COLUMNS = ["run", "sampler", "budget", "metric", "label"]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from coldstart.config.recipes.targets import SslQuality
+from coldstart.config.recipes.figures.ssl_quality import SslQuality
 from coldstart.figures.data import Shown, summarise
 from coldstart.figures.style import WIDE, add_note, line_looks, new_figure, run_titles
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from coldstart.config.recipes.targets import Statistics
+from coldstart.config.recipes.figures.statistics import Statistics
 from coldstart.figures.data import Shown
 from coldstart.statistics.pairs import compare
 

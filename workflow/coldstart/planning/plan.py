@@ -7,8 +7,9 @@ and for the pointers that the job waits for.
 from collections.abc import Sequence
 from typing import Any
 
+from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.studies import Run
-from coldstart.config.recipes.targets import DataSheet, Target
+from coldstart.config.recipes.targets import Target
 from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.fingerprint import classes_of, fingerprint, source_digest
 from coldstart.planning.planned import Planned
@@ -95,6 +96,7 @@ class Plan(Runs):
         module, *read_with = computed_by(target)
         return {
             "target": target.model_dump(),
+            "caption": target.caption("figure" if folder == "figures" else "table"),
             "keys": {key: planned.key for key, planned in self.shown(study, folder, name).items()},
             "runs": self._described_pool(name)
             if isinstance(target, DataSheet)

@@ -1,7 +1,5 @@
 """Checks across recipes: names exist, budgets fit the pool, and figures have their inputs."""
 
-from coldstart.config.checks.claims import check_claims
-from coldstart.config.checks.comparisons import check_compared
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.datasets import Dataset
@@ -9,17 +7,7 @@ from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.learners import Classifier
 from coldstart.config.recipes.pools import mixture, splits_of
 from coldstart.config.recipes.studies import Run, Study
-from coldstart.config.recipes.targets import (
-    BudgetCurve,
-    Claims,
-    ClassExamples,
-    Compared,
-    ContactSheet,
-    EmbeddingMap,
-    ImageGrid,
-    PickedClasses,
-    Target,
-)
+from coldstart.config.recipes.targets import ShownRun, Target
 from coldstart.errors import nearest
 
 
@@ -196,102 +184,48 @@ def _check_budgets(run: Run, candidates: int, file: str, path: str, problems: Pr
 def _check_target(
     target: Target, study: Study, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
+    """Check a figure or table by what its kind knows, and that its test images exist."""
     for name in target.runs or []:
         if name not in study.runs:
             problems.add(
                 file, f"{path}.runs", f"the study has no run `{name}`{nearest(name, study.runs)}"
             )
-    named = {name: run for name, run in study.runs.items() if name in (target.runs or study.runs)}
-    shown = list(named.values())
-    for budget in _budgets(target):
-        if shown and not any(budget in run.budgets for run in shown):
-            problems.add(
-                file, path, f"shows {budget} labels, which is not among the budgets of its runs"
-            )
-    if isinstance(target, ContactSheet | ImageGrid) and any(
-        max(r.budgets, default=0) < target.count for r in shown
-    ):
-        problems.add(file, f"{path}.count", f"{target.count} picks are more than a run makes")
-    if isinstance(target, ImageGrid) and sum(len(run.samplers) for run in shown) != 1:
-        problems.add(file, f"{path}.runs", "shows one sampler of one run: name a run that has one")
-    if isinstance(target, ClassExamples):
-        _check_examples(target, shown, file, path, recipes, problems)
-    if isinstance(target, Compared):
-        check_compared(target, named, file, path, recipes, problems)
-    if isinstance(target, Claims):
-        check_claims(target, named, file, path, problems)
-        for name, claim in target.claims.items():
-            where = f"{path}.claims.{name}"
-            for side in claim.sides:
-                for run in (named[name] for name in side.runs if name in named):
-                    _check_label(side.label, run, file, where, recipes, problems)
-    if "metrics" in target.reads:
-        for name in target.runs or study.runs:
-            if name in study.runs:
-                where = f"runs.{name}"
-                _check_judged(study.runs[name], f"`{path}`", file, where, recipes, problems)
-    if isinstance(target, BudgetCurve):
-        if (target.metric == "average-precision") != (target.label is not None):
-            problems.add(
-                file, f"{path}.label", "belongs to the metric average-precision, which needs it"
-            )
-        else:
-            for run in shown:
-                _check_label(target.label, run, file, path, recipes, problems)
+    runs = {name: run for name, run in study.runs.items() if name in (target.runs or study.runs)}
+    shown = {name: _shown(run, recipes) for name, run in runs.items()}
+    for where, message in target.problems(shown):
+        problems.add(file, f"{path}.{where}" if where else path, message)
+    if target.tested:
+        for name, run in runs.items():
+            _check_tested(run, path, file, f"runs.{name}", recipes, problems)
 
 
-def _check_examples(
-    target: ClassExamples,
-    runs: list[Run],
-    file: str,
-    path: str,
-    recipes: Recipes,
-    problems: Problems,
-) -> None:
-    """Check that there is one run with this sampler and class, and a learner on its embeddings."""
-    if len(runs) != 1:
-        problems.add(file, f"{path}.runs", "shows one run: name it")
-        return
-    (run,) = runs
-    if target.sampler not in run.samplers:
-        what = f"its run has no sampler `{target.sampler}`{nearest(target.sampler, run.samplers)}"
-        problems.add(file, f"{path}.sampler", what)
-    if run.learner in recipes.names("learners") and isinstance(
+def _shown(run: Run, recipes: Recipes) -> ShownRun:
+    """A run with the facts about its recipes, as far as these are sound."""
+    known = [name for name in run.samplers if name in recipes.names("samplers")]
+    stochastic = any(recipes.get("samplers", name).stochastic for name in known)
+    trained = run.learner in recipes.names("learners") and isinstance(
         recipes.get("learners", run.learner), Classifier
-    ):
-        problems.add(file, f"{path}.runs", "shows what a logistic regression on embeddings does")
-    _check_label(target.label, run, file, path, recipes, problems)
-    if target.show == "tested":
-        _check_judged(run, f"`{path}`", file, f"{path}.runs", recipes, problems)
+    )
+    pool = recipes.get("pools", run.pool) if run.pool in recipes.names("pools") else None
+    dataset = _published(recipes, pool.dataset) if pool is not None else None
+    return ShownRun(
+        run=run,
+        dataset=pool.dataset if pool is not None else "",
+        classes=len(dataset.classes) if dataset is not None else None,
+        trials=run.sampler_seeds if stochastic or trained else 1,
+        trained=trained,
+    )
 
 
-def _check_judged(
+def _check_tested(
     run: Run, target: str, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
     """Check that the metrics a figure or table shows can be measured."""
     if run.pool not in recipes.names("pools"):
         return
     if "test" not in splits_of(recipes.get("pools", run.pool)):
-        what = f"`{run.pool}` has no split `test`, on which the metrics of {target} are measured"
+        what = f"`{run.pool}` has no split `test`, on which the metrics of `{target}` are measured"
         problems.add(file, f"{path}.pool", what)
     elif run.labelled is not None:
-        what = f"the metrics of {target} do not count images that have a label before"
+        what = f"the metrics of `{target}` do not count images that have a label before"
         problems.add(file, f"{path}.labelled", what)
-
-
-def _check_label(
-    label: int | None, run: Run, file: str, path: str, recipes: Recipes, problems: Problems
-) -> None:
-    if label is not None and run.pool in recipes.names("pools"):
-        name = recipes.get("pools", run.pool).dataset
-        dataset = _published(recipes, name)
-        if dataset is not None and not 0 <= label < len(dataset.classes):
-            last = len(dataset.classes) - 1
-            problems.add(file, f"{path}.label", f"`{name}` has classes 0 to {last}")
-
-
-def _budgets(target: Target) -> list[int]:
-    if isinstance(target, PickedClasses | EmbeddingMap | ClassExamples):
-        return [target.budget]
-    budgets = getattr(target, "budgets", None) or []
-    return [] if isinstance(budgets, dict) else list(budgets)

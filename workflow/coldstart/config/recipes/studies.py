@@ -6,7 +6,7 @@ from pydantic import Field
 
 from coldstart.config.model import MOST, Model, Name, Text, Trials
 from coldstart.config.recipes.budgets import Budgets
-from coldstart.config.recipes.targets import Figure, Table
+from coldstart.config.recipes.targets import FIGURES, TABLES, Target
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=1_000)]
 
@@ -48,5 +48,5 @@ class Study(Model):
 
     title: Text
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
-    figures: dict[Name, Figure] = {}
-    tables: dict[Name, Table] = {}
+    figures: dict[Name, Annotated[Target, FIGURES]] = {}
+    tables: dict[Name, Annotated[Target, TABLES]] = {}

@@ -1,0 +1,1 @@
+"""Kinds of figures and tables, one class in a module each; ``coldstart.figures`` draws them."""

@@ -1,0 +1,177 @@
+"""Claims, in a form that can be checked."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from coldstart.config.model import Model, Text
+from coldstart.config.recipes.budgets import BudgetsByRun, of_run
+from coldstart.config.recipes.targets import Form, Problem, ShownRuns, Target
+from coldstart.errors import nearest
+
+Merit = Annotated[str, Field(pattern=r"^((rank-by-)?(top-[1-9]\d*|average-precision)|picked)$")]
+"""Value that a claim compares: a metric, a sampler's average rank by it within its run (1 is best),
+or the share of the labels that are of one class."""
+
+
+class Side(Model):
+    """One side of a claim: a sampler, the runs it is evaluated in, and the value compared."""
+
+    runs: Annotated[list[str], Field(min_length=1)]
+    """The runs it is evaluated in; the mean over them counts."""
+    sampler: str
+    metric: Merit = "top-1"
+    label: Annotated[int, Field(ge=0)] | None = None
+    """The class that ``average-precision`` or ``picked`` is of."""
+
+    def problems(self, runs: ShownRuns) -> Iterator[Problem]:
+        """Yield runs that are not shown or lack the sampler, and a class that does not fit."""
+        for name in self.runs:
+            if name not in runs:
+                yield "runs", f"shows no run `{name}`{nearest(name, runs)}"
+                continue
+            samplers = runs[name].samplers
+            if self.sampler not in samplers:
+                hint = nearest(self.sampler, samplers)
+                yield "sampler", f"run `{name}` has no sampler `{self.sampler}`{hint}"
+        if self.metric.endswith(("average-precision", "picked")) != (self.label is not None):
+            yield "label", "belongs to the metrics average-precision and picked, which need it"
+
+
+def _kind(other: Any) -> str:
+    """Name the member of ``Other`` that a value is meant to be."""
+    if isinstance(other, str):
+        return "best"
+    return "side" if isinstance(other, dict | Side) else "constant"
+
+
+Other = Annotated[
+    Annotated[Side, Tag("side")]
+    | Annotated[float, Tag("constant")]
+    | Annotated[Literal["best-other"], Tag("best")],
+    Discriminator(_kind),
+]
+"""A side, a number, or the best by the same metric of all other samplers of the same runs."""
+
+
+class Claim(Model):
+    """A claim about a sampler, in a form that can be checked."""
+
+    says: Text
+    """The claim in words, and where it is made."""
+    ours: Side
+    direction: Literal["above", "below", "alike"]
+    other: Other
+    """Other side of the claim. Its runs pair with those of ``ours`` in their order."""
+    budgets: BudgetsByRun | None = None
+    """The numbers of labels that it is about, of every run alike or by run of ``ours``; all where
+    absent."""
+    each: bool = False
+    """The claim must hold at each budget, not only on average."""
+    margin: float = 0.0
+    """By how much it is above or below; a negative one lets it be as much on the other side. Under
+    ``alike``, how far apart both may be."""
+
+    @property
+    def sides(self) -> list[Side]:
+        """Return the side of the claim, and the other where that is a side too."""
+        return [self.ours, *([self.other] if isinstance(self.other, Side) else [])]
+
+    def problems(self, runs: ShownRuns) -> Iterator[Problem]:
+        """Yield the reasons for which the runs that are shown cannot answer the claim."""
+        sides = dict(zip(("ours", "other"), self.sides, strict=False))
+        found = [
+            (f"{key}.{path}", message)
+            for key, side in sides.items()
+            for path, message in side.problems(runs)
+        ]
+        yield from found
+        if self.direction == "alike" and self.margin <= 0:
+            yield "margin", "`alike` needs one above nought: how far apart"
+        if not found:
+            yield from self._other_problems(runs)
+            yield from self._budget_problems(runs)
+            if isinstance(self.other, Side):
+                yield from self._pair_problems(self.other, runs)
+        for key, side in sides.items():
+            for name in side.runs:
+                if name in runs:
+                    yield from runs[name].class_problems(side.label, f"{key}.label")
+
+    def _other_problems(self, runs: ShownRuns) -> Iterator[Problem]:
+        """Check that there are samplers to rank among, the same ones in all runs of ``ours``."""
+        if self.other != "best-other" and not self.ours.metric.startswith("rank-by-"):
+            return
+        samplers = [{*runs[name].samplers} for name in self.ours.runs]
+        if len(samplers[0]) < 2:
+            yield "ours.runs", "has no other sampler: name a run that has several"
+        elif any(some != samplers[0] for some in samplers):
+            yield "ours.runs", "have different samplers: name runs with the same"
+
+    def _budget_problems(self, runs: ShownRuns) -> Iterator[Problem]:
+        """Check that each run of ``ours``, and the one that it pairs with, has the budgets."""
+        if isinstance(self.budgets, dict) and {*self.budgets} != {*self.ours.runs}:
+            named, ours = _listed(self.budgets), _listed(self.ours.runs)
+            yield "budgets", f"names {named}, but the runs of `ours` are {ours}"
+            return
+        others = self.other.runs if isinstance(self.other, Side) else self.ours.runs
+        for name, beside in zip(self.ours.runs, others, strict=False):
+            budgets = of_run(self.budgets, name)
+            if budgets is None and runs[name].run.budgets != runs[beside].run.budgets:
+                yield "budgets", f"is missing, and runs `{name}` and `{beside}` have different ones"
+            for run in dict.fromkeys((name, beside)):
+                there = runs[run].run.budgets
+                lacking = [str(budget) for budget in budgets or [] if budget not in there]
+                if lacking:
+                    yield "budgets", f"run `{run}` has no budget {', '.join(lacking)}"
+
+    def _pair_problems(self, other: Side, runs: ShownRuns) -> Iterator[Problem]:
+        """Check that each trial of a run pairs with one of the other run."""
+        if other == self.ours:
+            yield "other", "is the same as `ours`"
+        if other.metric != self.ours.metric:
+            yield "other.metric", f"is not that of `ours`, `{self.ours.metric}`"
+        if len(other.runs) != len(self.ours.runs):
+            yield "other.runs", "are not as many as those of `ours`"
+            return
+        for name, beside in zip(self.ours.runs, other.runs, strict=True):
+            first, second = runs[name].run, runs[beside].run
+            if first.sampler_seeds != second.sampler_seeds:
+                yield (
+                    "other.runs",
+                    f"run `{beside}` has another number of `sampler_seeds` than `{name}`",
+                )
+            several = len(first.encoder_seeds) > 1 and len(second.encoder_seeds) > 1
+            if several and {*first.encoder_seeds} != {*second.encoder_seeds}:
+                yield "other.runs", f"run `{beside}` has other `encoder_seeds` than `{name}`"
+
+
+class Claims(Target):
+    """Claims, such as those of a paper, and whether they hold here."""
+
+    kind: Literal["claims"]
+    claims: Annotated[dict[str, Claim], Field(min_length=1)]
+    forms: ClassVar = frozenset({"table"})
+
+    def caption(self, form: Form) -> str:
+        """The text below the title in the report, in reStructuredText."""
+        return (
+            "Claims about samplers, and whether they hold here. ``holds`` is ``yes`` or ``no`` if "
+            "the 95 % interval of the difference (ours less other, by Student's t over blocks) "
+            "lies on one side of the claimed margin, and ``undecided`` otherwise. A block is one "
+            "encoder seed and sampler seed of a run; where there are fewer than three, a number of "
+            "labels, and the interval is then too narrow, because these share their encoders. A "
+            "claim about each number of labels has an interval at each (with Bonferroni's "
+            "correction), and its row is of the one at which it holds least (``at``)."
+        )
+
+    def problems(self, runs: ShownRuns) -> Iterator[Problem]:
+        """Yield the problems of each claim."""
+        for name, claim in self.claims.items():
+            for path, message in claim.problems(runs):
+                yield f"claims.{name}.{path}", message
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,35 @@
+"""The first picks of one sampler, with the names of their files."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from coldstart.config.model import Count
+from coldstart.config.recipes.targets import (
+    Form,
+    Problem,
+    ShownRuns,
+    Target,
+    count_problems,
+)
+
+
+class ImageGrid(Target):
+    """The first images that one sampler picked, each with its rank and the name of its file."""
+
+    kind: Literal["image-grid"]
+    count: Count
+    reads: ClassVar = frozenset({"selections", "images"})
+
+    def caption(self, form: Form) -> str:
+        """The text below the title in the report, in reStructuredText."""
+        return (
+            f"The first images that the sampler picked, in order, at most {self.count}, each with "
+            "its rank and the end of its file's name. They are cut as the encoder sees them, and "
+            "shown larger where their files are at hand."
+        )
+
+    def problems(self, runs: ShownRuns) -> Iterator[Problem]:
+        """Yield a count above what the runs pick, and more than one sampler."""
+        yield from count_problems(self.count, runs)
+        if sum(len(shown.run.samplers) for shown in runs.values()) != 1:
+            yield "runs", "shows one sampler of one run: name a run that has one"

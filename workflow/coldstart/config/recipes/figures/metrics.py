@@ -1,0 +1,20 @@
+"""All metrics of a study."""
+
+from typing import ClassVar, Literal
+
+from coldstart.config.recipes.targets import Form, Target
+
+
+class Metrics(Target):
+    """Every figure of merit of the study, tidy: one row per value."""
+
+    kind: Literal["metrics"]
+    forms: ClassVar = frozenset({"table"})
+
+    def caption(self, form: Form) -> str:
+        """The text below the title in the report, in reStructuredText."""
+        return (
+            "Every metric, one row per value: top-1, top-2 and top-3 accuracy, average precision "
+            "of each class, and ``picked``, the number of labels of each class that were bought. "
+            "The column ``label`` is the class, empty where the metric is of all classes."
+        )
