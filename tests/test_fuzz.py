@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("fuzz.py")
+SCRIPT = Path(__file__).parent / "helpers/fuzz.py"
 
 
 @pytest.mark.parametrize(

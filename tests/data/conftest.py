@@ -1,7 +1,7 @@
 import pytest
-from folders import LEVELS, PATHS, paint
 
 from coldstart.data.sources.scan import PLACES
+from tests.helpers.folders import LEVELS, PATHS, paint
 
 
 @pytest.fixture

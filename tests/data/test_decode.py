@@ -4,7 +4,6 @@ import zlib
 
 import numpy as np
 import pytest
-from encoded import as_is, chunk, png, saved, tiff
 from PIL import Image, PngImagePlugin
 
 from coldstart.data.sources.decode import (
@@ -14,6 +13,7 @@ from coldstart.data.sources.decode import (
     decode,
     decode_with_header,
 )
+from tests.helpers.encoded import as_is, chunk, png, saved, tiff
 
 RNG = np.random.default_rng(0)
 SMALL = RNG.integers(0, 256, (6, 10, 3)).astype(np.uint8)

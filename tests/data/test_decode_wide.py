@@ -5,10 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-from encoded import as_is, png, saved, tiff
 from PIL import Image
 
 from coldstart.data.sources.decode import BrokenImageError, decode_with_header
+from tests.helpers.encoded import as_is, png, saved, tiff
 
 RNG = np.random.default_rng(0)
 FULL = (0, 65535)

@@ -5,13 +5,13 @@ import os
 import time
 
 import pytest
-from folders import UNUSED, paint, recipe_of
 
 from coldstart.config.recipes.encoders import Existing
 from coldstart.data.sources import digests
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import scan_folder
 from coldstart.ssl.weights import digest_weights
+from tests.helpers.folders import UNUSED, paint, recipe_of
 
 DAYS = 86_400 * 10**9
 

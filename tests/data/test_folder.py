@@ -9,7 +9,6 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from folders import LEVELS, PATHS, UNUSED, opened, paint, pixels, recipe_of
 
 from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.sources import folder
@@ -17,6 +16,7 @@ from coldstart.data.sources.scan import export_places, scan_folder
 from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 from coldstart.running.settings import Settings
+from tests.helpers.folders import LEVELS, PATHS, UNUSED, opened, paint, pixels, recipe_of
 
 pytestmark = pytest.mark.usefixtures("places")
 

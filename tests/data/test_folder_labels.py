@@ -2,13 +2,13 @@ import json
 
 import pandas as pd
 import pytest
-from folders import UNUSED, opened, paint, recipe_of
 
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import export_places, scan_folder
 from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 from coldstart.spreadsheet import csv_bytes
+from tests.helpers.folders import UNUSED, opened, paint, recipe_of
 
 pytestmark = pytest.mark.usefixtures("places")
 

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from folders import UNUSED, opened, paint, pixels, recipe_of
 from PIL import Image
 
 from coldstart.config.recipes.folders import Folder
 from coldstart.data.notes import sentences
 from coldstart.data.sources.scan import scan_folder
 from coldstart.data.sources.wide import SAMPLED, measured, sample
+from tests.helpers.folders import UNUSED, opened, paint, pixels, recipe_of
 
 pytestmark = pytest.mark.usefixtures("places")
 

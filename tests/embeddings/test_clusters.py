@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from cases import CASES, settled
-from trainings import load_images
 
 from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
@@ -17,6 +15,8 @@ from coldstart.running.settings import Settings
 from coldstart.selection.select import read_tables
 from coldstart.ssl.encoders import MODEL
 from coldstart.training.checkpoint import save_tensors
+from tests.helpers.cases import CASES, settled
+from tests.helpers.trainings import load_images
 
 IMAGES = load_images(30)
 CANDIDATES = np.array([3, 4, 9, 11, 20, 21, 28])

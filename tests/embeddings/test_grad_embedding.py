@@ -1,11 +1,11 @@
 import pytest
 import torch
-from cases import CASES, settled
 from torch import nn
 
 from coldstart.embeddings.grad_embedding import embedding_gradient_norms
 from coldstart.errors import ColdstartError
 from coldstart.ssl.method import Bank, Contrastive
+from tests.helpers.cases import CASES, settled
 
 COUNT = 5
 IDS = torch.arange(COUNT)

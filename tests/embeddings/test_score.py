@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from cases import CASES, CROPPED, settled
 
 from coldstart.config.recipes.augmentations import Augmentation, Flip, Jitter
 from coldstart.config.recipes.scores import Score
@@ -11,6 +10,7 @@ from coldstart.ssl.contrast import nt_xent
 from coldstart.ssl.method import Contrastive
 from coldstart.training.augment import augment
 from coldstart.training.backbones import unit_images
+from tests.helpers.cases import CASES, CROPPED, settled
 
 CPU = torch.device("cpu")
 COUNT = 9

@@ -5,8 +5,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-from cases import CASES, settled, views
-from trainings import load_images
 
 from coldstart.config.recipes.scores import Embedding, Score
 from coldstart.embeddings.embed import embed
@@ -14,6 +12,8 @@ from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.embeddings.score import score
 from coldstart.ssl.method import Bank, Contrastive
 from coldstart.training.device import place
+from tests.helpers.cases import CASES, settled, views
+from tests.helpers.trainings import load_images
 
 CPU = torch.device("cpu")
 IMAGES = load_images(100)

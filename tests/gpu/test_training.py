@@ -5,9 +5,13 @@ import signal
 
 import pytest
 import torch
-from cases import CASES, settled, views
 from safetensors.torch import load_file
-from trainings import (
+
+from coldstart.ssl.encoders import pretrain
+from coldstart.ssl.methods.vae import VaeModel
+from coldstart.training.device import place, use_bf16
+from tests.helpers.cases import CASES, settled, views
+from tests.helpers.trainings import (
     assert_identical,
     changed,
     interrupt,
@@ -16,10 +20,6 @@ from trainings import (
     send,
     start_of,
 )
-
-from coldstart.ssl.encoders import pretrain
-from coldstart.ssl.methods.vae import VaeModel
-from coldstart.training.device import place, use_bf16
 
 IMAGES = load_images(96)
 

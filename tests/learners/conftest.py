@@ -1,5 +1,6 @@
 import pytest
-from small_pool import Pool
+
+from tests.helpers.small_pool import Pool
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
-from small_pool import PICKED, RECIPE
 from torch.nn import functional
 
 from coldstart.errors import ColdstartError
@@ -17,6 +16,7 @@ from coldstart.training import trainer
 from coldstart.training.images import Images
 from coldstart.training.model import Inputs
 from coldstart.training.trainer import Trainer
+from tests.helpers.small_pool import PICKED, RECIPE
 
 CPU = torch.device("cpu")
 INPUTS = Inputs(8, 8, 1, torch.full((1,), 0.3), torch.full((1,), 0.3))

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_pool import CANDIDATES, PICKED, RECIPE
 
 from coldstart.learners import learn
 from coldstart.learners.classifier import load
 from coldstart.selection import query
 from coldstart.selection.samplers.uncertainty import uncertainty
+from tests.helpers.small_pool import CANDIDATES, PICKED, RECIPE
 
 CPU = torch.device("cpu")
 

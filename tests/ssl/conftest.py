@@ -1,6 +1,7 @@
 import pytest
 import torch
-from trainings import load_images
+
+from tests.helpers.trainings import load_images
 
 
 @pytest.fixture(scope="module", autouse=True)

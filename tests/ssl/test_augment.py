@@ -5,15 +5,6 @@ import itertools
 import pytest
 import scipy.stats
 import torch
-from pictures import (
-    LEVEL,
-    ROUNDING,
-    assert_near,
-    jitter_recipe,
-    make_images,
-    same_distribution,
-    seeded,
-)
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from coldstart.config.recipes.augmentations import (
@@ -28,6 +19,15 @@ from coldstart.config.recipes.augmentations import (
 )
 from coldstart.training.augment import augment, draws
 from coldstart.vision import torchvision
+from tests.helpers.pictures import (
+    LEVEL,
+    ROUNDING,
+    assert_near,
+    jitter_recipe,
+    make_images,
+    same_distribution,
+    seeded,
+)
 
 T = torchvision.transforms
 

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from pictures import (
+
+from coldstart.config.recipes.augmentations import Augmentation, Grey
+from coldstart.training.augment import augment, colours
+from coldstart.training.augment.colours import BRIGHTNESS, CONTRAST, HUE, SATURATION
+from coldstart.vision import torchvision
+from tests.helpers.pictures import (
     LEVEL,
     STEP,
     V1,
@@ -20,11 +25,6 @@ from pictures import (
     through_pil,
     through_uint8,
 )
-
-from coldstart.config.recipes.augmentations import Augmentation, Grey
-from coldstart.training.augment import augment, colours
-from coldstart.training.augment.colours import BRIGHTNESS, CONTRAST, HUE, SATURATION
-from coldstart.vision import torchvision
 
 T = torchvision.transforms
 V2 = importlib.import_module("torchvision.transforms.v2.functional")

@@ -5,7 +5,12 @@ import importlib
 import pytest
 import scipy.stats
 import torch
-from pictures import (
+
+from coldstart.config.recipes.augmentations import Augmentation, Crop, Cutout, Shift
+from coldstart.errors import ColdstartError
+from coldstart.training.augment import augment, geometry, kernel_width
+from coldstart.vision import torchvision
+from tests.helpers.pictures import (
     LEVEL,
     STEP,
     V1,
@@ -16,11 +21,6 @@ from pictures import (
     seeded,
     through_pil,
 )
-
-from coldstart.config.recipes.augmentations import Augmentation, Crop, Cutout, Shift
-from coldstart.errors import ColdstartError
-from coldstart.training.augment import augment, geometry, kernel_width
-from coldstart.vision import torchvision
 
 T = torchvision.transforms
 V2 = importlib.import_module("torchvision.transforms.v2.functional")

@@ -5,17 +5,6 @@ import math
 import pytest
 import scipy.stats
 import torch
-from pictures import (
-    LEVEL,
-    STEP,
-    V1,
-    assert_near,
-    make_images,
-    one_by_one,
-    seeded,
-    through_pil,
-    through_uint8,
-)
 
 from coldstart.config.recipes.augmentations import Augmentation, RandAugment
 from coldstart.training.augment import augment
@@ -38,6 +27,17 @@ from coldstart.training.augment.operations import (
     rand_augment,
 )
 from coldstart.vision import torchvision
+from tests.helpers.pictures import (
+    LEVEL,
+    STEP,
+    V1,
+    assert_near,
+    make_images,
+    one_by_one,
+    seeded,
+    through_pil,
+    through_uint8,
+)
 
 BILINEAR = torchvision.transforms.InterpolationMode.BILINEAR
 RECIPE = RandAugment(op="rand-augment", count=1)

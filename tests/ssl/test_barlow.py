@@ -1,7 +1,8 @@
 import pytest
 import torch
-from cases import CASES, lightly, settled, views, with_running_statistics
 from torch import nn
+
+from tests.helpers.cases import CASES, lightly, settled, views, with_running_statistics
 
 RECIPE = CASES["barlow-twins"]
 LAMBDA = RECIPE.off_diagonal

@@ -2,7 +2,6 @@ import copy
 
 import pytest
 import torch
-from cases import lightly
 
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.backbones import ResNet
@@ -11,6 +10,7 @@ from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.ssl.methods.byol import build
 from coldstart.ssl.momentum import follow, target_decay
 from coldstart.training.model import Inputs
+from tests.helpers.cases import lightly
 
 RECIPE = Byol(
     method="byol",

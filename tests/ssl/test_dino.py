@@ -1,11 +1,19 @@
 import pytest
 import torch
-from cases import CASES, LOCAL, inputs, lightly, settled, views, with_running_statistics
 from torch.nn import functional
 
 from coldstart.ssl.encoders import build_model
 from coldstart.training.augment import augment
 from coldstart.training.heads import UnitLinear
+from tests.helpers.cases import (
+    CASES,
+    LOCAL,
+    inputs,
+    lightly,
+    settled,
+    views,
+    with_running_statistics,
+)
 
 RECIPE = CASES["dino"]
 

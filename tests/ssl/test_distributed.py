@@ -5,9 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import torch
-from cases import CASES, inputs
 from torch import distributed, nn
-from trainings import CPU, changed, ended, forked, interrupt, result, send
 
 from coldstart.config.recipes.augmentations import (
     Augmentation,
@@ -38,6 +36,8 @@ from coldstart.training.images import Images
 from coldstart.training.neighbours import nearest
 from coldstart.training.resume import Keeper
 from coldstart.training.trainer import Steps, Trainer
+from tests.helpers.cases import CASES, inputs
+from tests.helpers.trainings import CPU, changed, ended, forked, interrupt, result, send
 
 WORLD = 2
 

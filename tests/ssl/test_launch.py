@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cases import CASES
-from trainings import CPU, changed, ended, forked, result, start_of
 
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
 from coldstart.ssl import launch, worker
 from coldstart.ssl.encoders import pretrain
+from tests.helpers.cases import CASES
+from tests.helpers.trainings import CPU, changed, ended, forked, result, start_of
 
 
 def test_new_processes_train_what_one_does(digits, tmp_path):

@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from cases import lightly
 from torch.nn import functional
 
 from coldstart.ssl.contrast import against_bank, info_nce, nt_xent, unit
 from coldstart.ssl.method import Bank
+from tests.helpers.cases import lightly
 
 
 def vectors(*shape, seed=0):

@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
-from cases import CASES, settled, views
 
 from coldstart.ssl.encoders import MODEL, load_model
 from coldstart.ssl.method import Bank, Contrastive
 from coldstart.training.checkpoint import save_tensors
+from tests.helpers.cases import CASES, settled, views
 
 pytestmark = pytest.mark.parametrize("name", CASES)
 

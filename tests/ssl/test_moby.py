@@ -1,11 +1,11 @@
 import pytest
 import torch
-from cases import CASES, settled, views, with_running_statistics
 from torch import nn
 
 from coldstart.ssl.contrast import info_nce, unit
 from coldstart.ssl.method import Bank
 from coldstart.training.heads import build_head
+from tests.helpers.cases import CASES, settled, views, with_running_statistics
 
 
 @pytest.mark.parametrize("name", ["moby", "mobyv2al"])

@@ -2,11 +2,11 @@ import copy
 
 import pytest
 import torch
-from cases import CASES, inputs, settled, views, with_running_statistics
 
 from coldstart.ssl.contrast import info_nce, unit
 from coldstart.ssl.encoders import build_model
 from coldstart.ssl.method import Bank
+from tests.helpers.cases import CASES, inputs, settled, views, with_running_statistics
 
 RECIPE = CASES["moco-v2"]
 

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from cases import CASES, inputs
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
-from trainings import CPU, changed
 
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.ssl.encoders import build_model
@@ -14,6 +12,8 @@ from coldstart.training import neighbours
 from coldstart.training.images import Images
 from coldstart.training.neighbours import draw, embed_images, nearest
 from coldstart.training.trainer import Trainer
+from tests.helpers.cases import CASES, inputs
+from tests.helpers.trainings import CPU, changed
 
 
 @pytest.fixture

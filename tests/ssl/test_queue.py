@@ -1,8 +1,8 @@
 import torch
-from cases import lightly
 from torch.nn import functional
 
 from coldstart.ssl.queue import Queue
+from tests.helpers.cases import lightly
 
 
 def keys(*numbers):

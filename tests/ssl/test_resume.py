@@ -3,8 +3,11 @@ import signal
 
 import pytest
 import torch
-from cases import CASES
-from trainings import (
+
+from coldstart.ssl.encoders import pretrain
+from coldstart.training import resume
+from tests.helpers.cases import CASES
+from tests.helpers.trainings import (
     CPU,
     RECIPE,
     assert_identical,
@@ -18,9 +21,6 @@ from trainings import (
     stopped_after,
     with_optimizer,
 )
-
-from coldstart.ssl.encoders import pretrain
-from coldstart.training import resume
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from cases import CASES, inputs, settled, views
 from torch.nn import functional
 
 from coldstart.config.checks.fits import misfit
@@ -8,6 +7,7 @@ from coldstart.config.recipes.augmentations import Augmentation, Crop
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.errors import ColdstartError
 from coldstart.ssl.methods.rotation import build
+from tests.helpers.cases import CASES, inputs, settled, views
 
 RECIPE = CASES["rotation"]
 

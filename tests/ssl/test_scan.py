@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from cases import CASES, inputs, settled, views
 from safetensors.torch import load_file
 from sklearn.neighbors import NearestNeighbors
-from trainings import CPU, changed, start_of
 
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.ssl.encoders import build_model, load_model, pretrain
@@ -17,6 +15,8 @@ from coldstart.ssl.health import cluster_health, cluster_sizes
 from coldstart.training.images import Images
 from coldstart.training.resume import fingerprint
 from coldstart.training.trainer import Trainer
+from tests.helpers.cases import CASES, inputs, settled, views
+from tests.helpers.trainings import CPU, changed, start_of
 
 
 class Given(torch.nn.Module):

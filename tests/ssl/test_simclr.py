@@ -1,8 +1,8 @@
 import torch
-from cases import CASES, settled, views, with_running_statistics
 
 from coldstart.ssl.contrast import against_bank, nt_xent, unit
 from coldstart.ssl.method import Bank
+from tests.helpers.cases import CASES, settled, views, with_running_statistics
 
 RECIPE = CASES["simclr"]
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from cases import CASES
-from trainings import changed, load_images, result
 
 from coldstart.running.settings import Settings
 from coldstart.ssl import pretrain as stage
 from coldstart.ssl.encoders import pretrain
+from tests.helpers.cases import CASES
+from tests.helpers.trainings import changed, load_images, result
 
 
 @pytest.fixture

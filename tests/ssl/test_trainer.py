@@ -4,16 +4,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from cases import CASES, settled, views
 from safetensors.torch import load_file
-from trainings import (
-    CPU,
-    RECIPE,
-    assert_identical,
-    changed,
-    result,
-    with_optimizer,
-)
 
 from coldstart.config.recipes.backbones import ResNet
 from coldstart.config.recipes.encoders import Head, Pca
@@ -26,6 +17,15 @@ from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
 from coldstart.training.optim import learning_rate
 from coldstart.training.trainer import Steps, Trainer, epoch_order, snapshot_epochs
+from tests.helpers.cases import CASES, settled, views
+from tests.helpers.trainings import (
+    CPU,
+    RECIPE,
+    assert_identical,
+    changed,
+    result,
+    with_optimizer,
+)
 
 
 @pytest.fixture(scope="module")

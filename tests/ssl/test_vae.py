@@ -1,12 +1,12 @@
 import pytest
 import torch
-from cases import CASES, CONVS, inputs, settled, views
 from torch import distributions, nn
 
 from coldstart.config.recipes.backbones import Convs
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.ssl.methods import vae
 from coldstart.ssl.methods.vae import build
+from tests.helpers.cases import CASES, CONVS, inputs, settled, views
 
 RECIPE = CASES["vae"]
 

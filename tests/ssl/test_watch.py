@@ -3,9 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from cases import CASES
 from torch import nn
-from trainings import CPU, RECIPE, changed, result, start_of
 
 from coldstart.config.recipes.encoders import Head
 from coldstart.config.recipes.optimizers import Optimizer
@@ -15,6 +13,8 @@ from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
 from coldstart.training.trainer import Trainer
 from coldstart.training.watch import SETTLED, Look, Spread, look, sample, spread
+from tests.helpers.cases import CASES
+from tests.helpers.trainings import CPU, RECIPE, changed, result, start_of
 
 
 def seeded(*shape):

@@ -1,7 +1,8 @@
 """Hostile settings, manifests and bundles: each ends in success or in a sentence.
 
 A script, run by ``test_fuzz.py`` in a process of its own, so that a hang or a gigabyte of memory is
-seen. Each case is drawn from (seed, number): ``python tests/fuzz.py settings 12 1`` repeats one.
+seen. Each case is drawn from (seed, number), so one can be repeated:
+``python tests/helpers/fuzz.py settings 12 1``.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ from coldstart.planning.plan import Plan
 from coldstart.store import Identity, Store, bundle, unpack
 from coldstart.store.objects import _verified
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SECONDS = 20
 """A case that takes longer counts as a hang, on a machine with other work too."""
 MEGABYTES = 1000

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from cases import CASES
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
@@ -15,6 +14,7 @@ from coldstart.config.recipes.encoders import Clustering
 from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.start import Start
 from coldstart.training import trainer
+from tests.helpers.cases import CASES
 
 CPU = torch.device("cpu")
 RECIPE = CASES["byol"]
