@@ -1,6 +1,6 @@
 """Clusters from an encoder to a sampler."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,11 @@ from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.evaluation import probe
-from coldstart.running.settings import Settings
 from coldstart.selection.select import read_tables
 from coldstart.ssl.encoders import MODEL
 from coldstart.training.checkpoint import save_tensors
 from tests.helpers.cases import CASES, settled
+from tests.helpers.jobs import artefact_in, make_job
 from tests.helpers.trainings import load_images
 
 IMAGES = load_images(30)
@@ -39,15 +39,12 @@ def job(folder, name, output):
     splits = {"candidates": CANDIDATES, "test": TEST, "unlabeled": range(len(IMAGES))}
     rows = [(one, split) for split, ids in splits.items() for one in ids]
     pd.DataFrame(rows, columns=["id", "split"]).to_parquet(folder / "index.parquet")
-    manifest = {"recipe": {"encoder": CASES[name].model_dump(), "seed": 1}}
-    artefact = SimpleNamespace(
-        path=lambda file: folder / file, folder=folder, manifest=manifest, key="k" * 64
-    )
-    return SimpleNamespace(
-        recipe={"output": output, "bn_mode": "eval", "batch_size": 4},
-        inputs={"images": artefact, "index": artefact, "checkpoint": artefact},
-        out=folder,
-        settings=Settings(device="cpu"),
+    recipe = {"encoder": CASES[name].model_dump(), "seed": 1}
+    artefact = artefact_in(folder, recipe)
+    return make_job(
+        folder / "out",
+        {"output": output, "bn_mode": "eval", "batch_size": 4},
+        {"images": artefact, "index": artefact, "checkpoint": artefact},
     )
 
 
@@ -60,7 +57,7 @@ def probabilities(name, ids):
 def test_the_clusters_are_their_probabilities_for_each_image(name, tmp_path):
     embed.make(job(tmp_path, name, "clusters"))
     for split, ids in (("candidates", CANDIDATES), ("test", TEST)):
-        found, values = read_embeddings(tmp_path / "embeddings.parquet", split)
+        found, values = read_embeddings(tmp_path / "out/embeddings.parquet", split)
         assert found.tolist() == ids.tolist()
         assert values.shape == (len(ids), 5)
         np.testing.assert_allclose(values, probabilities(name, ids), rtol=1e-4, atol=1e-6)
@@ -69,7 +66,7 @@ def test_the_clusters_are_their_probabilities_for_each_image(name, tmp_path):
 
 def test_features_are_the_encoders_as_ever(tmp_path):
     embed.make(job(tmp_path, "scan", "features"))
-    _, values = read_embeddings(tmp_path / "embeddings.parquet", "candidates")
+    _, values = read_embeddings(tmp_path / "out/embeddings.parquet", "candidates")
     with torch.no_grad():
         expected = trained("scan").encoder(torch.from_numpy(IMAGES[CANDIDATES]))
     np.testing.assert_allclose(values, expected.numpy(), rtol=1e-4, atol=1e-6)
@@ -91,8 +88,8 @@ def test_before_its_training_an_encoder_of_clusters_is_another_one(name, epochs,
 def test_a_sampler_is_given_the_most_probable_cluster_of_each_candidate(tmp_path):
     made = job(tmp_path, "scan", "clusters")
     embed.make(made)
-    inputs = dict.fromkeys(("index", "clusters"), made.inputs["index"])
-    tables = read_tables(SimpleNamespace(inputs=inputs))
+    inputs = {"index": made.inputs["index"], "clusters": artefact_in(made.out)}
+    tables = read_tables(replace(made, inputs=inputs))
     assert tables.ids.tolist() == CANDIDATES.tolist()
     expected = probabilities("scan", CANDIDATES).argmax(1)
     assert tables.clusters.tolist() == expected.tolist()

@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +9,7 @@ from coldstart.figures import average_rank, claims
 from coldstart.figures.draw import write_table
 from coldstart.statistics import ALPHA
 from coldstart.statistics.intervals import mean_interval
+from tests.helpers.jobs import script_job
 
 GAIN = [0.08, 0.09, 0.10, 0.11, 0.12]
 """What k-means adds to random in each of five draws."""
@@ -293,8 +292,7 @@ def test_the_table_is_written_from_what_a_job_is_told(main, tmp_path):
         "published": [],
     }
     path = tmp_path / "claims.csv"
-    job = SimpleNamespace(params=SimpleNamespace(target=params), output=[str(path)])
-    write_table(job, main.store)
+    write_table(script_job([path], target=params), main.store)
     table = pd.read_csv(path)
     assert table["holds"].tolist() == ["yes", "no", "yes"]
     assert table.columns.tolist() == [

@@ -1,6 +1,5 @@
 import re
 from contextlib import suppress
-from types import SimpleNamespace
 
 import jinja2
 import matplotlib
@@ -34,6 +33,7 @@ from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.figures.draw import draw_figure, write_table
 from coldstart.figures.style import looks, new_figure, run_titles, save, styled
 from coldstart.planning.fingerprint import PACKAGE
+from tests.helpers.jobs import script_job
 
 REPORT = PACKAGE.parent / "report"
 FIGURES_SHOWN = [
@@ -126,7 +126,7 @@ SAID = {
 
 
 def job(studio, folder, target, *suffixes):
-    """What Snakemake hands a figure's script."""
+    """The job of a figure's script."""
     folder.mkdir(exist_ok=True)
     params = {
         "target": target.model_dump(),
@@ -134,10 +134,7 @@ def job(studio, folder, target, *suffixes):
         "runs": studio.runs,
         "published": studio.tables,
     }
-    return SimpleNamespace(
-        params=SimpleNamespace(target=params),
-        output=[str(folder / f"shown.{suffix}") for suffix in suffixes],
-    )
+    return script_job([folder / f"shown.{suffix}" for suffix in suffixes], target=params)
 
 
 @pytest.fixture
@@ -232,7 +229,7 @@ def rendered(template, text):
     env = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     filled = env.from_string(text).render(snakemake=template)
     settings = {"halt_level": 1, "report_level": 1}
-    return publish_parts(filled, writer_name="html", settings_overrides=settings)["html_body"]
+    return publish_parts(filled, writer="html", settings_overrides=settings)["html_body"]
 
 
 def test_every_kind_has_a_caption_here_and_the_function_that_draws_it():
@@ -256,11 +253,7 @@ def test_captions_say_what_is_shown(folder, target, studio):
         "runs": studio.runs,
         "published": ["workflow/papers/a-paper.csv"] if getattr(target, "published", "") else [],
     }
-    template = SimpleNamespace(
-        params=SimpleNamespace(target=shown),
-        wildcards=SimpleNamespace(study="mine", name="it"),
-        rule=folder,
-    )
+    template = script_job([], folder, {"study": "mine", "name": "it"}, target=shown)
     html = rendered(template, (REPORT / "caption.rst").read_text(encoding="utf-8"))
     assert "<strong>A question.</strong>" in html
     assert f"results/{folder}s/mine/it.csv" in html
@@ -273,7 +266,7 @@ def test_captions_say_what_is_shown(folder, target, studio):
 
 
 def test_the_report_begins_with_what_it_is():
-    html = rendered(SimpleNamespace(), (REPORT / "workflow.rst").read_text(encoding="utf-8"))
+    html = rendered(None, (REPORT / "workflow.rst").read_text(encoding="utf-8"))
     assert "which images should be labelled first" in html
 
 

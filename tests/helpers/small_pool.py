@@ -1,13 +1,11 @@
 """Artefacts of a small pool of handwritten digits, as the store would open them."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 
 from coldstart.config.recipes.learners import Classifier
-from coldstart.running.settings import Settings
+from tests.helpers.jobs import artefact_in, make_job
 
 COUNT = 400
 CANDIDATES = range(300)
@@ -60,17 +58,10 @@ class Pool:
 
     def job(self, out="out", inputs=(), **recipe):
         """A job whose inputs are the files of this folder."""
-        artefact = SimpleNamespace(path=lambda name: self.folder / name)
-        (self.folder / out).mkdir(exist_ok=True)
-        return SimpleNamespace(
-            recipe={"encoder_seed": 0, "trial": 0, "labels": len(PICKED), "draw": 0} | recipe,
-            inputs=dict.fromkeys(("images", "index", "labels", "selection"), artefact)
-            | dict(inputs),
-            out=self.folder / out,
-            resume=self.folder / f"resume-{out}",
-            settings=Settings(device="cpu"),
-        )
+        files = dict.fromkeys(("images", "index", "labels", "selection"), artefact_in(self.folder))
+        recipe = {"encoder_seed": 0, "trial": 0, "labels": len(PICKED), "draw": 0} | recipe
+        return make_job(self.folder / out, recipe, files | dict(inputs))
 
-    def learner(self, out="out", **recipe):
+    def learner(self, out="out", inputs=(), **recipe):
         """A job that trains a classifier."""
-        return self.job(out, learner=RECIPE.model_dump(), classes=10, **recipe)
+        return self.job(out, inputs, learner=RECIPE.model_dump(), classes=10, **recipe)

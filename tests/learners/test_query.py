@@ -1,4 +1,4 @@
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from coldstart.learners import learn
 from coldstart.learners.classifier import load
 from coldstart.selection import query
 from coldstart.selection.samplers.uncertainty import uncertainty
+from tests.helpers.jobs import artefact_in
 from tests.helpers.small_pool import CANDIDATES, PICKED, RECIPE
 
 CPU = torch.device("cpu")
@@ -18,10 +19,7 @@ CPU = torch.device("cpu")
 def asked(pool):
     """A pool with a trained classifier, and a job that asks it."""
     learn.make(pool.learner("learner"))
-    made = {"learner": RECIPE.model_dump(), "classes": 10}
-    learner = SimpleNamespace(
-        path=lambda name: pool.folder / "learner" / name, manifest={"recipe": made}
-    )
+    learner = artefact_in(pool.folder / "learner", {"learner": RECIPE.model_dump(), "classes": 10})
     return lambda **recipe: pool.job(inputs={"learner": learner}, **{"budget": 24} | recipe)
 
 
@@ -67,10 +65,7 @@ def test_a_query_may_read_what_is_predicted(pool, asked, measure):
 
 def test_what_was_picked_can_be_learnt_from_and_asked_again(pool, asked):
     query.make(asked(sampler={"sampler": "k-centre"}))
-    inputs = {"selection": SimpleNamespace(path=lambda name: pool.folder / "out" / name)}
-    job = pool.learner("next", labels=24)
-    job.inputs |= inputs
-    learn.make(job)
+    learn.make(pool.learner("next", {"selection": artefact_in(pool.folder / "out")}, labels=24))
     table = pd.read_parquet(pool.folder / "next/metrics.parquet")
     assert table.loc[table["metric"] == "picked", "value"].sum() == 24
 
@@ -80,8 +75,7 @@ def test_each_trial_asks_with_chance_of_its_own(pool, other):
     def drawn(**recipe):
         job = pool.job(sampler={"sampler": "random"}, **{"budget": 24} | recipe)
         assert {"index", "selection"} <= set(job.inputs)
-        job.inputs = {name: job.inputs[name] for name in ("index", "selection")}
-        query.make(job)
+        query.make(replace(job, inputs={name: job.inputs[name] for name in ("index", "selection")}))
         return picks(pool)["id"].tolist()
 
     first, again = drawn(), drawn(**other)

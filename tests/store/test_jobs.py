@@ -4,7 +4,6 @@ import logging
 import os
 import re
 import signal
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from coldstart.running.job import TERMINATED, make_artefact
 from coldstart.store import Store
 from coldstart.training.checkpoint import save_tensors
 from coldstart.training.resume import save_state
+from tests.helpers.jobs import script_job
 
 
 @pytest.fixture
@@ -28,10 +28,7 @@ def run(tmp_path, monkeypatch, identity):
         monkeypatch.setenv("COLDSTART_STORE", ":".join(map(str, stores)))
         artefact = {"key": images.key, "stage": images.stage, "recipe": images.recipe,
                     "inputs": {}, "code": images.code}  # fmt: skip
-        job = SimpleNamespace(
-            params=SimpleNamespace(artefact=artefact), output=["pointer.json"], log=["log/a.log"],
-            threads=1, resources={}, rule="ingest", wildcards={},
-        )  # fmt: skip
+        job = script_job(["pointer.json"], "ingest", log="log/a.log", artefact=artefact)
         try:
             make_artefact(job, make)
         finally:
