@@ -14,9 +14,14 @@ import coldstart  # noqa: F401  # before torch: threads wait as in jobs
 import numpy as np
 import torch
 
-from coldstart.config.recipes.augmentations import Augmentation, Crop, Flip, Grey, Jitter
-from coldstart.config.recipes.backbones import ResNet
-from coldstart.config.recipes.encoders import Byol, Head
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.crop import Crop
+from coldstart.config.recipes.augmentations.flip import Flip
+from coldstart.config.recipes.augmentations.grey import Grey
+from coldstart.config.recipes.augmentations.jitter import Jitter
+from coldstart.config.recipes.backbones.resnet import ResNet
+from coldstart.config.recipes.encoders import Head
+from coldstart.config.recipes.encoders.byol import Byol
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.ssl.encoders import build_model
 from coldstart.training.augment import augment

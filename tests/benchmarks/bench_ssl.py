@@ -34,9 +34,17 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from coldstart import vision  # noqa: F401  # torchvision, for lightly, beside a CPU build of torch
-from coldstart.config.recipes.augmentations import Augmentation, Crop, Flip, Grey, Jitter
-from coldstart.config.recipes.backbones import ResNet
-from coldstart.config.recipes.encoders import BarlowTwins, Byol, Head, MocoV2, SimClr
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.crop import Crop
+from coldstart.config.recipes.augmentations.flip import Flip
+from coldstart.config.recipes.augmentations.grey import Grey
+from coldstart.config.recipes.augmentations.jitter import Jitter
+from coldstart.config.recipes.backbones.resnet import ResNet
+from coldstart.config.recipes.encoders import Head
+from coldstart.config.recipes.encoders.barlow_twins import BarlowTwins
+from coldstart.config.recipes.encoders.byol import Byol
+from coldstart.config.recipes.encoders.moco_v2 import MocoV2
+from coldstart.config.recipes.encoders.simclr import SimClr
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.ssl.encoders import build_model
 from coldstart.training.backbones import build_backbone

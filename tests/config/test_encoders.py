@@ -3,8 +3,10 @@
 import pytest
 
 from coldstart.config.recipes.augmentations import Augmentation
-from coldstart.config.recipes.backbones import ResNet
-from coldstart.config.recipes.encoders import Byol, Head, Rotation
+from coldstart.config.recipes.backbones.resnet import ResNet
+from coldstart.config.recipes.encoders import Head
+from coldstart.config.recipes.encoders.byol import Byol
+from coldstart.config.recipes.encoders.rotation import Rotation
 from coldstart.config.recipes.optimizers import Optimizer
 
 

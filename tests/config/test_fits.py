@@ -5,9 +5,17 @@ import re
 import pytest
 
 from coldstart.config.checks.fits import misfit, misfit_elsewhere, size_of
-from coldstart.config.recipes.augmentations import Augmentation, Blur, Crop, Flip
-from coldstart.config.recipes.backbones import LeNet, ResNet, Vgg
-from coldstart.config.recipes.encoders import Byol, Existing, Head, Pca
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.blur import Blur
+from coldstart.config.recipes.augmentations.crop import Crop
+from coldstart.config.recipes.augmentations.flip import Flip
+from coldstart.config.recipes.backbones.lenet import LeNet
+from coldstart.config.recipes.backbones.resnet import ResNet
+from coldstart.config.recipes.backbones.vgg import Vgg
+from coldstart.config.recipes.encoders import Head
+from coldstart.config.recipes.encoders.byol import Byol
+from coldstart.config.recipes.encoders.existing import Existing
+from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.config.recipes.optimizers import Optimizer
 
 RESNET = ResNet(family="resnet", stem="cifar", widths=[4], blocks=[1])

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from coldstart.config.recipes.encoders import Existing
+from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.data.sources import digests
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import scan_folder

@@ -9,7 +9,7 @@ from torch.nn.utils import prune
 from coldstart.embeddings import grad_norm
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.errors import ColdstartError
-from coldstart.training.backbones import Shortcut
+from coldstart.training.backbones.shortcut import Shortcut
 from coldstart.training.heads import UnitLinear
 from coldstart.vision import torchvision
 

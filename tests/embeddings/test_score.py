@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from coldstart.config.recipes.augmentations import Augmentation, Flip, Jitter
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.flip import Flip
+from coldstart.config.recipes.augmentations.jitter import Jitter
 from coldstart.config.recipes.scores import Score
 from coldstart.embeddings.score import AS_IT_IS, score
 from coldstart.errors import ColdstartError

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from coldstart.config.loading.load import load
-from coldstart.training import augment as package
-from coldstart.training.augment import augment, colours, draws, geometry, operations
+from coldstart.training.augment import augment
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 AUGMENTATIONS = load({"studies": [], "scale": "paper"}, [], WORKFLOW).recipes
@@ -16,13 +15,12 @@ AUGMENTATIONS = load({"studies": [], "scale": "paper"}, [], WORKFLOW).recipes
 @pytest.mark.parametrize("name", AUGMENTATIONS.names("augmentations"))
 def test_views_are_those_of_the_cpu(name, gpu, monkeypatch):
     recipe = AUGMENTATIONS.get("augmentations", name)
-    plain = draws.uniform
+    plain = torch.rand
 
-    def drawn_on_the_cpu(count, between, generator):
-        return plain(count, between, source).to(generator.device)
+    def drawn_on_the_cpu(count, generator, device):
+        return plain(count, generator=source).to(device)
 
-    for module in (package, geometry, colours, operations):
-        monkeypatch.setattr(module, "uniform", drawn_on_the_cpu)
+    monkeypatch.setattr(torch, "rand", drawn_on_the_cpu)
     pixels = torch.randint(0, 256, (64, 3, 32, 32), generator=torch.Generator().manual_seed(3))
     views = []
     for device in (torch.device("cpu"), gpu):

@@ -6,22 +6,21 @@ import importlib
 import pytest
 import torch
 
-from coldstart.config.recipes.augmentations import Augmentation, Crop
-from coldstart.config.recipes.backbones import Convs, ResNet
-from coldstart.config.recipes.encoders import (
-    BarlowTwins,
-    Byol,
-    Dino,
-    Head,
-    Moby,
-    MocoV2,
-    Rotation,
-    Scan,
-    SelfLabel,
-    SimClr,
-    Trained,
-    Vae,
-)
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.crop import Crop
+from coldstart.config.recipes.backbones.convs import Convs
+from coldstart.config.recipes.backbones.resnet import ResNet
+from coldstart.config.recipes.encoders import Head, Trained
+from coldstart.config.recipes.encoders.barlow_twins import BarlowTwins
+from coldstart.config.recipes.encoders.byol import Byol
+from coldstart.config.recipes.encoders.dino import Dino
+from coldstart.config.recipes.encoders.moby import Moby
+from coldstart.config.recipes.encoders.moco_v2 import MocoV2
+from coldstart.config.recipes.encoders.rotation import Rotation
+from coldstart.config.recipes.encoders.scan import Scan
+from coldstart.config.recipes.encoders.self_label import SelfLabel
+from coldstart.config.recipes.encoders.simclr import SimClr
+from coldstart.config.recipes.encoders.vae import Vae
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.ssl.encoders import build_model
 from coldstart.training.model import Inputs

@@ -3,7 +3,7 @@
 import scipy.stats
 import torch
 
-from coldstart.config.recipes.augmentations import Jitter
+from coldstart.config.recipes.augmentations.jitter import Jitter
 from coldstart.vision import torchvision
 
 V1 = torchvision.transforms.functional

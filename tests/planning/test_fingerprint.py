@@ -4,13 +4,13 @@ import shutil
 import pytest
 
 from coldstart.config.loading.load import load
-from coldstart.config.recipes.encoders import method_module
 from coldstart.errors import ColdstartError
 from coldstart.planning.fingerprint import (
     INFRASTRUCTURE,
     PACKAGE,
     classes_of,
     fingerprint,
+    modules_of,
     source_digest,
 )
 
@@ -286,30 +286,25 @@ def test_of_recipes_only_what_is_imported_counts(mark, text, counts):
 # An edit of a module of recipes, and the recipes whose artefacts it makes anew, and some that stay.
 EDITS = {
     "steps of an epoch": (
-        ("encoders.py", "return batch, parts, images // (batch * parts)",
+        ("encoders/__init__.py", "return batch, parts, images // (batch * parts)",
          "return batch, parts, images // (2 * batch * parts)"),
         {"encoders.byol-digits", "encoders.vae-cifar", "learners.wrn-28-10-cutout"},
         {"encoders.pca-512", "pools.biased-digits"},
     ),
     "sizes of crops": (
-        ("augmentations.py", "max(1, round(share * height))", "round(share * height)"),
+        ("augmentations/crop.py", "max(1, round(share * height))", "round(share * height)"),
         {"encoders.byol-resnet18", "encoders.dino-digits"},
         {"encoders.pca-512", "pools.cifar10"},
     ),
     "widths of wide networks": (
-        ("backbones.py", "channels * self.width for", "channels + self.width for"),
+        ("backbones/wide_resnet.py", "channels * self.width for", "channels + self.width for"),
         {"learners.wrn-28-10-cutout"},
         {"encoders.byol-digits", "learners.classifier-digits", "encoders.vae-cifar"},
     ),
     "sizes between convolutions": (
-        ("backbones.py", "found = [(height, width)]", "found = [(width, height)]"),
+        ("backbones/convs.py", "found = [(height, width)]", "found = [(width, height)]"),
         {"encoders.vae-cifar", "encoders.vae-digits"},
         {"encoders.byol-digits", "learners.wrn-28-10-cutout"},
-    ),
-    "a helper of these": (
-        ("backbones.py", "return (size + 1) // 2", "return size // 2"),
-        {"encoders.vae-cifar"},
-        {"learners.wrn-28-10-cutout", "encoders.pca-512"},
     ),
     "images that an operator leaves": (
         ("pools.py", "round(self.shares[label] * size)", "int(self.shares[label] * size)"),
@@ -317,18 +312,19 @@ EDITS = {
         {"pools.cifar10", "pools.cifar10-longtail", "encoders.byol-digits"},
     ),
     "estimates of cost": (
-        ("backbones.py", "yield Layer(1, self.flat(height, width), self.latent)", "pass"),
+        ("backbones/convs.py", "Stage(1, self.flat(height, width)",
+         "Stage(2, self.flat(height, width)"),
         set(),
         {"encoders.vae-cifar", "encoders.byol-digits", "pools.cifar10"},
     ),
     "bounds and texts of a check": (
-        ("encoders.py", "        return self.backbone.dim",
+        ("encoders/__init__.py", "        return self.backbone.dim",
          "        assert True, 'a text'\n        return self.backbone.dim"),
         {"encoders.byol-digits", "learners.wrn-28-10-cutout"},
         {"encoders.pca-512", "pools.cifar10"},
     ),
     "another recipe": (
-        ("encoders.py", "class SimClr(Trained):",
+        ("encoders/simclr.py", "class SimClr(Trained):",
          "class Other(Trained):\n    pass\n\n\nclass SimClr(Trained):"),
         set(),
         {"encoders.simclr-digits", "encoders.byol-digits", "learners.wrn-28-10-cutout"},
@@ -349,9 +345,7 @@ def mark_of(recipes, name, package):
         "learners": ["coldstart.learners.learn"],
         "encoders": ["coldstart.ssl.pretrain"],
     }[kind]
-    if kind == "encoders":
-        modules.append(method_module(recipe))
-    return fingerprint(*modules, recipes=classes_of(recipe), package=package)
+    return fingerprint(*modules, *modules_of(recipe), recipes=classes_of(recipe), package=package)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -51,7 +51,7 @@ NO_RESULT = {
     "coldstart.figures.page": "counts by its text",
     "coldstart.texts": "escapes names",
     "coldstart.spreadsheet": "escapes names",
-    "coldstart.config.recipes.encoders.method_module": "names a module, which is in the key",
+    "coldstart.registry": "finds modules, which are in the key",
 }
 """Code that runs and is in no fingerprint, with the reason why it changes no number."""
 

@@ -7,16 +7,14 @@ import scipy.stats
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from coldstart.config.recipes.augmentations import (
-    Augmentation,
-    Blur,
-    Crop,
-    Cutout,
-    Flip,
-    Grey,
-    Shift,
-    Solarize,
-)
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.blur import Blur
+from coldstart.config.recipes.augmentations.crop import Crop
+from coldstart.config.recipes.augmentations.cutout import Cutout
+from coldstart.config.recipes.augmentations.flip import Flip
+from coldstart.config.recipes.augmentations.grey import Grey
+from coldstart.config.recipes.augmentations.shift import Shift
+from coldstart.config.recipes.augmentations.solarize import Solarize
 from coldstart.training.augment import augment, draws
 from coldstart.vision import torchvision
 from tests.helpers.pictures import (

@@ -9,9 +9,13 @@ import pytest
 import scipy.stats
 import torch
 
-from coldstart.config.recipes.augmentations import Augmentation, Grey
-from coldstart.training.augment import augment, colours
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.grey import Grey
+from coldstart.training.augment import augment
 from coldstart.training.augment.colours import BRIGHTNESS, CONTRAST, HUE, SATURATION
+from coldstart.training.augment.grey import greyscale
+from coldstart.training.augment.jitter import draw_jitter, jitter, jitter_operations
+from coldstart.training.augment.solarize import solarize
 from coldstart.vision import torchvision
 from tests.helpers.pictures import (
     LEVEL,
@@ -55,7 +59,7 @@ def test_each_colour_operation_is_torchvisions(operation, channels):
     images = make_images(40, channels)
     factors = draw_factors(40)
     order = torch.full((40, 1), operation)
-    result = colours.jitter(images, factors, order, hue=operation == HUE)
+    result = jitter(images, factors, order, hue=operation == HUE)
     for functional in (V1, V2):
         reference = partial(reference_jitter, functional)
         assert_near(result, one_by_one(reference, images, factors, order))
@@ -72,7 +76,7 @@ def test_jitter_applies_the_operations_in_each_images_order(operations):
     orders = torch.tensor(list(itertools.permutations(operations)))
     orders = orders.repeat(3, 1)[torch.randperm(3 * len(orders), generator=seeded())]
     images, factors = make_images(len(orders)), draw_factors(len(orders))
-    result = colours.jitter(images, factors, orders, hue=HUE in operations)
+    result = jitter(images, factors, orders, hue=HUE in operations)
     reference = one_by_one(partial(reference_jitter, V1), images, factors, orders)
     assert_near(result, reference, 2e-5)
     reversed_ = one_by_one(partial(reference_jitter, V1), images, factors, orders.flip(1))
@@ -82,7 +86,7 @@ def test_jitter_applies_the_operations_in_each_images_order(operations):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_greyscale_is_torchvisions(channels):
     images = make_images(10, channels)
-    result = colours.greyscale(images)
+    result = greyscale(images)
     for functional in (V1, V2):
         assert_near(
             result, one_by_one(lambda x, f=functional: f.rgb_to_grayscale(x, channels), images)
@@ -95,7 +99,7 @@ def test_greyscale_is_torchvisions(channels):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_solarize_is_torchvisions(threshold, channels):
     images = make_images(10, channels)
-    result = colours.solarize(images, threshold)
+    result = solarize(images, threshold)
     for functional in (V1, V2):
         assert_near(result, one_by_one(lambda x, f=functional: f.solarize(x, threshold), images), 0)
     if threshold == 0.5:  # of 255, the published 128 is the first value above
@@ -106,7 +110,7 @@ def test_solarize_is_torchvisions(threshold, channels):
 def test_jitter_factors_are_uniform_in_torchvisions_ranges():
     strengths = {"brightness": 0.4, "contrast": 1.5, "saturation": 0.8, "hue": 0.1}
     theirs = T.ColorJitter(**strengths)
-    factors, _ = colours.draw_jitter(20000, jitter_recipe(**strengths), range(4), seeded())
+    factors, _ = draw_jitter(20000, jitter_recipe(**strengths), range(4), seeded())
     for operation, name in STRENGTHS.items():
         low, high = getattr(theirs, name)
         drawn = factors[:, operation].numpy()
@@ -117,7 +121,7 @@ def test_jitter_factors_are_uniform_in_torchvisions_ranges():
 
 @pytest.mark.parametrize("operations", [(0, 1, 2, 3), (0, 2, 3), (1, 3)])
 def test_every_order_of_the_operations_is_equally_likely(operations):
-    _, orders = colours.draw_jitter(24000, jitter_recipe(hue=0.1), operations, seeded())
+    _, orders = draw_jitter(24000, jitter_recipe(hue=0.1), operations, seeded())
     found, counts = orders.unique(dim=0, return_counts=True)
     assert sorted(map(tuple, found.tolist())) == sorted(itertools.permutations(operations))
     assert scipy.stats.chisquare(counts.numpy()).pvalue > LEVEL
@@ -132,9 +136,10 @@ def test_jitter_of_no_strength_changes_nothing():
     still = Augmentation(transforms=[jitter_recipe()])
     assert torch.equal(augment(images, still, seeded()), images)
     for operation, name in STRENGTHS.items():
-        jitter = jitter_recipe(**{name: 0.3})
-        assert colours.jitter_operations(jitter, 3) == [operation]
-        assert changed(augment(images, Augmentation(transforms=[jitter]), seeded()), images).all()
+        transform = jitter_recipe(**{name: 0.3})
+        assert jitter_operations(transform, 3) == [operation]
+        recipe = Augmentation(transforms=[transform])
+        assert changed(augment(images, recipe, seeded()), images).all()
 
 
 def test_one_channel_has_no_colour():

@@ -6,9 +6,17 @@ import pytest
 import scipy.stats
 import torch
 
-from coldstart.config.recipes.augmentations import Augmentation, Crop, Cutout, Shift
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.crop import Crop
+from coldstart.config.recipes.augmentations.cutout import Cutout
+from coldstart.config.recipes.augmentations.shift import Shift
 from coldstart.errors import ColdstartError
-from coldstart.training.augment import augment, geometry, kernel_width
+from coldstart.training.augment import augment
+from coldstart.training.augment.blur import gaussian_blur, kernel_width
+from coldstart.training.augment.crop import crop_resize, draw_boxes
+from coldstart.training.augment.cutout import cutout
+from coldstart.training.augment.draws import draw_places
+from coldstart.training.augment.shift import shift
 from coldstart.vision import torchvision
 from tests.helpers.pictures import (
     LEVEL,
@@ -30,10 +38,10 @@ V2 = importlib.import_module("torchvision.transforms.v2.functional")
 @pytest.mark.parametrize("channels", [1, 3])
 def test_crop_resize_is_torchvisions(height, width, channels):
     images = make_images(60, channels, height, width)
-    boxes = geometry.draw_boxes(60, height, width, [0.02, 1.0], [0.3, 3.0], seeded())
+    boxes = draw_boxes(60, height, width, [0.02, 1.0], [0.3, 3.0], seeded())
     boxes[0] = torch.tensor([0, 0, height, width])
     boxes[1] = torch.tensor([height - 1, width - 1, 1, 1])
-    result = geometry.crop_resize(images, boxes, (height, width))
+    result = crop_resize(images, boxes, (height, width))
 
     def crop(functional):
         return lambda image, box: functional.resized_crop(
@@ -49,8 +57,8 @@ def test_crop_resize_is_torchvisions(height, width, channels):
 @pytest.mark.parametrize("size", [(9, 9), (24, 20), (64, 64)])
 def test_a_crop_of_another_size_is_torchvisions(size):
     images = make_images(60, 3, 40, 32)
-    boxes = geometry.draw_boxes(60, 40, 32, [0.05, 1.0], [0.3, 3.0], seeded())
-    result = geometry.crop_resize(images, boxes, size)
+    boxes = draw_boxes(60, 40, 32, [0.05, 1.0], [0.3, 3.0], seeded())
+    result = crop_resize(images, boxes, size)
 
     def crop(functional):
         return lambda image, box: functional.resized_crop(
@@ -91,9 +99,7 @@ def test_shift_is_torchvisions_crop_of_a_padded_image(channels):
         return apply
 
     for functional in (V1, V2):
-        assert_near(
-            geometry.shift(images, corners), one_by_one(crop(functional), images, corners), 0
-        )
+        assert_near(shift(images, corners), one_by_one(crop(functional), images, corners), 0)
 
 
 def test_every_shift_is_equally_likely():
@@ -109,7 +115,7 @@ def test_every_shift_is_equally_likely():
 @pytest.mark.parametrize("side", [1, 4, 5, 30])
 def test_cutout_is_torchvisions_erasing_of_what_lies_within(side):
     images = make_images(60, 3, 12, 20)
-    centres = geometry.draw_places(60, 12, 20, seeded())
+    centres = draw_places(60, 12, 20, seeded())
     centres[:2] = torch.tensor([[0, 0], [11, 19]])
 
     def erase(image, centre):
@@ -119,7 +125,7 @@ def test_cutout_is_torchvisions_erasing_of_what_lies_within(side):
         )
         return V1.erase(image, top, left, bottom - top, right - left, torch.tensor(0.25))
 
-    result = geometry.cutout(images, centres, side, 0.25)
+    result = cutout(images, centres, side, 0.25)
     assert_near(result, one_by_one(erase, images, centres), 0)
     assert (result == 0.25).flatten(1).any(1).all()
 
@@ -143,7 +149,7 @@ def test_a_blurs_kernel_in_pixels_or_as_a_share_of_the_side():
 def test_blur_is_torchvisions(kernel, height, width, channels):
     images = make_images(20, channels, height, width)
     sigma = torch.linspace(0.1, 4, 20)
-    result = geometry.gaussian_blur(images, sigma, kernel)
+    result = gaussian_blur(images, sigma, kernel)
 
     def blur(functional):
         return lambda image, s: functional.gaussian_blur(image, [kernel, kernel], [float(s)] * 2)
@@ -158,7 +164,7 @@ def test_blur_refuses_a_kernel_it_cannot_apply(kernel):
     with pytest.raises(
         ColdstartError, match=f"kernel is {kernel} pixels wide.*odd number below 16"
     ):
-        geometry.gaussian_blur(torch.rand(2, 3, 8, 20), torch.ones(2), kernel)
+        gaussian_blur(torch.rand(2, 3, 8, 20), torch.ones(2), kernel)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +183,7 @@ def test_boxes_are_drawn_like_torchvisions(height, width, scale, ratio):
     theirs = torch.tensor(
         [T.RandomResizedCrop.get_params(image, scale, ratio) for _ in range(3000)]
     )
-    ours = geometry.draw_boxes(30000, height, width, scale, ratio, seeded())
+    ours = draw_boxes(30000, height, width, scale, ratio, seeded())
     assert ours.dtype == torch.int64
 
     def statistics(boxes):
@@ -195,5 +201,5 @@ def test_boxes_are_drawn_like_torchvisions(height, width, scale, ratio):
 def test_boxes_fall_back_to_torchvisions(height, width, ratio):
     scale = [0.9, 1.0] if height != width else [1.5, 2.0]
     expected = T.RandomResizedCrop.get_params(torch.empty(3, height, width), scale, ratio)
-    boxes = geometry.draw_boxes(200, height, width, scale, ratio, seeded())
+    boxes = draw_boxes(200, height, width, scale, ratio, seeded())
     assert boxes.unique(dim=0).tolist() == [list(expected)]

@@ -6,11 +6,11 @@ import pytest
 import scipy.stats
 import torch
 
-from coldstart.config.recipes.augmentations import Augmentation, RandAugment
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.rand_augment import RandAugment
 from coldstart.training.augment import augment
 from coldstart.training.augment.colours import BRIGHTNESS, CONTRAST, SATURATION
-from coldstart.training.augment.geometry import resample
-from coldstart.training.augment.operations import (
+from coldstart.training.augment.rand_augment import (
     AUTOCONTRAST,
     EQUALIZE,
     IDENTITY,
@@ -25,6 +25,7 @@ from coldstart.training.augment.operations import (
     TRANSLATION_Y,
     draw_operations,
     rand_augment,
+    resample,
 )
 from coldstart.vision import torchvision
 from tests.helpers.pictures import (

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from coldstart.config.recipes.augmentations import Augmentation
-from coldstart.config.recipes.backbones import ResNet
-from coldstart.config.recipes.encoders import Byol, Head
+from coldstart.config.recipes.backbones.resnet import ResNet
+from coldstart.config.recipes.encoders import Head
+from coldstart.config.recipes.encoders.byol import Byol
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.ssl.methods.byol import build
 from coldstart.ssl.momentum import follow, target_decay

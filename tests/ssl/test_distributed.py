@@ -7,15 +7,13 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from coldstart.config.recipes.augmentations import (
-    Augmentation,
-    Blur,
-    Crop,
-    Flip,
-    Grey,
-    Jitter,
-    RandAugment,
-)
+from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.augmentations.blur import Blur
+from coldstart.config.recipes.augmentations.crop import Crop
+from coldstart.config.recipes.augmentations.flip import Flip
+from coldstart.config.recipes.augmentations.grey import Grey
+from coldstart.config.recipes.augmentations.jitter import Jitter
+from coldstart.config.recipes.augmentations.rand_augment import RandAugment
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
 from coldstart.ssl import encoders as pretrain

@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 from coldstart.config.loading.load import load
-from coldstart.config.recipes.encoders import Existing, Transferred
+from coldstart.config.recipes.encoders import Transferred
+from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan

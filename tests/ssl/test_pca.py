@@ -5,7 +5,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from coldstart.config.recipes.encoders import Pca
+from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.errors import ColdstartError
 from coldstart.ssl.encoders import load_model, pretrain
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from coldstart.config.recipes.backbones import ResNet
-from coldstart.config.recipes.encoders import Head, Pca
+from coldstart.config.recipes.backbones.resnet import ResNet
+from coldstart.config.recipes.encoders import Head
+from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
 from coldstart.ssl.encoders import build_model, load_model, pretrain

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import distributions, nn
 
-from coldstart.config.recipes.backbones import Convs
+from coldstart.config.recipes.backbones.convs import Convs
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.ssl.methods import vae
 from coldstart.ssl.methods.vae import build

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from coldstart.errors import ColdstartError
-from coldstart.training.backbones import Shortcut
+from coldstart.training.backbones.shortcut import Shortcut
 from coldstart.training.heads import UnitLinear
 
 # Bytes of temporaries that a layer works on at a time. On a CPU, temporaries that leave the cache,

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-from pydantic import TypeAdapter
 
-from coldstart.config.recipes.encoders import Encoder
+from coldstart.config.recipes.encoders import ENCODERS, Encoder
 from coldstart.ssl.encoders import load_model
 from coldstart.store import Artefact
 from coldstart.training.model import EncoderModel
@@ -21,5 +20,5 @@ def read_model(
         shape: of the images: height, width, channels.
         device: where to put it.
     """
-    recipe = TypeAdapter(Encoder).validate_python(checkpoint.manifest["recipe"]["encoder"])
+    recipe = ENCODERS.adapter().validate_python(checkpoint.manifest["recipe"]["encoder"])
     return load_model(checkpoint.folder, recipe, shape, device), recipe

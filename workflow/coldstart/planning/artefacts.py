@@ -15,11 +15,10 @@ from coldstart.config.recipes.datasets import Dataset
 from coldstart.config.recipes.encoders import (
     Clustering,
     Encoder,
-    Existing,
     Trained,
     Transferred,
-    method_module,
 )
+from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.config.recipes.folders import Folder
 from coldstart.config.recipes.pools import mixture as mixture_of
 from coldstart.config.recipes.pools import part_size, splits_of
@@ -158,7 +157,6 @@ class Artefacts:
             {"encoder": described, "seed": seed},
             inputs,
             "coldstart.ssl.pretrain",
-            method_module(recipe),
             model=recipe,
         )
 
@@ -174,7 +172,7 @@ class Artefacts:
             recipe.model_dump(),
             self._images_of(pool) | {"checkpoint": self.checkpoint(pool, encoder, seed)},
             "coldstart.embeddings.embed",
-            self._method(encoder),
+            *modules_of(self._trained(encoder)),
             model=recipe,
         )
 
@@ -193,7 +191,7 @@ class Artefacts:
             {**recipe.model_dump(), "seed": seed},
             self._images_of(pool) | {"checkpoint": self.checkpoint(pool, encoder, seed)},
             "coldstart.embeddings.score",
-            self._method(encoder),
+            *modules_of(self._trained(encoder)),
             model=recipe,
         )
 
@@ -219,7 +217,7 @@ class Artefacts:
                 "checkpoint": self.checkpoint(pool, encoder, seed),
             },
             "coldstart.evaluation.probe",
-            self._method(encoder),
+            *modules_of(self._trained(encoder)),
             model=self.recipes.get("probes", probe),
         )
 
@@ -307,10 +305,6 @@ class Artefacts:
         """The recipe of an encoder, or of that which it stands for."""
         recipe: Encoder | Transferred = self.recipes.get("encoders", encoder)
         return self._trained(recipe.encoder) if isinstance(recipe, Transferred) else recipe
-
-    def _method(self, encoder: str) -> str:
-        """The module of an encoder's method, or of that which it stands for."""
-        return method_module(self._trained(encoder))
 
     def _check_start(self, encoder: str, recipe: Clustering) -> None:
         path, start = f"encoders.{encoder}.encoder", recipe.encoder

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from coldstart.config.checks.fits import size_of
-from coldstart.config.recipes.encoders import Encoder, Pca, Trained, Training
+from coldstart.config.recipes.encoders import ENCODERS, Encoder, Trained, Training
+from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.config.recipes.learners import Classifier
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding, Score
@@ -40,8 +39,6 @@ SNAKEMAKE = 500
 """Megabytes of Snakemake, which runs twice beside every cluster job's script."""
 STARTUP = 5
 """Minutes for imports from a busy file system and for opening the inputs."""
-
-ENCODERS: TypeAdapter[Encoder] = TypeAdapter(Encoder)
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ def _pool(_planned: Planned, _facts: Facts, _device: str) -> _Estimate:
 
 
 def _pretrain(planned: Planned, facts: Facts, device: str) -> _Estimate:
-    recipe = ENCODERS.validate_python(planned.identity.recipe["encoder"])
+    recipe = ENCODERS.adapter().validate_python(planned.identity.recipe["encoder"])
     count, shape = facts.sizes["unlabeled"], facts.shape
     pixels = count * math.prod(shape)
     if isinstance(recipe, Pca):
@@ -279,7 +276,9 @@ _ESTIMATES = {
 
 
 def _encoder(planned: Planned) -> Encoder:
-    return ENCODERS.validate_python(planned.inputs["checkpoint"].identity.recipe["encoder"])
+    return ENCODERS.adapter().validate_python(
+        planned.inputs["checkpoint"].identity.recipe["encoder"]
+    )
 
 
 def _training(recipe: Trained, views: list[list[int]]) -> float:

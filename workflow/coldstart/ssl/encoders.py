@@ -1,6 +1,5 @@
 """From unlabeled images to an encoder on the disk, and back into memory."""
 
-import importlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -11,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coldstart.config.recipes.encoders import Clustering, Encoder, Scan, Trained, method_module
+from coldstart.config.recipes.encoders import ENCODERS, Clustering, Encoder, Trained
+from coldstart.config.recipes.encoders.scan import Scan
 from coldstart.errors import ColdstartError
 from coldstart.ssl.launch import launch
 from coldstart.ssl.method import Continuing, SelfSupervised
@@ -38,10 +38,9 @@ def build_model(recipe: Trained, inputs: Inputs, seed: int) -> SelfSupervised:
         inputs: what is known of the images.
         seed: of the weights; torch's global generator is left as it was.
     """
-    method = importlib.import_module(method_module(recipe))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model: SelfSupervised = method.build(recipe, inputs)
+        model: SelfSupervised = ENCODERS.load(recipe).build(recipe, inputs)
     return model
 
 
@@ -90,8 +89,7 @@ def pretrain(
     _, height, width, channels = images.shape
     inputs = Inputs(height, width, channels, *channel_statistics(images))
     if not isinstance(recipe, Trained):
-        method = importlib.import_module(method_module(recipe))
-        model, history = method.fit(images, recipe, inputs, seed)
+        model, history = ENCODERS.load(recipe).fit(images, recipe, inputs, seed)
         save_tensors(model, out / MODEL)
         history.to_parquet(out / HISTORY, index=False)
         return
@@ -184,6 +182,6 @@ def load_model(
     if isinstance(recipe, Trained):
         model = build_model(recipe, inputs, seed=0)
     else:
-        model = importlib.import_module(method_module(recipe)).restore(tensors, recipe, inputs)
+        model = ENCODERS.load(recipe).restore(tensors, recipe, inputs)
     load_tensors(model, tensors, path)
     return place(model, device).eval()

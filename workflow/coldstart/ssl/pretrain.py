@@ -2,10 +2,11 @@
 
 import torch
 
+from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.data.read import read_ids
 from coldstart.running.job import Job
 from coldstart.ssl.encoders import pretrain
-from coldstart.ssl.start import RECIPES, Start
+from coldstart.ssl.start import Start
 from coldstart.training.device import chosen_device
 from coldstart.training.images import Images
 
@@ -17,7 +18,7 @@ def make(job: Job) -> None:
     begun = job.inputs.get("start")
     pretrain(
         Images.open(job.inputs["images"].path("images.npy"), ids),
-        RECIPES.validate_python(job.recipe["encoder"]),
+        ENCODERS.adapter().validate_python(job.recipe["encoder"]),
         job.recipe["seed"],
         device,
         job.resume,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from coldstart.config.recipes.encoders import Trained
-from coldstart.ssl.start import RECIPES, Start
+from coldstart.config.recipes.encoders import ENCODERS, Trained
+from coldstart.ssl.start import Start
 from coldstart.training.images import Images
 from coldstart.training.model import Inputs
 from coldstart.training.resume import Keeper
@@ -66,7 +66,7 @@ class Request:
     def read(cls, folder: Path) -> "Request":
         """Read what ``write`` wrote."""
         rest: dict[str, Any] = json.loads((folder / REST).read_text(encoding="utf-8"))
-        recipe = RECIPES.validate_python(rest["recipe"])
+        recipe = ENCODERS.adapter().validate_python(rest["recipe"])
         assert isinstance(recipe, Trained)
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in rest["statistics"])
         height, width, channels = rest["shape"]

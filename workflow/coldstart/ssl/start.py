@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from coldstart.config.recipes.encoders import Encoder
-
-RECIPES: TypeAdapter[Encoder] = TypeAdapter(Encoder)
+from coldstart.config.recipes.encoders import ENCODERS, Encoder
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class Start:
     @classmethod
     def of(cls, folder: str | Path, recipe: Mapping[str, Any]) -> "Start":
         """From the recipe as it stands in JSON."""
-        return cls(Path(folder), RECIPES.validate_python(recipe))
+        return cls(Path(folder), ENCODERS.adapter().validate_python(recipe))
 
     def described(self) -> tuple[str, dict[str, Any]]:
         """Arguments of ``of``, as JSON can hold them."""

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from coldstart.config.recipes.encoders import Existing
+from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.data.sources.digests import File, digest_files, file_digest
 from coldstart.data.sources.scan import PLACES, places_of, resolve
 from coldstart.errors import ColdstartError

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from coldstart.config.recipes.augmentations import Augmentation, Blur, Crop
+from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.encoders import (
     Clustering,
     Encoder,
     EncoderRecipe,
-    Existing,
-    MocoV2,
-    Rotation,
-    Scan,
-    SelfLabel,
     Trained,
     Transferred,
 )
+from coldstart.config.recipes.encoders.existing import Existing
+from coldstart.config.recipes.encoders.scan import Scan
+from coldstart.config.recipes.encoders.self_label import SelfLabel
 
 Size = tuple[int, int]
 
@@ -27,7 +25,7 @@ def misfit(recipe: Encoder, shape: Sequence[int]) -> str | None:
     views = [size_of(view, image) for view in recipe.views]
     found = [_of_other_size(recipe, image, size) for size in (image, *views)]
     found += [_not_square(recipe, size) for size in views]
-    found += [_blurred(view, image) for view in recipe.views]
+    found += [_refused(view, image) for view in recipe.views]
     found += [_unlike(recipe, views)]
     return next(filter(None, found), None)
 
@@ -41,8 +39,7 @@ def _sizes(view: Augmentation, image: Size) -> Iterator[Size]:
     """Height and width before each transform, and after the last."""
     yield image
     for transform in view.transforms:
-        if isinstance(transform, Crop):
-            image = transform.resized(*image)
+        image = transform.resized(*image)
         yield image
 
 
@@ -60,7 +57,7 @@ def _of_other_size(recipe: Trained, image: Size, size: Size) -> str | None:
 
 
 def _not_square(recipe: Trained, size: Size) -> str | None:
-    if isinstance(recipe, Rotation) and size[0] != size[1]:
+    if recipe.square and size[0] != size[1]:
         return (
             f"a view has {size[0]} x {size[1]} pixels, and a quarter turn needs a square: give its "
             "augmentation a crop with a `size`"
@@ -69,8 +66,7 @@ def _not_square(recipe: Trained, size: Size) -> str | None:
 
 
 def _unlike(recipe: Trained, views: Sequence[Size]) -> str | None:
-    # These pass each view alone; all others pass the first two as one batch.
-    if isinstance(recipe, (MocoV2, SelfLabel)) or len(set(views[:2])) == 1:
+    if recipe.alone or len(set(views[:2])) == 1:
         return None
     first, second = (f"{height} x {width}" for height, width in views[:2])
     return (
@@ -79,14 +75,9 @@ def _unlike(recipe: Trained, views: Sequence[Size]) -> str | None:
     )
 
 
-def _blurred(view: Augmentation, image: Size) -> str | None:
-    for transform, size in zip(view.transforms, _sizes(view, image), strict=False):
-        if isinstance(transform, Blur) and transform.kernel >= 2 * min(size):
-            return (
-                f"a blur's kernel of {transform.kernel} pixels is too wide for {size[0]} x "
-                f"{size[1]}: it has less than twice the shorter side"
-            )
-    return None
+def _refused(view: Augmentation, image: Size) -> str | None:
+    steps = zip(view.transforms, _sizes(view, image), strict=False)
+    return next(filter(None, (transform.misfit(*size) for transform, size in steps)), None)
 
 
 def misfit_elsewhere(recipe: Encoder, trained: Sequence[int], shape: Sequence[int]) -> str | None:

@@ -12,9 +12,9 @@ from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.yaml import read_yaml
 from coldstart.config.model import Name
 from coldstart.config.recipes.augmentations import Augmentation
-from coldstart.config.recipes.backbones import Backbone
+from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.config.recipes.datasets import Dataset
-from coldstart.config.recipes.encoders import EncoderRecipe
+from coldstart.config.recipes.encoders import ENCODERS, Transferred
 from coldstart.config.recipes.folders import Arrays, Folder
 from coldstart.config.recipes.learners import Learner
 from coldstart.config.recipes.pools import Pool
@@ -34,9 +34,9 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
             Annotated[Dataset | Folder | Arrays, Field(discriminator="source")]
         ),
         "pools": TypeAdapter(Pool),
-        "backbones": TypeAdapter(Backbone),
+        "backbones": BACKBONES.adapter(),
         "augmentations": TypeAdapter(Augmentation),
-        "encoders": TypeAdapter(EncoderRecipe),
+        "encoders": TypeAdapter(ENCODERS.union(Transferred)),
         "embeddings": TypeAdapter(Embedding),
         "scores": TypeAdapter(Score),
         "samplers": SAMPLERS.adapter(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes.encoders import BarlowTwins
+from coldstart.config.recipes.encoders.barlow_twins import BarlowTwins
 from coldstart.ssl.method import SelfSupervised
 from coldstart.training.backbones import Encoder
 from coldstart.training.distributed import total, world

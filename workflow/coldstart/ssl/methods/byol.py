@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.recipes.encoders import Byol
+from coldstart.config.recipes.encoders.byol import Byol
 from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.momentum import follow, target_decay, target_of
 from coldstart.training.backbones import Encoder

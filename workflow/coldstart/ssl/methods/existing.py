@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.recipes.encoders import Existing
+from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.errors import ColdstartError, nearest
 from coldstart.ssl.weights import find_weights
 from coldstart.training.backbones import Normalize, unit_images

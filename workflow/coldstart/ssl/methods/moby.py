@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes.encoders import Moby
+from coldstart.config.recipes.encoders.moby import Moby
 from coldstart.ssl.contrast import against_bank, info_nce, unit
 from coldstart.ssl.method import Contrastive
 from coldstart.ssl.momentum import follow, target_decay, target_of

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes.encoders import MocoV2
+from coldstart.config.recipes.encoders.moco_v2 import MocoV2
 from coldstart.ssl.contrast import against_bank, info_nce, unit
 from coldstart.ssl.method import Contrastive
 from coldstart.ssl.momentum import follow, target_decay, target_of

@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes.encoders import Pca
+from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.training.images import Images
 from coldstart.training.model import EncoderModel, Inputs
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.recipes.encoders import Rotation
+from coldstart.config.recipes.encoders.rotation import Rotation
 from coldstart.errors import ColdstartError
 from coldstart.ssl.method import SelfSupervised
 from coldstart.training.backbones import Encoder

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coldstart.config.recipes.encoders import Scan
+from coldstart.config.recipes.encoders.scan import Scan
 from coldstart.ssl.clusters import ClusterModel
 from coldstart.training.backbones import Encoder
 from coldstart.training.distributed import total, world

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coldstart.config.recipes.encoders import SelfLabel
+from coldstart.config.recipes.encoders.self_label import SelfLabel
 from coldstart.ssl.clusters import ClusterModel
 from coldstart.ssl.health import cluster_sizes
 from coldstart.training.backbones import Encoder

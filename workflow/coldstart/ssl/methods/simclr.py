@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes.encoders import SimClr
+from coldstart.config.recipes.encoders.simclr import SimClr
 from coldstart.ssl.contrast import against_bank, nt_xent, unit
 from coldstart.ssl.method import Contrastive
 from coldstart.training.backbones import Encoder

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.config.recipes import backbones as recipes
-from coldstart.config.recipes.encoders import Vae
+from coldstart.config.recipes.backbones.convs import Convs as Convolutions
+from coldstart.config.recipes.encoders.vae import Vae
 from coldstart.ssl.method import SelfSupervised
 from coldstart.training.backbones import Encoder
 from coldstart.training.backbones.convs import Convs
@@ -39,7 +39,7 @@ class Decoder(nn.Module):
         inputs: what is known of the images.
     """
 
-    def __init__(self, recipe: recipes.Convs, inputs: Inputs) -> None:
+    def __init__(self, recipe: Convolutions, inputs: Inputs) -> None:
         super().__init__()
         height, width = inputs.height, inputs.width
         self.sizes = recipe.sizes(height, width)[::-1]
@@ -67,7 +67,7 @@ class Decoder(nn.Module):
 class Autoencoder(nn.Module):
     """The trained parts: the encoder, the layer beside its latent one, and the decoder."""
 
-    def __init__(self, recipe: recipes.Convs, inputs: Inputs) -> None:
+    def __init__(self, recipe: Convolutions, inputs: Inputs) -> None:
         super().__init__()
         self.encoder = Encoder(recipe, inputs)
         self.log_variance = nn.Linear(recipe.flat(inputs.height, inputs.width), recipe.latent)

@@ -1,6 +1,7 @@
 """Draws of all transforms: uniform numbers, and the images that a transform falls on."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -36,3 +37,39 @@ def where(
         images[index] = function(*take(index, images, *parameters))
         return images
     return torch.where(column(chosen), function(images, *parameters), images)
+
+
+def draw_places(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Draw rows and columns below ``height`` and ``width``, uniformly: int64 [count, 2]."""
+    ends = (height, width)
+    return torch.stack([uniform(count, (0.0, end), generator).floor() for end in ends], 1).long()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The draw of a transform's parameters for a batch, of which some images are at hand.
+
+    Attributes:
+        count: parameters that are drawn: one that all images share, or one for each of the batch.
+        first: place of the first image at hand in the batch.
+        images: number of images at hand.
+        generator: the only source of chance.
+    """
+
+    count: int
+    first: int
+    images: int
+    generator: torch.Generator
+
+    def own(self, parameter: Tensor) -> Tensor:
+        """The parameters [images, ...] of the images at hand, out of all [count, ...]."""
+        own = parameter if self.count == 1 else parameter[self.first : self.first + self.images]
+        return own.expand(self.images, *parameter.shape[1:])
+
+    def uniform(self, between: Sequence[float]) -> Tensor:
+        """Draw a number between two for each image: float32 [images]."""
+        return self.own(uniform(self.count, between, self.generator))
+
+    def chosen(self, probability: float) -> Tensor:
+        """Draw the images that a transform falls on: bool [images]."""
+        return self.uniform((0.0, 1.0)) < probability

@@ -8,22 +8,16 @@ are equal; tests hold them to that.
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes import backbones as recipes
-from coldstart.training.backbones.convs import Convs
-from coldstart.training.backbones.lenet import LeNet
-from coldstart.training.backbones.resnet import ResNet, Shortcut
-from coldstart.training.backbones.vgg import Vgg
-from coldstart.training.backbones.wide_resnet import WideResNet
+from coldstart.config.recipes.backbones import BACKBONES, Network
 from coldstart.training.model import Inputs
 
-__all__ = ["Encoder", "Normalize", "Shortcut", "build_backbone", "unit_images"]
 
-
-def build_backbone(recipe: recipes.Backbone, height: int, width: int, channels: int) -> nn.Module:
+def build_backbone(recipe: Network, height: int, width: int, channels: int) -> nn.Module:
     """Build a network with fresh weights: images [N, C, H, W] -> embeddings [N, ``recipe.dim``].
 
-    Convolutions start from Kaiming's normal with fan-out (He et al. 2015) and without a bias,
-    BatchNorm from one and nought, as torchvision's do; linear layers as torch has them.
+    The module of the recipe's family builds it. Convolutions start from Kaiming's normal with
+    fan-out (He et al. 2015) and without a bias, BatchNorm from one and nought, as torchvision's do;
+    linear layers as torch has them.
 
     Args:
         recipe: which network, and its sizes.
@@ -31,18 +25,7 @@ def build_backbone(recipe: recipes.Backbone, height: int, width: int, channels: 
         width: of the images, in pixels; likewise.
         channels: of the images, 1 or 3.
     """
-    network: nn.Module
-    match recipe:
-        case recipes.ResNet():
-            network = ResNet(recipe, channels)
-        case recipes.Vgg():
-            network = Vgg(recipe, channels)
-        case recipes.WideResNet():
-            network = WideResNet(recipe, channels)
-        case recipes.LeNet():
-            network = LeNet(recipe, height, width, channels)
-        case recipes.Convs():
-            network = Convs(recipe, height, width, channels)
+    network: nn.Module = BACKBONES.load(recipe).build(recipe, height, width, channels)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -83,7 +66,7 @@ class Encoder(nn.Module):
     Takes uint8 [N, H, W, C], as images are stored, or float [N, C, H, W] in [0, 1], as views come.
     """
 
-    def __init__(self, recipe: recipes.Backbone, inputs: Inputs) -> None:
+    def __init__(self, recipe: Network, inputs: Inputs) -> None:
         super().__init__()
         self.normalize = Normalize(inputs.mean, inputs.std)
         self.backbone = build_backbone(recipe, inputs.height, inputs.width, inputs.channels)

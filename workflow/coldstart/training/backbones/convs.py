@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes import backbones as recipes
+from coldstart.config.recipes.backbones.convs import Convs as Recipe
 
 
 class Convs(nn.Module):
     """3x3 convolutions with stride 2, BatchNorm and leaky ReLU, and a linear latent layer."""
 
-    def __init__(self, recipe: recipes.Convs, height: int, width: int, channels: int) -> None:
+    def __init__(self, recipe: Recipe, height: int, width: int, channels: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for out in recipe.widths:
@@ -27,3 +27,8 @@ class Convs(nn.Module):
         """Map images [N, C, H, W] to [N, ``dim``]."""
         embeddings: Tensor = self.latent(self.features(images))
         return embeddings
+
+
+def build(recipe: Recipe, height: int, width: int, channels: int) -> Convs:
+    """Build the network with torch's default weights, for images of this shape."""
+    return Convs(recipe, height, width, channels)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes import backbones as recipes
+from coldstart.config.recipes.backbones.lenet import LeNet as Recipe
 
 
 class LeNet(nn.Module):
@@ -12,7 +12,7 @@ class LeNet(nn.Module):
     For 28x28 images, the first convolution pads them to the paper's 32x32.
     """
 
-    def __init__(self, recipe: recipes.LeNet, height: int, width: int, channels: int) -> None:
+    def __init__(self, recipe: Recipe, height: int, width: int, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 6, 5, padding=2)
         self.conv2 = nn.Conv2d(6, 16, 5)
@@ -29,3 +29,8 @@ class LeNet(nn.Module):
         x = self.relu(self.fc2(self.relu(self.fc1(torch.flatten(x, 1)))))
         embeddings: Tensor = self.latent(x)
         return embeddings
+
+
+def build(recipe: Recipe, height: int, width: int, channels: int) -> LeNet:
+    """Build the network with torch's default weights, for images of this shape."""
+    return LeNet(recipe, height, width, channels)

@@ -2,21 +2,10 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from coldstart.config.recipes import backbones as recipes
-
-
-class Shortcut(nn.Conv2d):
-    """A 1x1 convolution with a stride, as one without a stride of every other pixel."""
-
-    # oneDNN 3.x on a CPU writes outside its buffer in the backward pass of the strided one, in
-    # channels last with fewer input channels than its block of 8 or 16
-    # (https://github.com/uxlfoundation/oneDNN/issues/6035): wrong gradients, or a crash.
-    def forward(self, images: Tensor) -> Tensor:
-        """Map [N, C, H, W] to [N, D, ceil(H / stride), ceil(W / stride)]."""
-        rows, columns = self.stride
-        return functional.conv2d(images[:, :, ::rows, ::columns], self.weight)
+from coldstart.config.recipes.backbones.resnet import EXPANSION
+from coldstart.config.recipes.backbones.resnet import ResNet as Recipe
+from coldstart.training.backbones.shortcut import Shortcut
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
@@ -53,7 +42,7 @@ class Bottleneck(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        inner = outputs // recipes.EXPANSION
+        inner = outputs // EXPANSION
         self.conv1 = nn.Conv2d(inputs, inner, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.conv2 = nn.Conv2d(inner, inner, 3, stride=stride, padding=1, bias=False)
@@ -80,7 +69,7 @@ class ResNet(nn.Module):
     Maps images [N, C, H, W] to the spatial means of its last stage [N, ``dim``].
     """
 
-    def __init__(self, recipe: recipes.ResNet, channels: int) -> None:
+    def __init__(self, recipe: Recipe, channels: int) -> None:
         super().__init__()
         width = recipe.widths[0] // recipe.expansion
         if recipe.stem == "imagenet":
@@ -109,3 +98,8 @@ class ResNet(nn.Module):
         for name in self._stages:
             x = self.get_submodule(name)(x)
         return torch.flatten(self.avgpool(x), 1)
+
+
+def build(recipe: Recipe, height: int, width: int, channels: int) -> ResNet:
+    """Build the network with torch's default weights, for images of this shape."""
+    return ResNet(recipe, channels)

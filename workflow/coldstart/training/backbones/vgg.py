@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes import backbones as recipes
+from coldstart.config.recipes.backbones.vgg import Vgg as Recipe
 
 
 class Vgg(nn.Module):
@@ -13,7 +13,7 @@ class Vgg(nn.Module):
     torchvision's names.
     """
 
-    def __init__(self, recipe: recipes.Vgg, channels: int) -> None:
+    def __init__(self, recipe: Recipe, channels: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for width, convolutions in zip(recipe.widths, recipe.convolutions, strict=True):
@@ -28,3 +28,8 @@ class Vgg(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, C, H, W] to [N, ``dim``]."""
         return torch.flatten(self.avgpool(self.features(images)), 1)
+
+
+def build(recipe: Recipe, height: int, width: int, channels: int) -> Vgg:
+    """Build the network with torch's default weights, for images of this shape."""
+    return Vgg(recipe, channels)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from coldstart.config.recipes import backbones as recipes
-from coldstart.training.backbones.resnet import Shortcut
+from coldstart.config.recipes.backbones.wide_resnet import WideResNet as Recipe
+from coldstart.training.backbones.shortcut import Shortcut
 
 
 class PreactivationBlock(nn.Module):
@@ -39,7 +39,7 @@ class WideResNet(nn.Module):
     Maps images [N, C, H, W] to the spatial means of its last stage [N, ``dim``].
     """
 
-    def __init__(self, recipe: recipes.WideResNet, channels: int) -> None:
+    def __init__(self, recipe: Recipe, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
         inputs, stages = 16, []
@@ -57,3 +57,8 @@ class WideResNet(nn.Module):
         """Map images [N, C, H, W] to [N, ``dim``]."""
         x = self.relu(self.bn(self.stages(self.conv1(images))))
         return torch.flatten(self.avgpool(x), 1)
+
+
+def build(recipe: Recipe, height: int, width: int, channels: int) -> WideResNet:
+    """Build the network with torch's default weights, for images of this shape."""
+    return WideResNet(recipe, channels)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coldstart.config.recipes.augmentations import RandAugment
-from coldstart.training.augment.colours import SATURATION, blend_, solarize
-from coldstart.training.augment.draws import column, uniform, where
-from coldstart.training.augment.geometry import resample
+from coldstart.config.recipes.augmentations.rand_augment import RandAugment
+from coldstart.training.augment.colours import SATURATION, blend_
+from coldstart.training.augment.draws import Draw, column, uniform, where
+from coldstart.training.augment.solarize import solarize
 
 # The first codes are those of brightness, contrast and saturation in ``colours``.
 (
@@ -31,6 +31,12 @@ from coldstart.training.augment.geometry import resample
 KINDS = 14
 
 LEVELS = 256
+
+
+def apply(images: Tensor, transform: RandAugment, draw: Draw) -> Tensor:
+    """Apply to each image the operations that it drew."""
+    kinds, strengths = draw_operations(draw.count, transform.count, draw.generator)
+    return rand_augment(images, draw.own(kinds), draw.own(strengths), transform)
 
 
 def draw_operations(count: int, slots: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -96,7 +102,7 @@ def sources_of(kind: Tensor, strength: Tensor, size: Sequence[int], recipe: Rand
         recipe: the intervals.
 
     Returns:
-        Tensor: [N, 2, 3], see ``geometry.resample``.
+        Tensor: [N, 2, 3], see ``resample``.
     """
     height, width = size
     far = 2 * strength - 1
@@ -162,3 +168,25 @@ def equalize(images: Tensor) -> Tensor:
 def levels_of(images: Tensor) -> Tensor:
     """Values in [0, 1] as levels from 0 to 255, int32."""
     return (images * (LEVELS - 1)).round().int()
+
+
+def resample(images: Tensor, sources: Tensor) -> Tensor:
+    """Move the pixels of each image by its own affine map, bilinear; black moves in.
+
+    Args:
+        images: [N, C, H, W].
+        sources: [N, 2, 3]: times (x, y, 1) of a pixel that comes out, x and y of where it comes
+            from, both in pixels to the right of and below the image's centre.
+
+    Returns:
+        Tensor: [N, C, H, W].
+    """
+    height, width = images.shape[-2:]
+    x = torch.arange(width, device=images.device) + 0.5 - width / 2
+    y = torch.arange(height, device=images.device) + 0.5 - height / 2
+    across, down = torch.meshgrid(x, y, indexing="xy")
+    grid = torch.stack([across, down, torch.ones_like(across)], 2).flatten(0, 1)
+    right, below = (grid @ sources.transpose(1, 2)).unbind(2)
+    places = torch.stack([right / (width / 2), below / (height / 2)], 2)
+    places = places.view(-1, height, width, 2)
+    return functional.grid_sample(images, places, "bilinear", "zeros", align_corners=False)

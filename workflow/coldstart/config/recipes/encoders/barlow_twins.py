@@ -1,0 +1,16 @@
+"""Recipe of Barlow twins."""
+
+from typing import Literal
+
+from coldstart.config.model import Positive
+from coldstart.config.recipes.encoders import Head, Trained, TwoViews
+
+
+class BarlowTwins(Trained):
+    """Barlow twins: self-supervised learning by redundancy reduction (Zbontar et al. 2021)."""
+
+    method: Literal["barlow-twins"]
+    views: TwoViews
+    projector: Head
+    off_diagonal: Positive
+    """Weight of the cross-correlation's other entries beside its diagonal's (lambda)."""

@@ -1,0 +1,16 @@
+"""Recipe of MoBY."""
+
+from typing import Literal
+
+from coldstart.config.model import Count, Positive
+from coldstart.config.recipes.encoders import Predicting, TwoViews
+
+
+class Moby(Predicting):
+    """MoCo's queues with BYOL's asymmetry (Xie et al. 2021)."""
+
+    method: Literal["moby"]
+    views: TwoViews
+    temperature: Positive
+    queue: Count
+    """Keys of earlier batches that are kept as negatives, of each view."""

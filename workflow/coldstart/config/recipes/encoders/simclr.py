@@ -1,0 +1,15 @@
+"""Recipe of SimCLR."""
+
+from typing import Literal
+
+from coldstart.config.model import Positive
+from coldstart.config.recipes.encoders import Head, Trained, TwoViews
+
+
+class SimClr(Trained):
+    """A simple framework for contrastive learning of representations (Chen et al. 2020)."""
+
+    method: Literal["simclr"]
+    views: TwoViews
+    projector: Head
+    temperature: Positive
