@@ -3,7 +3,7 @@ import pytest
 from coldstart.atomic import replacing
 
 
-def test_a_file_is_replaced_when_all_went_well(tmp_path):
+def test_file_is_replaced_after_success(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("old")
     with replacing(path) as draft:
@@ -14,7 +14,7 @@ def test_a_file_is_replaced_when_all_went_well(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_stood_there_stays_when_something_went_wrong(tmp_path):
+def test_file_is_kept_after_an_error(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("old")
 

@@ -36,13 +36,13 @@ def test_conda_environment_has_the_locked_versions(conda):
     assert different == {}
 
 
-def test_conda_environment_has_all_that_the_package_needs_to_run(conda):
+def test_conda_environment_has_all_dependencies(conda):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = {re.match(r"[\w.-]+", text)[0] for text in project["dependencies"]}
     assert needed <= conda.keys()
 
 
-def test_runs_need_nothing_of_the_test_lock(conda):
+def test_package_imports_nothing_of_the_test_lock(conda):
     assert conda.keys().isdisjoint(pinned("requirements-test"))
     assert pinned("requirements").keys().isdisjoint(pinned("requirements-test"))
 

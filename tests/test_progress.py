@@ -19,7 +19,7 @@ def lines(caplog):
     return lambda: [record.message for record in caplog.records]
 
 
-def test_the_time_left_is_by_the_latest_speed(clock, lines):
+def test_time_left_is_estimated_from_the_latest_speed(clock, lines):
     work = Progress("work", 2000)
     clock[0] = 600.0  # a slow start
     work.advance(10)
@@ -30,7 +30,7 @@ def test_the_time_left_is_by_the_latest_speed(clock, lines):
     assert lines()[-1] == "work  1010/2000  8 min 15 s left"
 
 
-def test_lines_are_as_far_apart_as_asked_and_the_last_is_never_missing(clock, lines):
+def test_lines_keep_their_distance_and_the_last_is_printed(clock, lines):
     work = Progress("work", 10, done=4)
     for _ in range(6):
         clock[0] += 4
@@ -38,7 +38,7 @@ def test_lines_are_as_far_apart_as_asked_and_the_last_is_never_missing(clock, li
     assert lines() == ["work  7/10  note  12 s left", "work  10/10  note  done in 24 s"]
 
 
-def test_nothing_done_says_nothing_of_time(clock, lines):
+def test_no_time_is_estimated_before_the_first_step(clock, lines):
     work = Progress("work", 10)
     clock[0] = 11
     work.advance(0)

@@ -17,7 +17,7 @@ def rows(table):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_cell_is_a_formula_and_all_read_back(name):
+def test_no_cell_is_a_formula_and_all_are_read_back(name):
     table = pd.DataFrame({"path": [f"{name}.png"], "label": [name]})
     (row,) = rows(table)
     for cell in row.values():

@@ -30,23 +30,23 @@ def recipe(**numbers):
         (1, 2, (1, 1, 1)),
     ],
 )
-def test_batches_and_steps_are_cut_to_the_images(images, accumulate, expected):
+def test_batch_size_and_steps_are_limited_by_the_number_of_images(images, accumulate, expected):
     assert recipe(epochs=5, batch_size=4, accumulate=accumulate).steps(images) == expected
 
 
 @pytest.mark.parametrize(("images", "epochs"), [(400, 5), (40, 5), (39, 6), (8, 25), (1, 50)])
-def test_few_images_get_more_epochs(images, epochs):
+def test_epochs_are_raised_to_reach_the_least_number_of_steps(images, epochs):
     settled = recipe(epochs=5, batch_size=4, least_steps=50).settled(images)
     assert settled.epochs == epochs
     assert settled.epochs * settled.steps(images)[2] >= 50
 
 
-def test_what_a_recipe_is_named_by_does_not_hold_the_least_steps():
+def test_resolved_recipe_leaves_out_the_least_steps():
     dumped = recipe(epochs=5, batch_size=4, least_steps=50).model_dump()
     assert dumped == recipe(epochs=5, batch_size=4).model_dump()
 
 
-def test_a_predictor_of_another_width_than_the_projector_is_refused():
+def test_predictor_wider_than_the_projector_is_refused():
     described = recipe(epochs=1, batch_size=4).model_dump() | {"method": "byol"}
     described |= {"views": [Augmentation(transforms=[])] * 2, "target_decay": 0.9}
     heads = {"projector": Head(widths=[16, 8]), "predictor": Head(widths=[16, 8])}

@@ -62,7 +62,7 @@ def recipe(backbone, *views):
         (Pca(method="pca", components=3), (2, 2, 1), None),
     ],
 )
-def test_sizes_that_a_backbone_takes(encoder, shape, message):
+def test_backbone_refuses_images_and_views_of_sizes_that_it_cannot_take(encoder, shape, message):
     found = misfit(encoder, shape)
     if message is None:
         assert found is None
@@ -79,7 +79,7 @@ def blurred(kernel, *before):
     return Augmentation(transforms=[*before, Blur(op="blur", probability=1.0, kernel=kernel)])
 
 
-def test_a_blur_is_held_against_the_image_as_it_is_by_then():
+def test_blur_kernel_must_fit_the_size_after_earlier_transforms():
     small = Crop(op="crop", size=7)
     assert misfit(recipe(RESNET, blurred(15)), (8, 9, 3)) is None
     assert_matches("15 pixels .* 8 x 7", misfit(recipe(RESNET, blurred(15)), (8, 7, 3)))
@@ -94,7 +94,7 @@ def test_views_have_the_size_of_the_last_crop_that_has_one():
     assert size_of(PLAIN, (32, 20)) == (32, 20)
 
 
-def test_what_was_trained_on_other_images():
+def test_transferred_encoder_needs_images_of_a_size_that_it_takes():
     assert misfit_elsewhere(recipe(RESNET), (32, 32, 3), (96, 60, 3)) is None
     assert_matches("of 3 channels", misfit_elsewhere(recipe(RESNET), (32, 32, 3), (32, 32, 1)))
     assert_matches("takes 8", misfit_elsewhere(recipe(VGG), (32, 32, 3), (7, 7, 3)))

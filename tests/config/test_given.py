@@ -15,34 +15,34 @@ from coldstart.config.loading.paths import expand
         "/x/$HOME", "/x/line\nbreak", " leading", "trailing ", "a=b", "a#b", "é", "", "'", "NaN",
     ],
 )  # fmt: skip
-def test_path_is_taken_as_it_was_typed(typed):
+def test_path_is_kept_as_typed(typed):
     argument = f"images={typed}"
     assert as_typed(parse_config([argument]), [argument])["images"] == typed
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("'a #b'", "a #b"), ('"2024"', "2024")])
-def test_quotes_around_a_value_go(typed, meant):
+def test_quotes_around_a_value_are_removed(typed, meant):
     argument = f"images={typed}"
     assert as_typed(parse_config([argument]), [argument])["images"] == meant
 
 
-def test_lists_and_numbers_are_yaml():
+def test_lists_and_numbers_are_read_as_yaml():
     arguments = ["store=[a, b]", "studies=2024", "budget=7", "download=true"]
     found = as_typed(parse_config(arguments), arguments)
     assert found == {"store": ["a", "b"], "studies": "2024", "budget": 7, "download": "true"}
 
 
-def test_other_settings_stay():
+def test_other_settings_are_unchanged():
     assert as_typed({"images": "x", "scale": "cpu"}, []) == {"images": "x", "scale": "cpu"}
 
 
-def test_path_with_a_dollar_is_literal_where_it_exists(tmp_path, monkeypatch):
+def test_existing_path_with_a_dollar_is_literal(tmp_path, monkeypatch):
     monkeypatch.setenv("NAME", "elsewhere")
     assert expand("$NAME", tmp_path) == tmp_path / "elsewhere"
     (tmp_path / "$NAME").mkdir()
     assert expand("$NAME", tmp_path) == tmp_path / "$NAME"
 
 
-def test_home_is_put_in(tmp_path, monkeypatch):
+def test_tilde_becomes_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert expand("~/images") == tmp_path / "images"

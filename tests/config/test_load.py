@@ -187,7 +187,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_named_with_file_path_and_remedy(tree, mistake):
+def test_mistake_is_reported_with_file_path_and_remedy(tree, mistake):
     (file, *path, value), expected = MISTAKES[mistake]
     tree.change(file, *path, to=value)
     with pytest.raises(ColdstartError) as error:
@@ -210,25 +210,25 @@ def test_a_mistake_is_named_with_file_path_and_remedy(tree, mistake):
         ({"download": "yes please"}, ["download", "'yes please'"]),
     ],
 )
-def test_a_mistake_in_the_settings_is_named(tree, settings, expected):
+def test_mistake_in_the_settings_is_reported(tree, settings, expected):
     with pytest.raises(ColdstartError) as error:
         tree.load(**settings)
     for part in expected:
         assert part in str(error.value)
 
 
-def test_a_switch_may_be_text_as_the_command_line_gives_it(tree):
+def test_switch_may_be_text_from_the_command_line(tree):
     assert tree.load(download="true").config.download is True
     assert tree.load(download="false").config.download is False
 
 
-def test_a_key_that_stands_twice_in_the_settings_is_refused(tree):
+def test_duplicate_key_in_the_settings_is_refused(tree):
     tree.config.write_text(tree.config.read_text() + "scale: smoke\n")
     with pytest.raises(ColdstartError, match=r"config.yaml, line \d+: key `scale` stands twice"):
         tree.load()
 
 
-def test_all_mistakes_are_said_at_once(tree):
+def test_all_mistakes_are_reported_at_once(tree):
     tree.change(ENCODERS, "byol-resnet18", "epochs", to=-1)
     tree.change(STUDY, "runs", "pca", "pool", to="biased-digit")
     with pytest.raises(ColdstartError, match="2 mistakes") as error:
@@ -246,7 +246,7 @@ def test_many_mistakes_still_fit_in_ten_lines(tree):
     assert "more" in str(error.value).splitlines()[-1]
 
 
-def test_a_mistake_of_another_scale_is_said_too(tree):
+def test_mistake_at_another_scale_is_reported_too(tree):
     tree.change(ENCODERS, "byol-resnet18", "scales", "smoke", "epochs", to=0)
     with pytest.raises(ColdstartError, match=r"encoders\.byol-resnet18\.epochs"):
         tree.load(scale="paper")
@@ -271,7 +271,7 @@ def test_a_scale_changes_only_what_it_names(tree):
     assert changed == {"backbone", "projector", "predictor", "epochs"}
 
 
-def test_budget_ranges_are_spelt_out(tree):
+def test_budget_ranges_become_lists_of_numbers(tree):
     run = tree.load().recipes.get("studies", "byol-samplers").runs["biased-cifar10"]
     assert run.budgets[:3] == [5, 6, 7]
     assert set(range(5, 92, 3)) | {137, 275, 412, 550, 687, 1375} <= set(run.budgets)

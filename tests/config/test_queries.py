@@ -44,7 +44,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_run_that_cannot_be_walked_is_refused(tree, name):
+def test_run_whose_queries_cannot_work_is_refused(tree, name):
     (key, value), words = MISTAKES[name]
     tree.change(STUDY, *RUN, key, to=value)
     with pytest.raises(ColdstartError) as error:
@@ -53,7 +53,7 @@ def test_a_run_that_cannot_be_walked_is_refused(tree, name):
     assert all(word in message for word in ["workflow/studies/zero-shot.yaml", *words]), message
 
 
-def test_an_initial_sampler_counts_only_where_there_are_queries(tree):
+def test_initial_sampler_is_ignored_without_queries(tree):
     tree.change(STUDY, *RUN, "initial", to="loss-mean")
     tree.change(STUDY, *RUN, "queries", to=[])
     tree.change(STUDY, "tables", to={})  # some of these are of a query
@@ -69,7 +69,7 @@ def test_more_passes_than_a_score_has_are_refused(tree):
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
-def test_scores_of_named_views_are_refused_where_a_method_has_one_view(tree):
+def test_scores_of_named_views_need_a_method_with_two_views(tree):
     study = "studies/ssl-digits.yaml"
     run = {"samplers": ["simclr-views-mean"], "budgets": [10]}
     for name, method in (("vae", "vae"), ("rotation", "rotation")):

@@ -18,24 +18,24 @@ def files_of(kind):
 
 
 @pytest.mark.parametrize("kind", schemas())
-def test_the_files_are_in_step_with_the_models(kind):
+def test_schema_files_match_the_models(kind):
     """`coldstart schema` writes them."""
     path = ROOT / f"workflow/schemas/{kind}.schema.json"
     assert path.read_text() == render(schemas()[kind])
 
 
 @pytest.mark.parametrize("kind", schemas())
-def test_the_project_s_own_files_are_valid(kind):
+def test_files_of_the_project_match_their_schemas(kind):
     for path in files_of(kind):
         jsonschema.validate(yaml.safe_load(path.read_text()), schemas()[kind])
 
 
-def test_a_misspelt_key_is_invalid_in_an_editor_too():
+def test_schema_refuses_a_misspelt_key():
     content = yaml.safe_load((ROOT / "workflow/recipes/encoders.yaml").read_text())
     content["byol-digits"]["epoch"] = 3
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, schemas()["encoders"])
 
 
-def test_keys_carry_their_descriptions():
+def test_schema_has_the_description_of_each_key():
     assert "description" in schemas()["config"]["properties"]["scale"]

@@ -33,7 +33,7 @@ def test_a_title_that_breaks_the_report_is_refused(tree, place, text):
 @pytest.mark.parametrize(
     "text", ["p < 0.05 & q > 1", 'Ünï — 50 % "of" $x$', "a <b> c", "two\nlines"]
 )
-def test_other_titles_are_taken_and_shown_as_they_are(tree, tmp_path, text):
+def test_other_titles_are_accepted_and_shown_unchanged(tree, tmp_path, text):
     tree.change(STUDY, "figures", "average-rank", "title", to=text)
     tree.load(studies="quickstart")
     write_page(pd.DataFrame({"<i>": ["<b>"]}), text, tmp_path / "page.html")

@@ -45,7 +45,7 @@ def opened(recipe, images=True):
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("images", [IMAGES, IMAGES[..., 0], IMAGES[..., :1]])
-def test_images_are_read_as_they_are(save, images, compressed, monkeypatch):
+def test_images_of_bytes_are_read_unchanged(save, images, compressed, monkeypatch):
     monkeypatch.setattr(arrays, "chunk_images", lambda size: 3)
     source = opened(save(images=images, compressed=compressed))
     chunks = list(source.parts[0].chunks())
@@ -73,7 +73,7 @@ def test_labels_are_read(save):
     source.digest()
 
 
-def test_the_digest_is_of_what_the_arrays_hold(save):
+def test_digest_depends_on_the_content_of_the_arrays(save):
     first = scanned(save(images=IMAGES, labels=LABELS))
     assert scanned(save("b.npz", True, images=IMAGES, labels=LABELS)).digest == first.digest
     relabelled = scanned(save(images=IMAGES, labels=LABELS[::-1]))
@@ -85,7 +85,7 @@ def test_the_digest_is_of_what_the_arrays_hold(save):
     assert scanned(save(images=IMAGES.reshape(7, 6, 5, 3))).digest != first.digest
 
 
-def test_a_digest_is_kept(save, tmp_path, monkeypatch):
+def test_digest_is_cached(save, tmp_path, monkeypatch):
     recipe = save(images=IMAGES)
     monkeypatch.setattr(digests, "SETTLED", 0)
     first = arrays.scan_arrays(recipe, UNUSED, tmp_path / "cache").digest
@@ -129,17 +129,17 @@ def test_a_file_that_changed_since_the_plan_is_refused(save):
         ),
     ],
 )
-def test_what_is_not_plain_is_refused(save, content, message):
+def test_arrays_that_are_no_plain_numbers_are_refused(save, content, message):
     with pytest.raises(ColdstartError, match=message):
         scanned(save(**content))
 
 
-def test_a_file_that_is_not_there():
+def test_missing_file_is_refused():
     with pytest.raises(ColdstartError, match=r"no file nowhere/set\.npz.*\n.*data_dir"):
         arrays.scan_arrays(Arrays(source="arrays", path="set.npz"), Path("nowhere"), None)
 
 
-def test_a_file_that_is_no_archive(save):
+def test_file_that_is_no_archive_is_refused(save):
     recipe = save(images=IMAGES)
     Path(recipe.path).write_bytes(b"no archive")
     with pytest.raises(ColdstartError, match=r"damaged, or no \.npz file"):
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_archive(save):
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_damaged_array_is_noticed(save, compressed):
+def test_damaged_array_is_refused(save, compressed):
     recipe = save(images=IMAGES, compressed=compressed)
     data = bytearray(Path(recipe.path).read_bytes())
     data[len(data) // 2] ^= 255
@@ -179,7 +179,7 @@ def test_an_absurd_shape_is_refused(tmp_path, shape, suffix):
 
 
 @pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i4", "<f4", "<f8", "<f2"])
-def test_numbers_of_other_kinds_are_scaled(tmp_path, dtype):
+def test_numbers_of_other_types_are_scaled_to_bytes(tmp_path, dtype):
     levels = np.linspace(100, 400, 7 * 30, dtype=dtype).reshape(7, 5, 6)
     np.save(tmp_path / "set.npy", levels)
     recipe = Arrays(source="arrays", path=str(tmp_path / "set.npy"))
@@ -193,7 +193,7 @@ def test_numbers_of_other_kinds_are_scaled(tmp_path, dtype):
     np.testing.assert_allclose(found, levels.astype(float) * 255 / 800, atol=0.51)
 
 
-def test_truth_values_are_black_and_white(save):
+def test_booleans_become_black_and_white(save):
     found = np.concatenate(list(opened(save(images=IMAGES > 99)).parts[0].chunks()))
     assert (found == 255 * (IMAGES > 99)).all()
 
@@ -206,7 +206,7 @@ def test_a_npy_file_has_images_and_no_labels(tmp_path):
     assert (np.concatenate(list(opened(recipe).parts[0].chunks())) == IMAGES).all()
 
 
-def test_an_array_that_ends_early_is_noticed(save, tmp_path):
+def test_truncated_array_is_refused(save, tmp_path):
     recipe = save(images=IMAGES)
     with zipfile.ZipFile(recipe.path) as archive:
         whole = archive.read("images.npy")

@@ -8,7 +8,7 @@ from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 
-def test_a_set_that_was_packed_anew_has_another_way_in(tmp_path):
+def test_repacked_set_is_refused_with_a_remedy(tmp_path):
     path = tmp_path / "data_batch_1"
     path.write_bytes(b"packed anew")
     with pytest.raises(
@@ -17,7 +17,7 @@ def test_a_set_that_was_packed_anew_has_another_way_in(tmp_path):
         verify(path, "0" * 32)
 
 
-def test_another_edition_of_pickles_is_never_opened(tmp_path):
+def test_pickle_of_another_edition_is_never_opened(tmp_path):
     recipe = {"source": "cifar10", "digest": "sha256:" + "0" * 64, "parts": {"train": 5}}
     with pytest.raises(ColdstartError, match=r"pickles.*`source: folder`.*`source: arrays`"):
         cifar10.read(recipe, Settings(data_dir=tmp_path))

@@ -49,7 +49,7 @@ STORED = {
         ("JPEG", {"quality": 100, "subsampling": 0}, 5),
     ],
 )
-def test_images_are_turned_upright(orientation, kind, options, tolerance):
+def test_images_are_rotated_by_their_exif_orientation(orientation, kind, options, tolerance):
     upright = smooth(20, 30)
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -58,7 +58,7 @@ def test_images_are_turned_upright(orientation, kind, options, tolerance):
     assert np.abs(found.astype(int) - upright).max() <= tolerance
 
 
-def test_an_upright_image_is_cropped_and_padded_as_one_that_is_turned():
+def test_rotation_comes_before_cropping_and_padding():
     upright = smooth(40, 90)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -75,19 +75,19 @@ def test_grey_becomes_three_equal_channels():
     assert (found == grey[..., None]).all()
 
 
-def test_colour_becomes_luma():
+def test_colour_becomes_grey_by_luma():
     found = as_is(saved(SMALL, "PNG"), SMALL.shape, channels=1)
     assert found.shape == (6, 10, 1)
     assert np.abs(found[..., 0] - SMALL @ [0.299, 0.587, 0.114]).max() <= 1
 
 
-def test_black_and_white_of_one_bit():
+def test_one_bit_images_become_black_and_white():
     bits = SMALL[..., 0] > 127
     assert (as_is(saved(Image.fromarray(bits), "PNG"), bits.shape, 1)[..., 0] == 255 * bits).all()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
-def test_palettes_are_looked_up(kind):
+def test_palette_images_become_their_colours(kind):
     palette = RNG.integers(0, 256, (16, 3)).astype(np.uint8)
     indices = RNG.integers(0, 16, (6, 10)).astype(np.uint8)
     image = Image.fromarray(indices)
@@ -147,7 +147,7 @@ def test_cmyk_becomes_rgb(kind, options, tolerance):
     ("kind", "options"),
     [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})],
 )
-def test_the_first_frame_is_taken(kind, options):
+def test_first_frame_of_an_animation_is_taken(kind, options):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
     file = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     assert Image.open(file).n_frames == 3
@@ -157,7 +157,7 @@ def test_the_first_frame_is_taken(kind, options):
 
 
 @pytest.mark.parametrize("what", ["text", "profile"])
-def test_much_metadata_is_no_fault(what):
+def test_large_metadata_is_accepted(what):
     if what == "text":
         info = PngImagePlugin.PngInfo()
         info.add_text("k", "A" * 2_000_000, zip=True)
@@ -167,7 +167,7 @@ def test_much_metadata_is_no_fault(what):
     assert (as_is(file, SMALL.shape) == SMALL).all()
 
 
-def test_metadata_beyond_a_bound_is_refused():
+def test_metadata_above_a_limit_is_refused():
     text = zlib.compress(b"A" * (PngImagePlugin.MAX_TEXT_CHUNK + 1))
     rows = [row.tobytes() for row in SMALL]
     file = png(10, 6, 8, 2, rows, chunk(b"zTXt", b"k\0\0" + text))
@@ -223,7 +223,7 @@ def test_resizing_matches_a_reference(height, width, target):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("rule", ["crop", "squash", "pad"])
-def test_a_large_image_is_reduced_to_what_full_resampling_gives(kind, rule):
+def test_reducing_a_large_image_first_is_close_to_full_resampling(kind, rule):
     image = smooth(1200, 1600)
     options = {"quality": 95} if kind == "JPEG" else {}
     found = decode(saved(image, kind, **options), 48, 48, 3, rule).astype(int)
@@ -239,7 +239,7 @@ def test_a_large_image_is_reduced_to_what_full_resampling_gives(kind, rule):
     assert np.abs(found - expected).max() <= 4
 
 
-def test_a_large_jpeg_is_decoded_small(monkeypatch):
+def test_large_jpeg_is_decoded_at_a_lower_scale(monkeypatch):
     seen = []
     taken = Room.taken
     monkeypatch.setattr(
@@ -289,19 +289,19 @@ def test_an_empty_file_and_one_of_another_kind_are_broken():
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", r"coldstart\[heif\]|cannot be decoded"),
     ],
 )
-def test_files_that_are_something_else_are_named(head, message):
+def test_files_that_are_no_images_are_named(head, message):
     with pytest.raises(BrokenImageError, match=message):
         as_is(io.BytesIO(head), (4, 4))
 
 
 @pytest.mark.parametrize("values", [np.zeros((4, 4), np.float64), np.zeros((4, 4, 7), np.uint8)])
-def test_kinds_of_tiffs_that_are_not_read_are_named(values):
+def test_unsupported_kinds_of_tiff_are_named(values):
     sample = 3 if values.dtype.kind == "f" else 1
     with pytest.raises(BrokenImageError, match="64 bits a channel, more than four channels"):
         as_is(tiff(values, "<", t339=sample), (4, 4))
 
 
-def test_no_other_decoder_is_tried():
+def test_format_beyond_the_supported_ones_is_refused():
     file = saved(SMALL, "TGA")
     assert Image.open(file).format == "TGA"
     with pytest.raises(BrokenImageError, match="no JPEG, PNG"):
@@ -314,7 +314,7 @@ def test_a_decompression_bomb_is_broken():
         as_is(bomb, (4, 4))
 
 
-def test_what_a_decoder_raises_for_a_damaged_file_gets_out_as_broken():
+def test_any_error_of_a_decoder_counts_as_a_broken_file():
     short = io.BytesIO(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"12345"))
     with pytest.raises(ValueError, match="IHDR"):
         Image.open(short)
@@ -323,7 +323,7 @@ def test_what_a_decoder_raises_for_a_damaged_file_gets_out_as_broken():
 
 
 @pytest.mark.filterwarnings("ignore::Warning")
-def test_noise_in_a_file_never_gets_out_as_another_error():
+def test_random_bytes_raise_no_other_error():
     for kind in KINDS:
         data = np.frombuffer(saved(SMALL, kind).getvalue(), np.uint8)
         for _ in range(60):
@@ -336,7 +336,7 @@ def test_noise_in_a_file_never_gets_out_as_another_error():
             assert found.shape == (8, 8, 3)
 
 
-def test_room_is_shared_and_the_largest_has_it_alone():
+def test_decoders_share_the_memory_limit():
     room, inside, most = Room(10), [], []
 
     def stay(pixels):

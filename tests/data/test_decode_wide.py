@@ -15,13 +15,13 @@ FULL = (0, 65535)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_sixteen_bits_are_scaled(kind):
+def test_sixteen_bit_grey_is_scaled(kind):
     levels = np.linspace(0, 65535, 60).astype(np.uint16).reshape(6, 10)
     found = as_is(saved(levels, kind), levels.shape, 1, FULL)
     assert (found[..., 0] == np.round(levels / 257)).all()
 
 
-def test_sixteen_bits_of_a_big_endian_file_are_scaled():
+def test_sixteen_bit_big_endian_grey_is_scaled():
     levels = np.linspace(0, 65535, 60).astype(">u2").reshape(6, 10)
     image = Image.frombytes("I;16B", (10, 6), levels.tobytes())
     found = as_is(saved(image, "TIFF"), levels.shape, 1, FULL)
@@ -30,7 +30,7 @@ def test_sixteen_bits_of_a_big_endian_file_are_scaled():
 
 @pytest.mark.parametrize("kind", ["PNG", "little TIFF", "big TIFF", "deflated TIFF"])
 @pytest.mark.parametrize("top", [65535, 700])
-def test_sixteen_bits_of_colour_are_scaled(kind, top):
+def test_sixteen_bit_colour_is_scaled(kind, top):
     levels = RNG.integers(0, top + 1, (4, 5, 3)).astype(np.uint16)
     if kind == "PNG":
         file = png(5, 4, 16, 2, [row.astype(">u2").tobytes() for row in levels])
@@ -40,14 +40,14 @@ def test_sixteen_bits_of_colour_are_scaled(kind, top):
     assert (found == np.round(levels.astype(float) * 255 / top)).all()
 
 
-def test_alpha_of_sixteen_bits_is_no_value():
+def test_sixteen_bit_alpha_is_left_out_of_the_range():
     levels = np.full((2, 2, 4), 500, np.uint16)
     levels[0, :, 3], levels[1, :, 3] = 65535, 0
     file = png(2, 2, 16, 6, [row.astype(">u2").tobytes() for row in levels])
     assert as_is(file, (2, 2), 1, (0, 1000))[..., 0].tolist() == [[128] * 2, [255] * 2]
 
 
-def test_white_as_the_lowest_value_is_shown_white():
+def test_inverted_grey_is_shown_upright():
     for levels in (np.array([[0, 700]], np.uint16), np.array([[0, 255]], np.uint8)):
         file = tiff(levels, "<", t262=0)
         pixels, header = decode_with_header(file, 1, 2, 1, "squash", (0, 700))
@@ -57,7 +57,7 @@ def test_white_as_the_lowest_value_is_shown_white():
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint32, np.float32])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_other_numbers_are_scaled(dtype, order):
+def test_other_number_types_are_scaled(dtype, order):
     if (dtype, order) == (np.uint32, ">"):
         pytest.skip("Pillow reads none")
     unsigned, real = dtype == np.uint32, dtype == np.float32
@@ -69,13 +69,13 @@ def test_other_numbers_are_scaled(dtype, order):
     np.testing.assert_allclose(found, expected, atol=0.5 + 1e-9)
 
 
-def test_values_outside_of_the_levels_are_cut_off_and_nan_is_black():
+def test_values_outside_the_levels_are_clipped_and_nan_is_black():
     levels = np.array([[-np.inf, 1, np.nan], [np.inf, 2, 3]], np.float32)
     found = as_is(saved(levels, "TIFF"), (2, 3), 1, (1, 2))
     assert found[..., 0].tolist() == [[0, 0, 0], [255, 255, 255]]
 
 
-def test_twelve_bits_are_scaled():
+def test_twelve_bit_images_are_scaled():
     levels = [0, 4095, 2048, 16]
     packed = b"".join(
         bytes([a >> 4, (a & 15) << 4 | b >> 8, b & 255]) for a, b in (levels[:2], levels[2:])

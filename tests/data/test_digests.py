@@ -52,7 +52,7 @@ def test_unchanged_files_are_read_once(images, look):
 
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("how", ["in place", "another file", "unpacked"])
-def test_new_content_of_the_same_size_and_time_is_noticed(images, look, how):
+def test_new_content_of_equal_size_and_time_is_noticed(images, look, how):
     """As ``rsync -t``, archives with constant times and layers of images bring it."""
     path = images / "dog/a.bmp"
     os.utime(path, (1e9, 1e9))
@@ -82,7 +82,9 @@ def test_a_file_that_has_just_changed_is_read_again(look):
     assert look() == (first, seen)
 
 
-def test_a_time_ahead_of_the_clock_is_believed_once_two_looks_agree(images, look, monkeypatch):
+def test_modification_time_in_the_future_is_trusted_after_two_equal_digests(
+    images, look, monkeypatch
+):
     ahead = time.time_ns() + 3 * DAYS
     for path in images.rglob("*.*"):
         os.utime(path, ns=(ahead, ahead))
@@ -95,7 +97,9 @@ def test_a_time_ahead_of_the_clock_is_believed_once_two_looks_agree(images, look
     assert look() == (first, []) == (again, [])
 
 
-def test_two_looks_that_differ_do_not_agree(images, look, monkeypatch):
+def test_modification_time_in_the_future_is_not_trusted_after_different_digests(
+    images, look, monkeypatch
+):
     """The content has changed between them, within the resolution of the clock."""
     ahead = time.time_ns() + 3 * DAYS
     for path in images.rglob("*.*"):
@@ -115,7 +119,7 @@ def test_two_looks_that_differ_do_not_agree(images, look, monkeypatch):
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b'{"cat/b.png": 3}', b"{", b"\xff", b'{"cat/b.png": [1, 2, "x"]}']
 )
-def test_a_cache_of_nonsense_is_none(images, tmp_path, content):
+def test_damaged_cache_is_ignored(images, tmp_path, content):
     recipe, cache = recipe_of(images), tmp_path / "cache"
     before = scan_folder(recipe, UNUSED, cache).digest
     (file,) = cache.iterdir()
@@ -125,7 +129,7 @@ def test_a_cache_of_nonsense_is_none(images, tmp_path, content):
     assert list(cache.iterdir()) == [file]
 
 
-def test_a_cache_that_cannot_be_written_is_none(images, tmp_path, read_only):
+def test_cache_that_cannot_be_written_is_skipped(images, tmp_path, read_only):
     cache = tmp_path / "cache"
     cache.mkdir()
     recipe = recipe_of(images)
@@ -138,7 +142,7 @@ def test_a_cache_that_cannot_be_written_is_none(images, tmp_path, read_only):
 
 
 @pytest.mark.usefixtures("settled", "places")
-def test_new_weights_of_the_same_size_and_time_are_noticed(tmp_path):
+def test_new_weights_of_equal_size_and_time_are_noticed(tmp_path):
     path, cache = tmp_path / "weights.pth", tmp_path / "cache"
     recipe = Existing(method="existing", library="timm", name="x", weights=str(path), size=32)
     path.write_bytes(b"first")

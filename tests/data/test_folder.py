@@ -32,7 +32,7 @@ def test_a_folder_is_read_in_the_order_of_its_paths(images):
     assert source.parts[0].skipped() == {}
 
 
-def test_the_order_holds_over_many_chunks(tmp_path, monkeypatch):
+def test_order_is_kept_over_many_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "chunk_images", lambda size: 10)
     for index in range(73):
         paint(tmp_path / f"{index:03}.png", index)
@@ -80,7 +80,7 @@ def test_neither_place_nor_time_nor_other_files_change_the_digest(images, tmp_pa
 
 
 @pytest.mark.parametrize("change", ["content", "name", "one more", "one less"])
-def test_what_is_in_a_folder_changes_the_digest(images, change):
+def test_any_change_of_the_images_changes_the_digest(images, change):
     before = scan_folder(recipe_of(images), UNUSED, None).digest
     if change == "content":
         paint(images / "cat/b.png", 99)
@@ -100,7 +100,7 @@ def break_some(root):
     (root / "dog/text.png").write_text("no image")
 
 
-def test_broken_images_are_skipped_and_said_so(images, caplog):
+def test_broken_images_are_skipped_with_a_message(images, caplog):
     break_some(images)
     with caplog.at_level(logging.WARNING, "coldstart"):
         source = opened(recipe_of(images))
@@ -116,7 +116,7 @@ def test_broken_images_are_skipped_and_said_so(images, caplog):
         assert name in caplog.text
 
 
-def test_a_broken_image_is_fatal_where_the_recipe_says_so(images):
+def test_broken_image_is_an_error_if_the_recipe_says_so(images):
     (images / "cat/empty.jpg").touch()
     before = threading.active_count()
     with pytest.raises(ColdstartError, match=r"cat/empty\.jpg is empty .*\n.*on_broken: skip"):
@@ -124,14 +124,14 @@ def test_a_broken_image_is_fatal_where_the_recipe_says_so(images):
     assert threading.active_count() == before
 
 
-def test_a_folder_of_nothing_readable(tmp_path):
+def test_folder_without_a_readable_image_is_refused(tmp_path):
     (tmp_path / "a.png").touch()
     (tmp_path / "b.png").touch()
     with pytest.raises(ColdstartError, match=r"None of the 2 images in .* JPEG, .*a\.png is empty"):
         pixels(opened(recipe_of(tmp_path)))
 
 
-def test_a_folder_that_is_not_there_or_without_images(tmp_path):
+def test_missing_or_empty_folder_is_refused(tmp_path):
     with pytest.raises(ColdstartError, match=r"no folder .*nowhere[^ ]*\n.*\*\.jpg.*\n.*data_dir"):
         scan_folder(recipe_of("nowhere"), tmp_path, None)
     (tmp_path / "notes.txt").touch()
@@ -139,7 +139,7 @@ def test_a_folder_that_is_not_there_or_without_images(tmp_path):
         scan_folder(recipe_of(tmp_path), UNUSED, None)
 
 
-def test_odd_names_are_names(tmp_path):
+def test_unusual_file_names_are_accepted(tmp_path):
     for name in ["new\nline.png", "sp ace.png", "日本.png", "quo'te\".png"]:
         paint(tmp_path / name, 7)
     source = opened(recipe_of(tmp_path))
@@ -158,7 +158,7 @@ def test_files_that_changed_since_the_plan_are_refused(images):
     assert source.digest() == scan_folder(recipe_of(images), UNUSED, None).digest
 
 
-def test_a_file_more_than_planned_is_refused(images):
+def test_additional_file_is_refused(images):
     recipe = scan_folder(recipe_of(images), UNUSED, None)
     export_places(recipe)
     paint(images / "cat/c.png", 99)
@@ -168,7 +168,7 @@ def test_a_file_more_than_planned_is_refused(images):
         folder.read({**recipe.images_recipe(), "digest": "sha256:0"}, Settings())
 
 
-def test_ingest_writes_a_folder(images, tmp_path):
+def test_ingest_writes_the_images_of_a_folder(images, tmp_path):
     scan = scan_folder(recipe_of(images, labels="folders"), UNUSED, None)
     export_places(scan)
     for recipe, make in ((scan.images_recipe(), make_images), (scan.labels_recipe(), make_labels)):

@@ -13,19 +13,19 @@ from tests.helpers.folders import UNUSED, opened, paint, recipe_of
 pytestmark = pytest.mark.usefixtures("places")
 
 
-def test_labels_are_the_folders(images):
+def test_folders_are_the_classes(images):
     source = opened(recipe_of(images, labels="folders"), images=False)
     assert source.parts[0].labels().tolist() == [0, 0, 0, 2, 1, 1]
     assert source.digest().startswith("sha256:")
 
 
-def test_an_image_outside_of_the_classes_is_an_error(images):
+def test_image_outside_of_the_class_folders_is_an_error(images):
     paint(images / "stray.png", 1)
     with pytest.raises(ColdstartError, match=r"1 path \(stray\.png\) lie.*labels: none"):
         scan_folder(recipe_of(images, labels="folders"), UNUSED, None)
 
 
-def test_one_class_is_an_error(tmp_path):
+def test_single_class_is_an_error(tmp_path):
     paint(tmp_path / "images/a.png", 1)
     with pytest.raises(ColdstartError, match=r"has 1 class \(images\)"):
         scan_folder(recipe_of(tmp_path, labels="folders"), UNUSED, None)
@@ -36,7 +36,7 @@ def table(root, text, name="labels.csv"):
     return recipe_of(root, labels=name)
 
 
-def test_labels_from_a_table(images):
+def test_labels_are_read_from_a_table(images):
     rows = [
         "\ufefflabel,note,path",
         "zebra,,cat/a b.jpg",
@@ -51,7 +51,7 @@ def test_labels_from_a_table(images):
     assert opened(recipe, images=False).parts[0].labels().tolist() == [1, -1, 0, -1, -1, -1]
 
 
-def test_labels_do_not_change_the_images(images):
+def test_labels_do_not_change_the_recipe_of_the_images(images):
     text = "path,label\ncat/b.png,x\ndog/a.PNG,y\n"
     first = scan_folder(table(images, text), UNUSED, None)
     second = scan_folder(table(images, text.replace("x", "z")), UNUSED, None)
@@ -103,7 +103,7 @@ PLAIN = "path,label\ncat/a b.jpg,x\ncat/b.png,y\n"
         'path,label\ncat/a b.jpg,"{""choices"": [""x""]}"\ncat/b.png,y\n',
     ],
 )
-def test_tables_as_people_and_tools_write_them(images, text):
+def test_tables_of_common_spreadsheets_are_read(images, text):
     assert numbers(table(images, text)) == FIRST_TWO
 
 
@@ -126,16 +126,16 @@ JSON_MIN = [
 
 
 @pytest.mark.parametrize("tasks", [JSON, JSON_MIN])
-def test_json_as_label_studio_exports_it(images, tasks):
+def test_json_export_of_label_studio_is_read(images, tasks):
     assert numbers(table(images, json.dumps(tasks), "export.JSON")) == FIRST_TWO
 
 
 @pytest.mark.parametrize("name", ["a.CSV", "a.tsv", "a.txt"])
-def test_endings_of_tables(images, name):
+def test_tables_are_recognised_by_their_endings(images, name):
     assert numbers(table(images, PLAIN, name)) == FIRST_TWO
 
 
-def test_several_tables_are_one(images):
+def test_several_tables_are_joined(images):
     table(images, "path,label\ncat/a b.jpg,x\n", "first.csv")
     table(images, json.dumps(JSON[:2]), "second.json")
     assert numbers(recipe_of(images, labels=["first.csv", "second.json"])) == FIRST_TWO
@@ -156,7 +156,7 @@ def test_composed_and_decomposed_names_are_the_same(tmp_path):
     assert [scan.files[at].path for at, n in enumerate(scan.labels.numbers) if n == 0] == [composed]
 
 
-def test_formulas_read_back_as_the_names_that_they_were(tmp_path):
+def test_escaped_formulas_are_read_as_file_names(tmp_path):
     for name in ("=1.png", "-x.png", "b.png"):
         paint(tmp_path / name, 1)
     labels = ["=sum", "-1", "'quoted'"]
@@ -168,7 +168,7 @@ def test_formulas_read_back_as_the_names_that_they_were(tmp_path):
     assert found == {"=1.png": "=sum", "-x.png": "-1", "b.png": "'quoted'"}
 
 
-def test_images_with_two_labels_are_named_with_their_lines(images):
+def test_conflicting_labels_are_reported_with_their_lines(images):
     table(images, "path,label\ncat/b.png,x\n\ncat/b.png,y\n", "first.csv")
     table(images, PLAIN.replace("y", "x"), "second.csv")
     with pytest.raises(ColdstartError) as error:
@@ -204,7 +204,7 @@ def test_images_with_two_labels_are_named_with_their_lines(images):
         ('path,label\ncat/b.png,"{""choices"": [""x"",""y""]}"\n', "line 2 has several labels"),
     ],
 )
-def test_mistakes_in_a_table(images, text, message):
+def test_mistakes_in_a_table_are_reported(images, text, message):
     with pytest.raises(ColdstartError, match=message):
         scan_folder(table(images, text), UNUSED, None)
 
@@ -222,12 +222,12 @@ def test_mistakes_in_a_table(images, text, message):
         ('[{"data": {"path": "cat/b.png"}, "annotations": 3}]', "no list of annotations"),
     ],
 )
-def test_mistakes_in_json(images, tasks, message):
+def test_mistakes_in_json_are_reported(images, tasks, message):
     with pytest.raises(ColdstartError, match=message):
         scan_folder(table(images, tasks, "export.json"), UNUSED, None)
 
 
-def test_two_annotators_who_differ(images):
+def test_annotators_who_disagree_are_reported(images):
     tasks = [
         {"id": 3, "data": {"path": "cat/b.png"}, "annotations": [annotation("x"), annotation("y")]}
     ]
@@ -235,7 +235,7 @@ def test_two_annotators_who_differ(images):
         scan_folder(table(images, json.dumps(tasks), "export.json"), UNUSED, None)
 
 
-def test_parts_of_a_set_are_no_classes(tmp_path):
+def test_folders_named_train_and_test_are_no_classes(tmp_path):
     for name in ("train/cat/a.png", "Test/cat/b.png"):
         paint(tmp_path / name, 1)
     with pytest.raises(ColdstartError, match=r"are Test and train: parts of a set.*docs/data\.md"):
@@ -251,6 +251,6 @@ def test_a_folder_whose_name_cannot_be_shown_is_no_class(tmp_path):
         scan_folder(recipe_of(tmp_path, labels="folders"), UNUSED, None)
 
 
-def test_a_table_that_is_not_there(images):
+def test_missing_table_is_reported(images):
     with pytest.raises(ColdstartError, match=r"labels\.csv cannot be read: No such file"):
         scan_folder(recipe_of(images, labels="labels.csv"), UNUSED, None)

@@ -58,7 +58,7 @@ def said_digest(stage, recipe, data_dir, out):
     return re.search(r"digest is (sha256:\w{64}), .* says sha256:\.", str(refusal.value))[1]
 
 
-def test_digits_are_as_they_always_were(tmp_path):
+def test_digits_equal_those_of_scikit_learn(tmp_path):
     import sklearn.datasets
 
     recipe = RECIPES.get("datasets", "digits")
@@ -77,7 +77,7 @@ def test_digits_are_as_they_always_were(tmp_path):
     pd.testing.assert_frame_equal(labels, expected)
 
 
-def test_an_own_edition_is_pinned_by_its_files_in_both_stages(tmp_path):
+def test_own_edition_is_checked_by_its_digest_in_both_stages(tmp_path):
     write_stl10(tmp_path, unlabeled=2, train=[0, 2, 1, 1], test=[1, 0, 2])
     parts = {"unlabeled": 2, "train": [1, 2, 1], "test": [1, 1, 1]}
     recipe = own_stl10(**parts)
@@ -103,7 +103,7 @@ def test_an_own_edition_is_pinned_by_its_files_in_both_stages(tmp_path):
             stage(job(stage_recipe, tmp_path, out))
 
 
-def test_other_counts_are_refused_with_both_numbers(tmp_path):
+def test_wrong_number_of_images_is_refused_with_both_numbers(tmp_path):
     write_stl10(tmp_path, train=[0, 2, 1, 1])
     recipe = own_stl10(train=[1, 1, 3])
     with pytest.raises(ColdstartError, match=r"parts\.train is 4, but .* says 5\. It is another"):
@@ -126,7 +126,7 @@ def test_fewer_labels_than_images_are_refused(tmp_path):
         make_labels(job(own_stl10(train=[1, 1, 1]).labels_recipe(), tmp_path, tmp_path))
 
 
-def test_a_file_with_fewer_images_than_it_says_is_refused(tmp_path):
+def test_truncated_file_is_refused(tmp_path):
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").write_bytes(idx_header(9, 28, 28) + bytes(8 * 28 * 28 + 5))
@@ -136,7 +136,7 @@ def test_a_file_with_fewer_images_than_it_says_is_refused(tmp_path):
         make_images(job(recipe, tmp_path, tmp_path))
 
 
-def test_another_shape_is_refused(tmp_path):
+def test_images_of_another_shape_are_refused(tmp_path):
     write_stl10(tmp_path, train=[0])
     recipe = {**own_stl10(train=1).images_recipe(), "shape": [64, 64, 3]}
     with pytest.raises(ColdstartError, match=r"shape is \[96, 96, 3\], but .* says \[64, 64, 3\]"):
@@ -222,7 +222,7 @@ def test_progress_is_shown(tmp_path, caplog):
         ({"parts": {}}, "parts"),
     ],
 )
-def test_a_recipe_that_cannot_be_is_refused(change, message):
+def test_recipe_with_contradictions_is_refused(change, message):
     digits = RECIPES.get("datasets", "digits").model_dump()
     with pytest.raises(ValueError, match=message):
         Dataset.model_validate({**digits, **change})

@@ -47,7 +47,7 @@ def spoil(root):
     }
 
 
-def test_what_cannot_be_opened_is_skipped_with_its_reason(images, caplog):
+def test_unreadable_file_is_skipped_with_its_reason(images, caplog):
     faults = spoil(images)
     source = opened(recipe_of(images))
     assert len(pixels(source)) == 9
@@ -58,7 +58,7 @@ def test_what_cannot_be_opened_is_skipped_with_its_reason(images, caplog):
     assert said in caplog.text
 
 
-def test_what_cannot_be_opened_is_named_all_at_once_where_it_is_fatal(images):
+def test_all_unreadable_files_are_named_if_one_is_an_error(images):
     spoil(images)
     with pytest.raises(
         ColdstartError, match=r"3 files .* gone\.png, pipe\.png, self\.png\.\n.*skip"
@@ -66,7 +66,7 @@ def test_what_cannot_be_opened_is_named_all_at_once_where_it_is_fatal(images):
         scan_folder(recipe_of(images, on_broken="fail"), UNUSED, None)
 
 
-def test_a_file_that_can_be_opened_later_is_another_set(images):
+def test_file_that_becomes_readable_changes_the_digest(images):
     (images / "gone.png").symlink_to(images / "later.data")
     before = scan_folder(recipe_of(images), UNUSED, None)
     paint(images / "later.png", 9)
@@ -76,7 +76,7 @@ def test_a_file_that_can_be_opened_later_is_another_set(images):
     assert before.digest != after.digest
 
 
-def test_an_error_of_reading_is_the_files_unless_it_is_ours(images):
+def test_only_errors_of_the_file_count_as_broken_files(images):
     files = list_images(images).images
 
     def refuse(number):
@@ -144,7 +144,7 @@ def test_other_files_are_counted_by_their_endings(images, caplog, monkeypatch):
     assert len(left_out) == 43
 
 
-def test_many_kinds_of_other_files_are_summed_up(images):
+def test_many_endings_of_other_files_are_summed_up(images):
     for number in range(12):
         (images / f"a.k{number}").touch()
     (sentence,) = list_images(images).sentences()
@@ -164,7 +164,7 @@ def test_formats_that_pillow_reads_are_images(images, name):
     assert abs(int(found[list(source.parts[0].paths).index(name)].max()) - 5) <= 1
 
 
-def test_a_folder_that_has_only_other_files_says_which(tmp_path, monkeypatch):
+def test_folder_of_other_files_is_refused_with_their_endings(tmp_path, monkeypatch):
     monkeypatch.setattr(listing, "reads_heif", lambda: False)
     (tmp_path / "a.HEIC").touch()
     with pytest.raises(
@@ -173,7 +173,7 @@ def test_a_folder_that_has_only_other_files_says_which(tmp_path, monkeypatch):
         list_images(tmp_path)
 
 
-def test_the_results_of_runs_are_no_images(images, tmp_path, monkeypatch):
+def test_results_folder_is_left_out(images, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "results/own/contact-sheet.png", 3)
     found = list_images(tmp_path)

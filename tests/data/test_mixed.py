@@ -53,14 +53,14 @@ def mixed(tmp_path):
     return own, others, out
 
 
-def test_the_outliers_stand_behind_the_pools_own_images(mixed):
+def test_outliers_follow_the_images_of_the_pool(mixed):
     own, others, out = mixed
     images = np.load(out.path("images.npy"))
     np.testing.assert_array_equal(images[:5], own)
     np.testing.assert_array_equal(images[5:], others[[1, 3]].repeat(3, axis=-1))
 
 
-def test_an_outlier_is_told_by_its_part_and_its_missing_label(mixed):
+def test_outlier_has_a_part_of_its_own_and_no_label(mixed):
     *_, out = mixed
     items = pd.read_parquet(out.path("items.parquet"))
     labels = pd.read_parquet(out.path("labels.parquet"))
@@ -70,7 +70,7 @@ def test_an_outlier_is_told_by_its_part_and_its_missing_label(mixed):
     assert labels["label"].isna().tolist() == [False] * 5 + [True] * 2
 
 
-def test_the_file_is_what_numpy_writes(mixed, tmp_path):
+def test_file_equals_the_one_that_numpy_writes(mixed, tmp_path):
     *_, out = mixed
     np.save(tmp_path / "again.npy", np.load(out.path("images.npy")))
     assert out.path("images.npy").read_bytes() == (tmp_path / "again.npy").read_bytes()
@@ -99,7 +99,7 @@ def write_and_end(job):
         os._exit(error.errno)
 
 
-def test_images_are_resized_as_pillow_does_it():
+def test_resizing_equals_pillow():
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (28, 20, 3), dtype=np.uint8)
     wanted = np.asarray(Image.fromarray(image).resize((32, 8), Image.Resampling.BILINEAR))
@@ -114,6 +114,6 @@ def test_colour_becomes_grey_by_luma():
     np.testing.assert_array_equal(brought_to(image, 2, 2, 1), np.full((1, 2, 2, 1), 117))
 
 
-def test_an_image_that_has_the_shape_is_not_touched():
+def test_image_of_the_right_shape_is_unchanged():
     image = np.random.default_rng(2).integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
     np.testing.assert_array_equal(brought_to(image, 5, 7, 3), image)

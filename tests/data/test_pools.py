@@ -49,7 +49,7 @@ def of_class(items, index, split):
     return items.merge(index[index["split"] == split], on="id")["label"].value_counts().sort_index()
 
 
-def test_biased_cifar10_has_the_papers_counts_and_positions():
+def test_biased_cifar10_has_the_counts_and_positions_of_the_paper():
     pool = RECIPES.get("pools", "biased-cifar10")
     items = items_for(pool)
     index = build_index(items, pool)
@@ -89,14 +89,14 @@ PAPERS = {
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_a_papers_pool_has_the_papers_counts(name):
+def test_pools_of_papers_have_the_published_counts(name):
     pool = RECIPES.get("pools", name)
     foretold = pool.sizes(RECIPES.get("datasets", pool.dataset))
     assert {split: sum(sizes.values()) for split, sizes in foretold.items()} == PAPERS[name]
 
 
 @pytest.mark.parametrize("others", ["svhn", "kmnist", "fashion-mnist"])
-def test_a_mixed_pool_has_ten_thousand_outliers_which_only_labels_tell(others):
+def test_mixed_pool_has_ten_thousand_outliers_that_only_labels_show(others):
     pool = RECIPES.get("pools", f"cifar10-mixed-{others}")
     items = items_for(pool)
     index = build_index(items, pool)
@@ -111,7 +111,7 @@ def test_a_mixed_pool_has_ten_thousand_outliers_which_only_labels_tell(others):
 LONGTAIL = [5000, 3237, 2096, 1357, 878, 568, 368, 238, 154, 100]
 
 
-def test_the_long_tail_is_the_papers():
+def test_long_tail_has_the_counts_of_the_paper():
     pool = RECIPES.get("pools", "cifar10-longtail-all")
     items = items_for(pool)
     index = build_index(items, pool)
@@ -128,7 +128,7 @@ def test_a_needle_is_rarer_than_one_in_a_thousand():
 
 
 @pytest.mark.parametrize("name", RECIPES.names("pools"))
-def test_the_sizes_foretold_are_the_sizes_made(name):
+def test_planned_sizes_equal_the_sizes_made(name):
     pool = RECIPES.get("pools", name)
     items = items_for(pool, seed=1)
     index = build_index(items, pool)
@@ -143,7 +143,7 @@ def test_the_sizes_foretold_are_the_sizes_made(name):
 
 
 @pytest.mark.parametrize("name", RECIPES.names("pools"))
-def test_what_is_tested_on_is_nowhere_else(name):
+def test_test_images_are_in_no_other_split(name):
     pool = RECIPES.get("pools", name)
     index = build_index(items_for(pool), pool)
     ids = {split: set(group) for split, group in index.groupby("split")["id"]}
@@ -222,7 +222,7 @@ def test_operators_combine():
     assert found["candidates"] == [2, 4, 5, 6, 9]
 
 
-def test_images_for_the_test_and_for_anything_else_are_refused():
+def test_overlap_of_the_test_split_with_another_is_refused():
     recipe = split_pool(
         unlabeled={"part": "train"},
         candidates={"part": "train", "first": 0, "last": 3},
@@ -232,7 +232,7 @@ def test_images_for_the_test_and_for_anything_else_are_refused():
         build(small(train=10), recipe)
 
 
-def test_the_shuffle_is_the_same_everywhere():
+def test_shuffle_has_its_golden_order():
     """Golden ids: a pool that changes by itself changes every result made from it."""
     recipe = WHOLE | {"shuffle": 0}
     recipe["splits"] = WHOLE["splits"] | {"candidates": {"part": "train", "last": 0.3}}

@@ -75,7 +75,7 @@ def server(monkeypatch):
     server.server_close()
 
 
-def test_a_cut_line_is_resumed_where_it_was_cut(server, tmp_path, caplog):
+def test_interrupted_download_is_resumed(server, tmp_path, caplog):
     caplog.set_level("INFO", "coldstart")
     server.files["/file"] = CONTENT
     server.cuts = [1_200_000, 800_000]
@@ -94,14 +94,14 @@ def test_a_later_run_resumes_what_an_earlier_one_left(server, tmp_path):
     assert server.asked == [("/file", "bytes=2999999-")]
 
 
-def test_a_part_file_that_is_whole_is_taken(server, tmp_path):
+def test_complete_part_file_is_used(server, tmp_path):
     server.files["/file"] = CONTENT
     (tmp_path / "file.part").write_bytes(CONTENT)
     download(f"{server.url}/file", tmp_path / "file", MD5)
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
-def test_a_server_without_ranges_is_asked_for_all_again(server, tmp_path):
+def test_download_starts_again_if_the_server_has_no_ranges(server, tmp_path):
     server.files["/file"] = CONTENT
     server.ranges = False
     (tmp_path / "file.part").write_bytes(b"something else")
@@ -116,13 +116,13 @@ def test_a_file_with_another_digest_is_refused_and_not_kept(server, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_not_there_is_asked_for_once(server, tmp_path):
+def test_missing_file_is_requested_once(server, tmp_path):
     with pytest.raises(ColdstartError, match=r"cannot be fetched.*404.*mirror="):
         download(f"{server.url}/file", tmp_path / "file", MD5)
     assert len(server.asked) == 1
 
 
-def test_a_line_that_is_cut_again_and_again_is_given_up_and_keeps_what_came(server, tmp_path):
+def test_repeatedly_interrupted_download_ends_and_keeps_its_part_file(server, tmp_path):
     server.files["/file"] = CONTENT
     server.cuts = [1000] * module.ATTEMPTS
     with pytest.raises(ColdstartError, match="cannot be fetched"):
@@ -155,7 +155,7 @@ def archived(server):
     return published, {"digest": published.digest, "parts": {"a": 1, "b": 1}}
 
 
-def test_an_archive_is_fetched_once_and_its_files_taken_out(server, archived, tmp_path):
+def test_archive_is_downloaded_once_and_unpacked(server, archived, tmp_path):
     published, recipe = archived
     data = tmp_path / "data"
     settings = Settings(data_dir=data, download=True)
@@ -180,7 +180,7 @@ def test_two_jobs_that_start_together_fetch_a_set_once(server, archived, tmp_pat
     assert len(server.asked) == 1
 
 
-def test_nothing_is_fetched_unless_it_is_wanted(server, archived, tmp_path):
+def test_nothing_is_downloaded_without_the_setting(server, archived, tmp_path):
     published, recipe = archived
     with pytest.raises(ColdstartError, match="download=true"):
         published.open(recipe, Settings(data_dir=tmp_path))

@@ -46,7 +46,7 @@ def write(path, content):
     return hashlib.md5(content).hexdigest()
 
 
-def test_stl10_is_stored_column_by_column_and_counts_from_one(tmp_path):
+def test_stl10_is_read_by_columns_with_labels_from_one(tmp_path):
     train, test, unlabeled = images(2, 96, 96, 3), images(1, 96, 96, 3, 1), images(3, 96, 96, 3, 2)
     folder = tmp_path / "stl10_binary"
     for name, pixels in (("train", train), ("test", test), ("unlabeled", unlabeled)):
@@ -68,7 +68,7 @@ def test_stl10_is_stored_column_by_column_and_counts_from_one(tmp_path):
 
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("kind", [np.uint8, np.float64])
-def test_svhn_has_images_on_the_last_axis_and_calls_zero_ten(tmp_path, compressed, kind):
+def test_svhn_is_read_from_the_last_axis_with_ten_as_zero(tmp_path, compressed, kind):
     pixels = images(7, 32, 32, 3)
     labels = np.array([[1], [10], [9], [10], [2], [3], [4]], kind)
     file = tmp_path / "svhn" / "test_32x32.mat"
@@ -81,7 +81,7 @@ def test_svhn_has_images_on_the_last_axis_and_calls_zero_ten(tmp_path, compresse
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_an_array_after_others_is_found_and_read_in_pieces(tmp_path, compressed):
+def test_array_behind_others_in_a_mat_file_is_read_in_chunks(tmp_path, compressed):
     file = tmp_path / "some.mat"
     wanted = np.arange(5000, dtype=np.uint8).reshape(10, 20, 25)
     others = {"y": np.arange(9.0), "ab": np.zeros(3, np.uint8)}
@@ -96,7 +96,7 @@ def test_an_array_after_others_is_found_and_read_in_pieces(tmp_path, compressed)
         list(mat.pieces(file, "y", 300))
 
 
-def test_a_mat_file_that_was_cut_is_refused(tmp_path):
+def test_truncated_mat_file_is_refused(tmp_path):
     file = tmp_path / svhn.SET.parts["train"][0].path
     content = io.BytesIO()
     pixels = images(9, 32, 32, 3).transpose(1, 2, 3, 0)
@@ -117,7 +117,7 @@ def idx(array, packed):
     ("source", "folder"),
     [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST"), ("kmnist", "KMNIST")],
 )
-def test_idx_files_packed_or_not(tmp_path, source, folder, packed):
+def test_idx_files_are_read_compressed_or_not(tmp_path, source, folder, packed):
     made = {}
     for part, name, count in (("train", "train", 5), ("test", "t10k", 2)):
         pixels = images(count, 28, 28, 1, count)
@@ -217,7 +217,7 @@ def tiny():
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_tiny_imagenet_runs_by_class_and_number(tmp_path, monkeypatch, tiny, zipped):
+def test_tiny_imagenet_is_ordered_by_class_and_number(tmp_path, monkeypatch, tiny, zipped):
     files, train, val = tiny
     digest = OWN
     if zipped:
@@ -244,7 +244,7 @@ def test_tiny_imagenet_runs_by_class_and_number(tmp_path, monkeypatch, tiny, zip
             read("tiny-imagenet", tmp_path, ["train"], digest)
 
 
-def test_other_classes_than_tiny_imagenets_are_another_edition(tmp_path, tiny):
+def test_tiny_imagenet_with_other_classes_is_refused(tmp_path, tiny):
     for name, content in tiny[0].items():
         write(tmp_path / "tiny-imagenet-200" / name, content)
     with pytest.raises(ColdstartError, match="names 2 classes"):
@@ -260,7 +260,7 @@ def test_a_broken_jpeg_is_named(tmp_path, tiny, content):
         read("tiny-imagenet", tmp_path, ["train"])
 
 
-def test_what_is_missing_is_named_with_its_remedy(tmp_path):
+def test_missing_files_are_named_with_a_remedy(tmp_path):
     (tmp_path / "svhn").mkdir()
     (tmp_path / "svhn" / "train_32x32.mat").touch()
     recipe = {"source": "svhn", "digest": svhn.DIGEST, "parts": {"train": 1, "test": 1}}
@@ -274,6 +274,6 @@ def test_what_is_missing_is_named_with_its_remedy(tmp_path):
         svhn.read(recipe, Settings(data_dir=tmp_path))
 
 
-def test_a_part_that_a_set_has_not_is_refused(tmp_path):
+def test_unknown_part_of_a_set_is_refused(tmp_path):
     with pytest.raises(ColdstartError, match="no part `valid`; it has train, test, extra"):
         read("svhn", tmp_path, ["valid"])

@@ -30,7 +30,7 @@ def theirs():
 @pytest.mark.parametrize(
     ("module", "name"), [(cifar10, "CIFAR10"), (cifar100, "CIFAR100"), (stl10, "STL10")]
 )
-def test_archives_and_their_files_are_torchvisions(theirs, module, name):
+def test_archives_have_the_digests_of_torchvision(theirs, module, name):
     published = getattr(theirs, name)
     archive = module.SET.archive
     assert (archive.url, archive.path) == (published.url, published.filename)
@@ -45,7 +45,7 @@ def test_archives_and_their_files_are_torchvisions(theirs, module, name):
 @pytest.mark.parametrize(
     ("module", "name"), [(mnist, "MNIST"), (fashion_mnist, "FashionMNIST"), (kmnist, "KMNIST")]
 )
-def test_idx_files_are_torchvisions(theirs, module, name):
+def test_idx_files_have_the_digests_of_torchvision(theirs, module, name):
     published = getattr(theirs, name)
     ours = {file.path: (file.url, file.md5) for part in module.SET.parts.values() for file in part}
     assert ours == {
@@ -54,7 +54,7 @@ def test_idx_files_are_torchvisions(theirs, module, name):
     }
 
 
-def test_mat_files_are_torchvisions(theirs):
+def test_mat_files_have_the_digests_of_torchvision(theirs):
     ours = {name: (file.url, file.path, file.md5) for name, (file,) in svhn.SET.parts.items()}
     assert ours == {part: tuple(file) for part, file in theirs.SVHN.split_list.items()}
 
@@ -105,7 +105,7 @@ def variant(name, **changes):
     ("name", "theirs_name"),
     [("cifar10", "CIFAR10"), ("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")],
 )
-def test_whole_sets_are_as_the_recipes_say_and_as_torchvision_reads_them(
+def test_whole_sets_match_their_recipes_and_torchvision(
     name, theirs_name, settings, tmp_path, theirs
 ):
     images, labels = ingest(RECIPES.get("datasets", name), settings, tmp_path)
@@ -134,7 +134,7 @@ def test_an_altered_batch_file_is_refused(file, offset, settings, tmp_path):
 
 
 @pytest.mark.data
-def test_a_partial_kmnist_is_another_edition_and_its_whole_test_set_is_not(settings, tmp_path):
+def test_partial_kmnist_is_an_edition_and_its_whole_test_set_is_published(settings, tmp_path):
     with pytest.raises(ColdstartError, match=r"parts\.train is 7011, but .* says 60000"):
         ingest(RECIPES.get("datasets", "kmnist"), settings, tmp_path)
     images, labels = ingest(variant("kmnist", parts={"test": [1000] * 10}), settings, tmp_path)

@@ -31,7 +31,7 @@ def blobs(folder, count, dtype=np.uint16, top=4095):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.int32])
-def test_few_of_the_values_of_sixteen_bits_use_all_of_eight(tmp_path, dtype):
+def test_measured_range_is_stretched_over_eight_bits(tmp_path, dtype):
     source = opened(recipe_of(blobs(tmp_path / "micro", 12, dtype), size=[32, 32]))
     found = pixels(source)
     assert len(np.unique(found)) > 200
@@ -45,7 +45,7 @@ def test_few_of_the_values_of_sixteen_bits_use_all_of_eight(tmp_path, dtype):
     assert "--config levels=" in said
 
 
-def test_one_range_keeps_a_dark_image_dark(tmp_path):
+def test_all_images_share_one_range(tmp_path):
     for index, level in enumerate((100, 400, 1000)):
         image = np.full((8, 8), level, np.uint16)
         image[0] = 0
@@ -54,7 +54,7 @@ def test_one_range_keeps_a_dark_image_dark(tmp_path):
     assert found[:, -1, 0, 0].tolist() == [26, 102, 255]
 
 
-def test_levels_that_are_given_count(tmp_path):
+def test_levels_of_the_recipe_are_used(tmp_path):
     folder = blobs(tmp_path / "micro", 3)
     source = opened(recipe_of(folder, size=[64, 64], levels=[100, 150]))
     stored = np.stack([np.asarray(Image.open(path)) for path in sorted(folder.iterdir())])
@@ -63,7 +63,7 @@ def test_levels_that_are_given_count(tmp_path):
     assert "measured" not in " ".join(sentences(source.notes()))
 
 
-def test_levels_are_part_of_what_an_image_is(tmp_path):
+def test_levels_are_in_the_recipe_of_the_images(tmp_path):
     folder = blobs(tmp_path / "micro", 2)
     recipes = [
         scan_folder(recipe_of(folder, **given), UNUSED, None).images_recipe()
@@ -73,12 +73,12 @@ def test_levels_are_part_of_what_an_image_is(tmp_path):
 
 
 @pytest.mark.parametrize("levels", [[5, 5], [6, 5], [1], [1, 2, 3], ["a", 2], [0, float("inf")]])
-def test_levels_are_two_numbers_in_order(levels):
+def test_levels_that_are_no_ascending_pair_are_refused(levels):
     with pytest.raises(ValueError, match="levels"):
         Folder(source="folder", path="x", size=[8, 8], labels="none", levels=levels)
 
 
-def test_a_range_that_is_too_wide_is_said_loudly(tmp_path):
+def test_range_that_leaves_most_images_dark_gives_a_warning(tmp_path):
     source = opened(recipe_of(blobs(tmp_path / "micro", 4), size=[32, 32], levels=[0, 65535]))
     assert len(np.unique(pixels(source))) <= 2
     said = "\n".join(sentences(source.notes()))
@@ -93,7 +93,7 @@ def test_a_hot_pixel_does_not_set_the_range():
     assert measured([plain] * 9 + [hot]) == pytest.approx((100, 200), abs=1)
 
 
-def test_the_range_of_values_that_are_nearly_all_equal():
+def test_range_of_nearly_equal_values_is_not_empty():
     flat = np.full(10_000, 7.0)
     assert measured([flat]) == (7, 8)
     assert measured([np.append(flat, 9)]) == (7, 9)

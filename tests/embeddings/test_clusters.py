@@ -54,7 +54,7 @@ def probabilities(name, ids):
 
 
 @pytest.mark.parametrize("name", ["scan", "self-label"])
-def test_the_clusters_are_their_probabilities_for_each_image(name, tmp_path):
+def test_embeddings_of_clusters_are_their_probabilities(name, tmp_path):
     embed.make(job(tmp_path, name, "clusters"))
     for split, ids in (("candidates", CANDIDATES), ("test", TEST)):
         found, values = read_embeddings(tmp_path / "out/embeddings.parquet", split)
@@ -64,7 +64,7 @@ def test_the_clusters_are_their_probabilities_for_each_image(name, tmp_path):
         np.testing.assert_allclose(values.sum(1), 1, rtol=1e-5)
 
 
-def test_features_are_the_encoders_as_ever(tmp_path):
+def test_features_of_an_encoder_with_clusters_are_its_embeddings(tmp_path):
     embed.make(job(tmp_path, "scan", "features"))
     _, values = read_embeddings(tmp_path / "out/embeddings.parquet", "candidates")
     with torch.no_grad():
@@ -78,14 +78,14 @@ def test_an_encoder_without_clusters_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("byol", [0, 4]), ("scan", [4])])
-def test_before_its_training_an_encoder_of_clusters_is_another_one(name, epochs, tmp_path):
+def test_encoder_with_clusters_is_not_measured_before_its_training(name, epochs, tmp_path):
     """So it is not measured there: what would be is a network that never was its start."""
     made = job(tmp_path, name, "features")
     measured = probe._encoders(made, IMAGES.shape[1:], torch.device("cpu"))
     assert [epoch for epoch, _ in measured] == epochs == [*epochs[:-1], CASES[name].epochs]
 
 
-def test_a_sampler_is_given_the_most_probable_cluster_of_each_candidate(tmp_path):
+def test_sampler_reads_the_most_probable_cluster_of_each_candidate(tmp_path):
     made = job(tmp_path, "scan", "clusters")
     embed.make(made)
     inputs = {"index": made.inputs["index"], "clusters": artefact_in(made.out)}

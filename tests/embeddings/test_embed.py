@@ -33,7 +33,7 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
 
 
-def test_batches_do_not_matter_in_evaluation(images):
+def test_embeddings_do_not_depend_on_the_batch_size(images):
     whole, parts = (embed(Small(), images, Embedding(batch_size=n), CPU) for n in (10, 3))
     with torch.no_grad():
         expected = Small().eval()(torch.from_numpy(images)).numpy()
@@ -41,7 +41,7 @@ def test_batches_do_not_matter_in_evaluation(images):
     np.testing.assert_allclose(parts, whole, rtol=1e-5)
 
 
-def test_mirrored_is_the_mean_of_an_image_and_its_mirror_image(images):
+def test_mirrored_embedding_is_the_mean_of_an_image_and_its_mirror_image(images):
     plain = Embedding()
     mirrored = np.ascontiguousarray(images[:, :, ::-1])
     one, other = (embed(Small(), some, plain, CPU) for some in (images, mirrored))
@@ -51,7 +51,7 @@ def test_mirrored_is_the_mean_of_an_image_and_its_mirror_image(images):
     np.testing.assert_array_equal(both, embed(Small(), mirrored, Embedding(mirrored=True), CPU))
 
 
-def test_in_training_mode_each_batch_is_normalised_by_itself(images):
+def test_training_mode_normalises_each_batch_by_itself(images):
     network = Small()
     before = network.norm.running_mean.clone()
     found = embed(network, images, Embedding(bn_mode="train", batch_size=5), CPU)

@@ -27,7 +27,7 @@ def scene(request):
 
 
 @pytest.mark.parametrize("scene", SCORED, indirect=True)
-def test_it_is_how_an_images_own_loss_answers_a_nudge_of_its_embeddings(scene):
+def test_gradient_embedding_equals_finite_differences_of_the_loss(scene):
     model, losses = scene
     found = embedding_gradient_norms(model.encoder, lambda: losses(slice(None)), COUNT)
     expected = []
@@ -49,19 +49,19 @@ def test_it_is_how_an_images_own_loss_answers_a_nudge_of_its_embeddings(scene):
 
 
 @pytest.mark.parametrize("scene", ["byol"], indirect=True)
-def test_no_parameter_is_given_a_gradient(scene):
+def test_parameters_get_no_gradient(scene):
     model, losses = scene
     embedding_gradient_norms(model.encoder, lambda: losses(slice(None)), COUNT)
     assert all(one.grad is None and one.requires_grad for one in model.online.parameters())
 
 
-def test_of_a_square_it_is_twice_the_embedding():
+def test_gradient_of_a_squared_norm_is_twice_the_embedding():
     encoder, images = nn.Linear(3, 4), torch.randn(6, 3)
     norms = embedding_gradient_norms(encoder, lambda: encoder(images).square().sum(1), 6)
     torch.testing.assert_close(norms, 2 * encoder(images).detach().norm(dim=1))
 
 
-def test_an_embedding_for_each_view_counts():
+def test_embeddings_of_all_views_count():
     encoder, images = nn.Linear(3, 4), torch.randn(6, 3)
 
     def losses():
@@ -80,7 +80,7 @@ def test_an_embedding_for_each_view_counts():
         (lambda encoder, images: encoder(images[:4]).sum(1), "not a multiple of 6"),
     ],
 )
-def test_what_cannot_be_told_apart_is_an_error(losses, message):
+def test_losses_that_are_not_one_per_image_are_refused(losses, message):
     encoder, images = nn.Linear(3, 4), torch.randn(6, 3)
     with pytest.raises(ColdstartError, match=message):
         embedding_gradient_norms(encoder, lambda: losses(encoder, images), 6)

@@ -103,7 +103,9 @@ def test_byol_on_resnet18_equals_one_image_at_a_time(stem, layout):
     views=st.integers(1, 3),
     seed=st.integers(0, 99),
 )
-def test_any_convolution(channels, out, kernel, stride, padding, dilation, mode, bias, views, seed):
+def test_convolutions_of_any_shape_are_exact(
+    channels, out, kernel, stride, padding, dilation, mode, bias, views, seed
+):
     torch.manual_seed(seed)
     network = nn.Sequential(
         nn.Conv2d(channels, out, kernel, stride, padding, dilation, 1, bias, mode),
@@ -121,18 +123,18 @@ def test_any_convolution(channels, out, kernel, stride, padding, dilation, mode,
 
 @pytest.mark.filterwarnings("ignore:Using padding")
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_named_padding_with_an_even_kernel(padding):
+def test_named_padding_with_an_even_kernel_is_exact(padding):
     network = nn.Sequential(nn.Conv2d(2, 3, (4, 2), padding=padding), nn.Tanh())
     check(network, of_outputs(network, torch.randn(4, 2, 6, 6)), 4)
 
 
-def test_the_backbones_strided_shortcut():
+def test_strided_shortcut_of_the_backbone_is_exact():
     torch.manual_seed(0)
     network = nn.Sequential(Shortcut(4, 6, 1, 2, bias=False), nn.Tanh(), nn.Conv2d(6, 2, 2))
     check(network, of_outputs(network, torch.randn(3, 4, 7, 6)), 3)
 
 
-def test_direct_and_gram_forms_in_several_chunks(monkeypatch):
+def test_direct_and_gram_forms_agree_in_several_chunks(monkeypatch):
     """Few positions and many channels take the Gram form, the reverse the direct form."""
     torch.manual_seed(0)
     network = nn.Sequential(
@@ -145,7 +147,7 @@ def test_direct_and_gram_forms_in_several_chunks(monkeypatch):
     torch.testing.assert_close(check(network, loss, 7), whole)
 
 
-def test_linear_over_tokens_and_batch_norm_over_time():
+def test_linear_layers_over_tokens_and_batch_norm_over_time_are_exact():
     torch.manual_seed(0)
     network = settle(
         nn.Sequential(
@@ -157,7 +159,7 @@ def test_linear_over_tokens_and_batch_norm_over_time():
 
 
 @pytest.mark.parametrize("chunk", [1, 5 * 2**20])
-def test_products_with_unit_vectors(monkeypatch, chunk):
+def test_products_with_unit_vectors_are_exact(monkeypatch, chunk):
     monkeypatch.setattr(grad_norm, "_CHUNK_BYTES", {"cpu": chunk})
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), UnitLinear(5, 7))
@@ -172,7 +174,7 @@ def test_products_with_unit_vectors(monkeypatch, chunk):
     check(network[2], lambda rows: network[2](images.tile(1, 2)[rows, :5]).exp().sum(1), 3)
 
 
-def test_calls_add_up_also_at_different_sizes_and_with_keywords():
+def test_several_calls_of_a_layer_add_up():
     torch.manual_seed(0)
     network = settle(
         nn.Sequential(
@@ -192,7 +194,7 @@ def test_calls_add_up_also_at_different_sizes_and_with_keywords():
     check(network, loss, 3)
 
 
-def test_stopped_gradients_count_for_nothing():
+def test_stopped_gradients_add_nothing():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
     inputs = torch.randn(5, 4)
@@ -234,7 +236,7 @@ def test_only_parameters_that_require_gradients_count():
     ]
 
 
-def test_in_place_changes_of_outputs_and_input_gradients_from_outside():
+def test_in_place_changes_and_gradients_from_outside_are_handled():
     """Outputs changed in place, through views too; an input that wants a gradient gets none."""
 
     class InPlace(nn.Module):
@@ -287,7 +289,7 @@ def same(before, after):
 
 
 @pytest.mark.parametrize("fails", ["nowhere", "losses", "forward", "backward"])
-def test_leaves_the_network_as_it_was(fails):
+def test_network_is_unchanged_afterwards(fails):
     class Fault(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x):
@@ -324,7 +326,7 @@ def refused(network, match, losses=None, shape=(4, 3), samples=4):
     same(before, state(network))
 
 
-def test_refuses_batch_statistics():
+def test_batch_statistics_are_refused():
     network = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3, affine=False))
     refused(network, r"layer 1 \(BatchNorm1d\)")
     refused(nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)).eval(), "layer 0")
@@ -356,23 +358,23 @@ class FunctionalUse(nn.Sequential):
         (FunctionalUse(nn.Linear(3, 3)), "parameter 0.weight is used outside"),
     ],
 )
-def test_refuses_what_it_does_not_cover(network, match):
+def test_unsupported_layers_are_refused(network, match):
     refused(network.eval(), match)
 
 
-def test_refuses_renamed_parameters():
+def test_pruned_layer_is_refused():
     network = nn.Sequential(nn.Linear(3, 3))
     prune.random_unstructured(network[0], "weight", 0.5)
     refused(network, "layer 0")
 
 
-def test_refuses_a_shared_parameter():
+def test_shared_parameter_is_refused():
     network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     network[1].weight = network[0].weight
     refused(network, r"weight of layer 1 \(Linear\) belongs to another layer")
 
 
-def test_refuses_rows_and_losses_that_do_not_fit():
+def test_rows_and_losses_that_do_not_match_the_batch_are_refused():
     network = nn.Sequential(nn.Linear(3, 3))
     refused(network, "whole copies of the 4 samples", shape=(6, 3))
     refused(network, "whole copies", lambda: network(torch.randn(4, 4)[0, :3])[:1].expand(4))
@@ -381,7 +383,7 @@ def test_refuses_rows_and_losses_that_do_not_fit():
     refused(network.requires_grad_(False), "no parameter")
 
 
-def test_refuses_an_input_changed_after_its_use():
+def test_input_changed_after_its_use_is_refused():
     network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
 
     def losses():

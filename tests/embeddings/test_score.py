@@ -41,7 +41,7 @@ def still(name):
 
 @pytest.mark.parametrize("kind", ["loss", "grad-norm"])
 @pytest.mark.parametrize("name", CASES)
-def test_a_score_does_not_depend_on_the_neighbours_in_a_batch(name, kind, images):
+def test_score_does_not_depend_on_other_images_of_the_batch(name, kind, images):
     one, many = (
         scores(name, images, {"score": kind, "passes": 1, "batch_size": size}, still(name))
         for size in (1, 4)
@@ -52,7 +52,7 @@ def test_a_score_does_not_depend_on_the_neighbours_in_a_batch(name, kind, images
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_gradient_norm_is_that_of_the_images_own_loss(name, images):
+def test_gradient_norm_is_that_of_the_loss_of_the_image_alone(name, images):
     model = settled(CASES[name])
     found = scores(name, images[:3], {"score": "grad-norm", "passes": 1}, still(name), model)
     drawn = torch.Generator().manual_seed(0)
@@ -69,7 +69,7 @@ def test_a_gradient_norm_is_that_of_the_images_own_loss(name, images):
 
 
 @pytest.mark.parametrize("name", CONTRASTIVE)
-def test_without_negatives_every_score_would_be_nought(name, images):
+def test_contrastive_score_needs_negatives(name, images):
     """A published score takes the contrastive loss of one image at a time, without negatives."""
     model = settled(CASES["simclr"]).train()
     batch = unit_images(torch.from_numpy(images))
@@ -82,7 +82,7 @@ def test_without_negatives_every_score_would_be_nought(name, images):
 
 
 @pytest.mark.parametrize("name", CONTRASTIVE)
-def test_the_bank_is_drawn_once_and_leaves_the_image_itself_out(name, images):
+def test_bank_is_drawn_once_and_excludes_the_image_itself(name, images):
     model = settled(CASES[name])
     recipe = {"score": "loss", "passes": 1, "views": [FLIP], "negatives": 6}
     found = scores(name, images, recipe, model=model)
@@ -104,7 +104,7 @@ def test_the_bank_is_drawn_once_and_leaves_the_image_itself_out(name, images):
     assert not np.array_equal(scores(name, images, recipe, seed=5), found)
 
 
-def test_named_views_are_beside_the_image_itself_and_in_their_order(images):
+def test_named_views_follow_the_plain_image_in_order(images):
     model = settled(CASES["byol"])
     recipe = {"score": "loss", "passes": 2, "views": [FLIP, JITTER], "batch_size": COUNT}
     found = scores("byol", images, recipe, model=model)
@@ -119,7 +119,7 @@ def test_named_views_are_beside_the_image_itself_and_in_their_order(images):
     assert not np.allclose(found[2], found[3], rtol=1e-3)
 
 
-def test_passes_draw_the_training_views_anew(images):
+def test_each_pass_draws_new_views(images):
     recipe = {"score": "loss", "passes": 3}
     found = scores("byol", images, recipe, [CROPPED, CROPPED])
     assert found.shape == (3, COUNT)

@@ -28,7 +28,7 @@ def written(tmp_path):
 
 @pytest.mark.parametrize("rows", [1, 7, 8192])
 @pytest.mark.parametrize("chosen", [["test"], ["candidates", "test"], ["nowhere"]])
-def test_what_is_read_is_what_was_written(written, monkeypatch, rows, chosen):
+def test_table_is_read_as_written(written, monkeypatch, rows, chosen):
     monkeypatch.setattr(tables, "ROWS", rows)
     path, ids, splits, embeddings = written
     kept = np.isin(splits, chosen)
@@ -48,7 +48,7 @@ def test_row_groups_follow_each_other(written, tmp_path):
     np.testing.assert_array_equal(values, embeddings[kept])
 
 
-def test_what_is_read_can_be_written_to(written):
+def test_array_that_was_read_is_writable(written):
     path, _, _, _ = written
     read_embeddings(path, "test")[1][:] = 0
 
@@ -61,7 +61,7 @@ print(pyarrow.default_memory_pool().max_memory())
 """
 
 
-def test_beside_the_result_little_is_in_memory(tmp_path):
+def test_reading_needs_little_memory_beside_the_result(tmp_path):
     """Of one row group. In a process of its own, because the peak is the process's."""
     embeddings = np.zeros((200_000, 64), dtype=np.float32)
     path = tmp_path / "embeddings.parquet"

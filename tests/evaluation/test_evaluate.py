@@ -27,14 +27,14 @@ def value(metrics, metric, label=None):
     return rows["value"].item()
 
 
-def test_a_selection_is_judged_by_what_it_labels(data):
+def test_metrics_depend_on_the_labels_of_the_selection(data):
     metrics = evaluate(data, data, {"any": selection([0, 10, 200, 400, 410])}, c=1.0)
     assert value(metrics, "top-1") > 0.8
     assert [value(metrics, "picked", label) for label in range(3)] == [2, 1, 2]
     assert value(metrics, "outliers") == 0
 
 
-def test_an_outlier_costs_a_label_and_teaches_nothing(data):
+def test_outlier_costs_a_label_and_is_not_trained_on(data):
     outlying = Labelled(data.ids, data.features, np.where(data.ids < 50, OUTLIER, data.labels))
     good = [100, 110, 200, 210, 400, 410]
     with_outliers = evaluate(outlying, data, {"any": selection([*good, 0, 10])}, c=1.0)
@@ -62,13 +62,13 @@ def test_a_class_without_a_test_image_does_not_count(data):
     assert value(metrics, "picked", 1) == 1
 
 
-def test_test_images_of_which_none_has_a_class_are_refused(data):
+def test_test_images_without_any_class_are_refused(data):
     test = Labelled(data.ids, data.features, np.full(60, OUTLIER))
     with pytest.raises(ColdstartError, match="none of the 60 test images belongs to a class"):
         evaluate(data, test, {"any": selection([0, 200])}, c=1.0)
 
 
-def test_a_learner_without_a_label_knows_nothing(data):
+def test_learner_without_a_label_predicts_all_classes_alike(data):
     outlying = Labelled(data.ids, data.features, np.where(data.ids < 50, OUTLIER, data.labels))
     metrics = evaluate(outlying, data, {"any": selection([0, 10, 20])}, c=1.0)
     assert value(metrics, "outliers") == 3

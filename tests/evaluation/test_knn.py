@@ -37,13 +37,13 @@ def by_definition(features, labels, test_features, test_labels, k, temperature):
 
 @pytest.mark.parametrize("k", [1, 7, 100, 500])
 @pytest.mark.parametrize("temperature", [0.05, 1.0])
-def test_is_the_definition(embeddings, k, temperature):
+def test_knn_accuracy_equals_its_definition(embeddings, k, temperature):
     expected = by_definition(*embeddings, k, temperature)
     assert 0.4 < expected < 0.95  # so that a wrong vote shows
     assert knn_accuracy(*embeddings, k, temperature) == expected
 
 
-def test_is_scikit_learns_with_these_weights(embeddings):
+def test_knn_accuracy_equals_scikit_learn(embeddings):
     features, labels, test_features, test_labels = embeddings
     theirs = KNeighborsClassifier(
         9, metric="cosine", weights=lambda distances: np.exp((1 - distances) / 0.1)
@@ -51,7 +51,7 @@ def test_is_scikit_learns_with_these_weights(embeddings):
     assert knn_accuracy(*embeddings, 9, 0.1) == theirs.score(test_features, test_labels)
 
 
-def test_does_not_depend_on_chunks(embeddings, monkeypatch):
+def test_knn_accuracy_does_not_depend_on_chunks(embeddings, monkeypatch):
     whole = knn_accuracy(*embeddings, 9, 0.1)
     monkeypatch.setattr(knn, "CHUNK", 7)
     assert knn_accuracy(*embeddings, 9, 0.1) == whole

@@ -68,7 +68,7 @@ def test_digits_of_every_size_reach_the_least_loss(c):
 
 
 @pytest.mark.parametrize(("classes", "dim", "n"), [(100, 64, 300), (100, 300, 200), (30, 200, 900)])
-def test_many_classes_are_as_near_as_scikit_learns_default_stop(classes, dim, n):
+def test_many_classes_are_as_close_as_scikit_learn_by_default(classes, dim, n):
     features, labels = mixture(1500, dim, classes)
     subsets = [np.random.default_rng(seed).permutation(1500)[:n] for seed in range(3)]
     coef, intercept = fit_probes(features, labels, subsets, classes, 1.0, 1e-4)
@@ -80,7 +80,7 @@ def test_many_classes_are_as_near_as_scikit_learns_default_stop(classes, dim, n)
         assert objective(coef[i], intercept[i], X, y, 1.0) <= objective(w, b, X, y, 1.0) * 1.001
 
 
-def test_a_smaller_tolerance_is_nearer():
+def test_smaller_tolerance_gives_a_smaller_loss():
     features, labels = mixture(600, 50, 20)
     rows = np.arange(600)
     least = best(features, labels, 20, 1.0)
@@ -90,7 +90,7 @@ def test_a_smaller_tolerance_is_nearer():
     assert excess[2] < 2e-5
 
 
-def test_features_far_from_the_origin_and_badly_scaled():
+def test_badly_scaled_features_far_from_the_origin_converge():
     features, labels = mixture(400, 30, 5)
     features = (features * np.geomspace(0.01, 30, 30) + 100).astype(np.float32)
     coef, intercept = fit_probes(features, labels, [np.arange(400)], 5, 1.0, 1e-4)
@@ -100,7 +100,7 @@ def test_features_far_from_the_origin_and_badly_scaled():
     assert value < best(centred, labels, 5, 1.0) * 1.003
 
 
-def test_two_classes_are_scikit_learns_binary_problem():
+def test_two_classes_equal_scikit_learn():
     features, labels = digits()
     rows = np.flatnonzero((labels == 3) | (labels == 8))[:200]
     coef, intercept = fit_probes(features, labels, [rows], 10, 0.1, 1e-6)
@@ -110,7 +110,7 @@ def test_two_classes_are_scikit_learns_binary_problem():
     assert intercept[0, 8] - intercept[0, 3] == pytest.approx(binary.intercept_[0], rel=2e-2)
 
 
-def test_one_class_and_no_signal():
+def test_one_class_or_no_signal_gives_class_frequencies():
     features, labels = digits()
     coef, intercept = fit_probes(features, labels, [np.flatnonzero(labels == 4)], 10, 1.0, 1e-4)
     assert (coef == 0).all()
@@ -121,7 +121,7 @@ def test_one_class_and_no_signal():
     np.testing.assert_allclose(odds / odds.sum(), [6 / 8, 1 / 8, 1 / 8], atol=3e-3)
 
 
-def test_a_batch_gives_what_each_of_its_fits_gives_alone(monkeypatch):
+def test_batch_of_fits_equals_single_fits(monkeypatch):
     features, labels = digits()
     rng = np.random.default_rng(3)
     subsets = [rng.permutation(1797)[:n] for n in rng.integers(2, 300, 30)]
@@ -132,7 +132,7 @@ def test_a_batch_gives_what_each_of_its_fits_gives_alone(monkeypatch):
     assert (np.isinf(together[1]) == np.isinf(alone[1])).all()
 
 
-def test_equal_rows_are_no_obstacle():
+def test_duplicate_rows_converge():
     features, labels = digits()
     rows = np.repeat(np.arange(20), 2)
     coef, intercept = fit_probes(features, labels, [rows], 10, 1.0, 1e-4)

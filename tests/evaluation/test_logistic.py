@@ -93,7 +93,7 @@ def test_embeddings_equal_scikit_learn(kind):
 
 
 @pytest.mark.parametrize("size", [12, 300])
-def test_two_classes_as_scikit_learns_binary_problem(size):
+def test_two_classes_equal_scikit_learn(size):
     features, labels = digits()
     rows = np.flatnonzero((labels == 3) | (labels == 8))[:size]
     coef, intercept = fit_probes(features, labels, [rows], 10, 0.1)
@@ -123,7 +123,7 @@ def test_no_signal_gives_the_class_frequencies():
         np.testing.assert_allclose(weights / weights.sum(), counts / len(rows), atol=1e-3)
 
 
-def test_a_probe_depends_only_on_its_own_subset(monkeypatch):
+def test_probe_depends_on_its_own_subset_alone(monkeypatch):
     features, labels = digits()
     rng = np.random.default_rng(3)
     subsets = [rng.permutation(1797)[:n] for n in rng.integers(1, 300, 40)]
@@ -135,7 +135,7 @@ def test_a_probe_depends_only_on_its_own_subset(monkeypatch):
     assert (np.isinf(together[1]) == np.isinf(alone[1])).all()
 
 
-def test_a_subset_within_another_is_solved_as_if_alone():
+def test_nested_subsets_equal_single_fits():
     features, labels = digits()
     features /= 16
     around = np.arange(600)  # so much larger that it is solved before
@@ -146,7 +146,7 @@ def test_a_subset_within_another_is_solved_as_if_alone():
     assert (coef[0, 4] == 0).all()
 
 
-def test_the_first_guess_is_the_solution_of_the_smallest_subset_around():
+def test_fit_starts_from_the_smallest_subset_that_contains_it():
     data = logistic._Data(torch.zeros(9, 2), torch.zeros(9))
     data.solved = [(np.arange(size), torch.full((3, 3), float(size))) for size in (9, 6, 4)]
     theta = torch.zeros(3, 3, 3)
@@ -166,7 +166,7 @@ def test_repeated_rows_count_twice():
     np.testing.assert_allclose(twice[0], heavy[0], atol=2e-3 * abs(heavy[0]).max())
 
 
-def test_says_how_many_did_not_converge(monkeypatch, caplog):
+def test_fits_that_do_not_converge_are_counted(monkeypatch, caplog):
     features, labels = digits()
     monkeypatch.setattr(newton, "MAX_NEWTON_STEPS", 1)
     one_class = np.flatnonzero(labels == 4)[:3]
@@ -184,7 +184,7 @@ def test_says_how_many_did_not_converge(monkeypatch, caplog):
         ({"features": np.full((20, 2), np.nan, np.float32)}, "NaN"),
     ],
 )
-def test_faults_are_named(change, message):
+def test_wrong_arguments_are_named(change, message):
     arguments = {
         "features": np.ones((20, 2), np.float32),
         "labels": np.arange(20) % 10,

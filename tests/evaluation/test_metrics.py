@@ -39,26 +39,26 @@ def scored(draw):
 
 
 @given(scored())
-def test_top_k_with_ties_as_scikit_learn(case):
+def test_top_k_with_ties_equals_scikit_learn(case):
     scores, labels = case
     ks = range(1, scores.shape[1] + 1)
     np.testing.assert_allclose(top_k_accuracy(scores, labels, ks), slow_top_k(scores, labels, ks))
 
 
 @given(scored())
-def test_average_precision_with_ties_as_scikit_learn(case):
+def test_average_precision_with_ties_equals_scikit_learn(case):
     scores, labels = case
     np.testing.assert_allclose(
         average_precision(scores, labels), slow_average_precision(scores, labels), atol=1e-12
     )
 
 
-def test_among_equal_scores_the_higher_class_ranks_first():
+def test_higher_class_ranks_first_among_equal_scores():
     scores = np.array([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
     np.testing.assert_array_equal(top_k_accuracy(scores, np.array([2, 0])), [0.5, 0.5, 1.0])
 
 
-def test_a_constant_score_has_the_prevalence():
+def test_constant_score_has_the_average_precision_of_its_prevalence():
     scores = np.zeros((8, 2))
     labels = np.array([0, 1, 1, 1, 1, 1, 1, 0])
     np.testing.assert_allclose(average_precision(scores, labels), [0.25, 0.75])
@@ -98,7 +98,7 @@ def test_many_probes_equal_one_at_a_time(chunk, monkeypatch):
         np.testing.assert_allclose(precision[i, absent], prevalence[absent])
 
 
-def test_ranks_by_probability_and_not_by_logit():
+def test_test_images_are_ranked_by_probability_not_by_logit():
     # Class 0 has the greater logit in the first row, the greater probability in the second.
     features, labels = np.eye(2, dtype=np.float32), np.array([1, 0])
     coef = np.array([[[5.0, 1.0], [9.0, 0.0]]], dtype=np.float32)

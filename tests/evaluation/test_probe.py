@@ -22,7 +22,7 @@ def embeddings():
     return features[:200], labels[:200], features[200:], labels[200:]
 
 
-def test_linear_accuracy_is_scikit_learns_on_standardised_embeddings(embeddings):
+def test_linear_accuracy_equals_scikit_learn_on_standardised_embeddings(embeddings):
     features, labels, test_features, test_labels = embeddings
     scaler = StandardScaler().fit(features)
     theirs = LogisticRegression(C=0.5, tol=1e-8, max_iter=5000)
@@ -33,11 +33,11 @@ def test_linear_accuracy_is_scikit_learns_on_standardised_embeddings(embeddings)
     assert probe(*embeddings, RECIPE)["linear"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_knn_is_of_the_embeddings_as_they_are(embeddings):
+def test_knn_uses_embeddings_that_are_not_standardised(embeddings):
     assert probe(*embeddings, RECIPE)["knn"] == knn_accuracy(*embeddings, 9, 0.1)
 
 
-def test_spread_is_of_the_test_embeddings(embeddings):
+def test_spread_is_measured_on_test_embeddings(embeddings):
     features, labels, test_features, test_labels = embeddings
     values = probe(features, labels, test_features, test_labels, RECIPE)
     singular = np.linalg.svd(test_features.astype(float), compute_uv=False)

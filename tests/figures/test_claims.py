@@ -47,7 +47,7 @@ def check(studio, **claim):
     return row
 
 
-def test_the_interval_is_of_draws_each_the_mean_over_numbers_of_labels(main):
+def test_interval_is_over_trials_averaged_over_budgets(main):
     row = check(main, ours=KMEANS)
     gains = np.array(GAIN) + 0.05
     assert row["difference"] == pytest.approx(gains.mean())
@@ -76,12 +76,12 @@ def test_the_interval_is_of_draws_each_the_mean_over_numbers_of_labels(main):
         ({"other": 0.515}, "undecided", "above"),
     ],
 )
-def test_a_claim_holds_where_its_interval_leaves_no_other_answer(main, claim, holds, asked):
+def test_claim_holds_if_its_interval_is_beyond_the_margin(main, claim, holds, asked):
     row = check(main, ours=KMEANS, **claim)
     assert (row["holds"], row["asked"]) == (holds, asked)
 
 
-def test_the_other_way_round_is_the_same(main):
+def test_claims_below_and_alike_are_decided_like_those_above(main):
     said = [
         check(main, ours=RANDOM, other=KMEANS, direction=direction, margin=margin)["holds"]
         for direction, margin in (
@@ -96,12 +96,12 @@ def test_the_other_way_round_is_the_same(main):
     assert said == ["yes", "no", "undecided", "yes", "no", "yes"]
 
 
-def test_only_the_numbers_of_labels_that_a_claim_is_about_count(main):
+def test_only_the_budgets_of_the_claim_count(main):
     assert check(main, ours=KMEANS, budgets=[20])["difference"] == pytest.approx(0.2)
     assert check(main, ours=KMEANS, budgets={"main": [10]})["difference"] == pytest.approx(0.1)
 
 
-def test_a_claim_about_each_number_of_labels_is_as_true_as_at_the_worst(studio):
+def test_claim_about_each_budget_is_judged_at_its_worst_budget(studio):
     studio.run("main", ["random", "kmeans"])
     random = {budget: [0.2, 0.3, 0.25, 0.35] for budget in (10, 20, 40)}
     gains = {10: [0.05, 0.04, 0.06, 0.05], 20: [-0.02, -0.011, -0.025, -0.032], 40: [0.3] * 4}
@@ -128,7 +128,7 @@ def test_a_claim_about_each_number_of_labels_is_as_true_as_at_the_worst(studio):
         assert (row["holds"], row["at"]) == ("no", "40 labels")
 
 
-def test_too_few_draws_leave_numbers_of_labels_as_blocks(studio):
+def test_budgets_are_the_blocks_if_there_are_too_few_trials(studio):
     studio.run("main", ["loss-mean", "loss-var"])
     var = {10: [0.3], 20: [0.5], 40: [0.6], 80: [0.9]}
     mean = {10: [0.2], 20: [0.3], 40: [0.3], 80: [0.5]}
@@ -150,7 +150,7 @@ def test_too_few_draws_leave_numbers_of_labels_as_blocks(studio):
     assert (row["blocks"], row["block"]) == (3, "encoder seed")
 
 
-def test_the_share_of_a_class_among_the_labels_is_held_against_a_number(studio):
+def test_share_of_a_class_is_compared_with_a_number(studio):
     studio.run("main", ["k-centre"])
     rows = [
         ("k-centre", seed, budget, "picked", label, budget * share)
@@ -188,7 +188,7 @@ def sets(studio):
     return studio
 
 
-def test_ranks_are_those_of_the_average_rank_and_held_against_the_best_other(sets):
+def test_ranks_equal_the_average_rank_and_are_compared_with_the_best_other(sets):
     ours = {"runs": [*SETS], "sampler": "loss-var", "metric": "rank-by-top-1"}
     asked = {"ours": ours, "other": "best-other", "direction": "below"}
     row = check(sets, **asked, budgets=[10, 20])
@@ -208,7 +208,7 @@ def test_ranks_are_those_of_the_average_rank_and_held_against_the_best_other(set
     )
 
 
-def test_the_best_other_is_the_best_on_average_over_runs(sets):
+def test_best_other_has_the_best_mean_over_runs(sets):
     row = check(sets, ours={"runs": [*SETS], "sampler": "kmeans"}, other="best-other")
     assert row["against"] == "loss-var, the best other"
     assert row["other"] == pytest.approx(np.mean([0.9, 0.5, 0.9]))
@@ -220,7 +220,7 @@ def test_the_best_other_is_the_best_on_average_over_runs(sets):
     assert row["against"] == "random, the best other"
 
 
-def test_runs_stand_beside_each_other_in_order(sets):
+def test_runs_of_both_sides_pair_in_order(sets):
     first = {"runs": ["one", "two"], "sampler": "random"}
     row = check(sets, ours=first, other=first | {"runs": ["two", "three"]}, budgets=[10])
     assert row["difference"] == pytest.approx(np.mean([0.8 - 0.6, 0.6 - 0.1]))
@@ -229,7 +229,7 @@ def test_runs_stand_beside_each_other_in_order(sets):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_run_with_one_encoder_stands_beside_each_of_the_other_s(studio, turned):
+def test_single_encoder_pairs_with_each_encoder_of_the_other_run(studio, turned):
     studio.run("byol", ["random"]).run("pca", ["random"], encoder="pca-512")
     for seed, better in enumerate([0.1, 0.2, 0.3]):
         values = {"random": {10: [0.5 + better, 0.6 + better]}}
@@ -243,7 +243,7 @@ def test_a_run_with_one_encoder_stands_beside_each_of_the_other_s(studio, turned
     assert (row["blocks"], row["block"]) == (6, "encoder seed, sampler seed")
 
 
-def test_average_precision_is_of_one_class(studio):
+def test_average_precision_of_one_class_is_compared(studio):
     studio.run("main", ["random", "kmeans"])
     rows = [
         (sampler, seed, 10, "average-precision", label, value + seed / 100)
@@ -264,7 +264,7 @@ def test_average_precision_is_of_one_class(studio):
     assert both["difference"] == pytest.approx(-0.3)
 
 
-def test_a_missing_value_is_named_with_its_side(main):
+def test_missing_value_is_reported_with_its_side(main):
     table = main.shown().metrics
     lost = (table["sampler"] == "kmeans") & (table["budget"] == 20) & (table["seed"] == 3)
     columns = ["sampler", "seed", "budget", "metric", "label", "value"]
@@ -274,7 +274,7 @@ def test_a_missing_value_is_named_with_its_side(main):
         check(main, ours=KMEANS)
 
 
-def test_the_table_is_written_from_what_a_job_is_told(main, tmp_path):
+def test_table_is_written_from_the_params_of_a_job(main, tmp_path):
     told = {"says": "So it is.", "ours": KMEANS, "direction": "above", "other": RANDOM}
     target = Claims(
         kind="claims",

@@ -54,7 +54,7 @@ def note(figure):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_each_draw_has_a_row_with_its_picks_of_the_class_in_order(studio, channels):
+def test_each_trial_has_a_row_of_its_picks_in_order(studio, channels):
     figure, numbers = class_examples.draw(published(studio, channels).shown(), TARGET)
     assert numbers["encoder_seed"].unique().tolist() == [4]
     assert numbers["sampler"].unique().tolist() == ["kmeans"]
@@ -69,7 +69,7 @@ def test_each_draw_has_a_row_with_its_picks_of_the_class_in_order(studio, channe
     assert "k-means, 8 labels, class plane" in note(figure)
 
 
-def test_a_row_with_fewer_images_ends_in_blanks(studio):
+def test_short_row_ends_in_blanks(studio):
     target = TARGET.model_copy(update={"budget": 3})
     figure, numbers = class_examples.draw(published(studio).shown(), target)
     assert numbers["id"].tolist() == [0, 3, 3]
@@ -77,7 +77,7 @@ def test_a_row_with_fewer_images_ends_in_blanks(studio):
 
 
 @pytest.mark.parametrize("learner", [{}, {"standardise": True, "c": 0.1}])
-def test_test_images_are_those_of_the_run_s_own_learner(studio, learner):
+def test_test_images_are_classified_by_the_learner_of_the_run(studio, learner):
     figure, numbers = class_examples.draw(published(studio, learner=learner).shown(), TESTED)
     assert numbers["seed"].unique().tolist() == [2]  # four planes: the most of the three draws
     chosen = ORDER[2:10]
@@ -112,7 +112,7 @@ def test_test_images_are_those_of_the_run_s_own_learner(studio, learner):
     assert "draw 3 with 4 of the class among its labels" in note(figure)
 
 
-def test_an_outlier_teaches_nothing(studio):
+def test_outlier_is_not_trained_on(studio):
     labels = LABELS.astype(float)
     labels[5] = np.nan  # among the picks of the third draw, after which images are tested
     _, numbers = class_examples.draw(published(studio, labels=labels).shown(), TESTED)
@@ -123,7 +123,7 @@ def test_an_outlier_teaches_nothing(studio):
     assert numbers["probability"].to_numpy() == pytest.approx(probabilities[:, 0], abs=2e-3)
 
 
-def test_draws_without_the_class_have_rows_too(studio):
+def test_trial_without_the_class_has_an_empty_row(studio):
     target = TARGET.model_copy(update={"budget": 3, "label": 1})
     figure, numbers = class_examples.draw(published(studio).shown(), target)
     assert numbers["id"].tolist() == [1, 1, 4]
@@ -140,7 +140,7 @@ def test_draws_without_the_class_have_rows_too(studio):
 
 
 @pytest.mark.parametrize("target", [TARGET, TESTED], ids=lambda target: target.show)
-def test_nothing_overlaps(studio, target):
+def test_texts_do_not_overlap(studio, target):
     studio = published(studio)
     studio.runs["main"]["classes"] = ["airplane", "automobile", "frog"]
     with styled():

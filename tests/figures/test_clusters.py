@@ -44,7 +44,7 @@ def measured(studio):
     return studio
 
 
-def test_the_table_tells_of_clusters_without_labels_and_with_them(measured):
+def test_table_has_metrics_without_and_with_labels(measured):
     table = tabulate(measured.shown(), TARGET)
     scan = table[table["run"] == "scan"].set_index("metric")
     assert scan.loc["empty_clusters", "mean"] == 1.5
@@ -61,7 +61,7 @@ def test_the_table_tells_of_clusters_without_labels_and_with_them(measured):
     assert other.loc["empty_clusters", "mean"] == 3
 
 
-def test_agreement_is_the_best_matching_and_scikit_learns():
+def test_agreement_uses_the_best_matching_and_equals_scikit_learn():
     rng = np.random.default_rng(2)
     labels = rng.integers(4, size=60)
     assigned = np.where(rng.random(60) < 0.6, (labels * 3 + 1) % 4, rng.integers(4, size=60))
@@ -74,13 +74,13 @@ def test_agreement_is_the_best_matching_and_scikit_learns():
 
 
 @pytest.mark.parametrize(("clusters", "accuracy"), [(8, 0.5), (2, 0.5)])
-def test_clusters_and_classes_need_not_be_as_many(clusters, accuracy):
+def test_numbers_of_clusters_and_classes_may_differ(clusters, accuracy):
     labels = np.arange(64) // 16
     assigned = np.arange(64) // (64 // clusters)
     assert agreement(assigned, labels)["accuracy"] == accuracy
 
 
-def test_images_of_no_class_do_not_count(measured):
+def test_images_without_a_class_do_not_count(measured):
     measured.run("mixed", [], encoder="mixed-digits")
     measured.labels("mixed", np.repeat([None, *LABELS[1:]], 2))
     clusters(measured, "mixed", 0, [3] + [0] * 5 + [1] * 6)
@@ -89,7 +89,7 @@ def test_images_of_no_class_do_not_count(measured):
     assert table.loc[("mixed", "empty_clusters"), "mean"] == 1
 
 
-def test_a_panel_per_run_with_the_sizes_the_largest_first(measured):
+def test_figure_has_a_panel_per_run_with_sorted_sizes(measured):
     figure, numbers = draw(measured.shown(), TARGET)
     of_scan = numbers[numbers["run"] == "scan"]
     assert of_scan["size"].tolist() == [6, 6, 0, 0, 6, 3, 3, 0]

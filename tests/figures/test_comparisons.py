@@ -61,7 +61,7 @@ def note(figure):
 
 
 @pytest.mark.parametrize("test", ["wilcoxon-holm", "nemenyi"])
-def test_a_diagram_joins_what_is_not_told_apart(studio, test):
+def test_diagram_joins_samplers_that_the_test_does_not_separate(studio, test):
     target = DIAGRAM.model_copy(update={"test": test})
     figure, numbers = critical_difference.draw(drawn(studio).shown(), target)
     table = numbers.set_index("sampler")
@@ -88,7 +88,7 @@ def test_a_diagram_joins_what_is_not_told_apart(studio, test):
     assert all(any(name in text for text in texts(figure)) for name in names)
 
 
-def test_nemenyis_bars_join_all_where_friedmans_test_tells_nothing(studio):
+def test_nemenyi_joins_all_samplers_if_friedman_does_not_reject(studio):
     names = [f"own-{at}" for at in range(12)]
     values = np.random.default_rng(9).random((5, 12))
     values[:, 0] += 0.45
@@ -107,7 +107,7 @@ def test_nemenyis_bars_join_all_where_friedmans_test_tells_nothing(studio):
     assert "so no pair is tested" in note(figure)
 
 
-def test_a_diagram_of_few_blocks_says_so(studio):
+def test_diagram_of_few_blocks_has_a_note(studio):
     figure, _ = critical_difference.draw(
         drawn(studio).shown(), DIAGRAM.model_copy(update={"budgets": [10, 20]})
     )
@@ -115,7 +115,7 @@ def test_a_diagram_of_few_blocks_says_so(studio):
 
 
 @pytest.mark.parametrize(("count", "blocks"), [(2, 1), (3, 2), (5, 2), (13, 5)])
-def test_the_bar_of_the_critical_difference_is_whole_however_few_blocks(studio, count, blocks):
+def test_bar_of_the_critical_difference_fits_with_few_blocks(studio, count, blocks):
     names = [f"a-sampler-of-mine-{at}" for at in range(count)]
     rng = np.random.default_rng(0)
     rows = [(s, 0, b, "top-1", None, rng.random()) for s in names for b in BUDGETS[:blocks]]
@@ -167,7 +167,7 @@ def test_names_in_a_diagram_do_not_overlap(studio, count):
         assert box.y1 <= figure.bbox.height
 
 
-def test_a_matrix_has_winners_in_rows_and_means_at_its_sides(studio):
+def test_matrix_has_winners_in_rows_and_means_at_its_sides(studio):
     figure, numbers = penalty_matrix.draw(drawn(studio).shown(), MATRIX)
     table = numbers.set_index(["winner", "loser"])
     assert table.loc[("kmeans", "random"), "penalty"] == 1
@@ -191,7 +191,7 @@ def test_a_matrix_has_winners_in_rows_and_means_at_its_sides(studio):
     assert [t.get_text() for t in axes.get_xticklabels()][-1] == "beats"
 
 
-def test_a_matrix_of_single_draws_is_grey(studio):
+def test_matrix_of_single_trials_is_grey(studio):
     studio.run("main", ["loss-mean", "loss-var"])
     rows = [(s, 0, b, "top-1", None, b / 200) for s in ("loss-mean", "loss-var") for b in BUDGETS]
     studio.metrics("main", 0, rows)
@@ -201,7 +201,7 @@ def test_a_matrix_of_single_draws_is_grey(studio):
     assert "there is no test" in note(figure)
 
 
-def test_a_matrix_says_what_it_cannot_test(studio):
+def test_matrix_names_samplers_that_it_cannot_test(studio):
     drawn(studio, encoder_seeds=1)
     rows = [("loss-var", 0, budget, "top-1", None, 0.5) for budget in BUDGETS]
     table = studio.shown().metrics[["sampler", "seed", "budget", "metric", "label", "value"]]
@@ -215,7 +215,7 @@ def test_a_matrix_says_what_it_cannot_test(studio):
     assert "nan" not in texts(figure)
 
 
-def test_areas_have_both_axes_and_the_best_sampler_on_top(studio):
+def test_areas_are_shown_on_both_axes_with_the_best_sampler_on_top(studio):
     drawn(studio)
     figure, numbers = budget_area.draw(drawn(studio, "other", SAMPLERS[:2], 1).shown(), AREA)
     pd.testing.assert_frame_equal(numbers, budget_area.tabulate(studio.shown(), AREA))
@@ -234,7 +234,7 @@ def test_areas_have_both_axes_and_the_best_sampler_on_top(studio):
     assert [t.get_text() for t in figure.axes[2].get_yticklabels()] == ["k-means", "Random"]
 
 
-def test_differences_are_of_pairs_and_their_mean_is_of_blocks(studio):
+def test_differences_are_paired_and_averaged_over_blocks(studio):
     figure, table = paired_differences.draw(drawn(studio).shown(), DIFFERENCES)
     pd.testing.assert_frame_equal(table, paired_differences.tabulate(studio.shown(), DIFFERENCES))
     assert table["sampler"].unique().tolist() == SAMPLERS[1:]
@@ -256,7 +256,7 @@ def test_differences_are_of_pairs_and_their_mean_is_of_blocks(studio):
     assert figure.axes[0].get_title(loc="left").startswith(f"k-means\n{average['difference']:+.3f}")
 
 
-def test_two_single_draws_have_one_block_for_each_encoder(studio):
+def test_samplers_with_one_trial_have_a_block_per_encoder(studio):
     target = DIFFERENCES.model_copy(update={"baseline": "loss-mean"})
     studio.run("main", ["random", "loss-mean", "loss-var"])
     for encoder_seed in (0, 1):
@@ -276,7 +276,7 @@ def test_two_single_draws_have_one_block_for_each_encoder(studio):
     assert table.loc["loss-var", "difference"].tolist() == [0, 0]
 
 
-def test_the_table_of_pairs_decides(studio):
+def test_table_of_pairs_names_the_better_sampler(studio):
     table = statistics.tabulate(drawn(studio).shown(), TABLE).set_index(["first", "second"])
     assert len(table) == 6
     assert table.loc[("random", "kmeans"), "decision"] == "kmeans is better"
@@ -284,7 +284,7 @@ def test_the_table_of_pairs_decides(studio):
     assert table.loc[("random", "kmeans"), "mean_difference"] == pytest.approx(-0.1, abs=0.02)
 
 
-def test_findings_speak_of_samplers_by_name(studio):
+def test_findings_use_the_display_names_of_samplers(studio):
     table = findings.tabulate(drawn(studio).shown(), SENTENCES)
     assert table.columns.tolist() == ["topic", "sentence"]
     said = table.set_index("topic")["sentence"]
@@ -310,7 +310,7 @@ def test_runs_with_different_samplers_are_refused(studio, module, target):
         module(studio.shown(), target)
 
 
-def test_missing_values_are_named(studio):
+def test_missing_values_are_reported(studio):
     drawn(studio)
     table = studio.shown().metrics
     lost = (table["sampler"] == "kmeans") & (table["budget"] == 40) & (table["encoder_seed"] == 0)

@@ -211,7 +211,7 @@ def overlaps(found):
     return bad
 
 
-def test_names_that_are_sentences_are_cut(studio):
+def test_very_long_names_are_shortened(studio):
     name = "A class whose name is a whole sentence that somebody wrote"
     rows = [("random", draw, 8, "picked", label, 2) for draw in (0, 1) for label in range(4)]
     studio.run("main", ["random"], classes=[f"{n} {name}" for n in range(4)])

@@ -149,7 +149,7 @@ def ranked(studio):
     return studio.metrics("main", 0, rows)
 
 
-def test_a_figure_is_written_in_every_format_and_twice_alike(ranked, tmp_path):
+def test_figure_is_written_in_every_format_reproducibly(ranked, tmp_path):
     target = BudgetCurve(kind="budget-curve", title="A question")
     formats = ("svg", "pdf", "png", "csv")
     draw_figure(job(ranked, tmp_path / "a", target, *formats), ranked.store)
@@ -176,7 +176,7 @@ def test_a_table_is_written_with_six_digits(ranked, tmp_path):
     assert lines[1] == "loss-var,1,0,3,1,1,1"
 
 
-def test_a_draft_never_passes_for_a_figure(tmp_path):
+def test_failed_figure_leaves_the_old_file(tmp_path):
     class Broken:
         def savefig(self, path, **kwargs):
             path.write_bytes(b"half")
@@ -188,7 +188,7 @@ def test_a_draft_never_passes_for_a_figure(tmp_path):
     assert (tmp_path / "shown.svg").read_text() == "old"
 
 
-def test_samplers_look_the_same_in_every_figure_and_never_alike_in_one():
+def test_each_sampler_has_its_own_look_in_all_figures():
     names = ["random", "kmeans", "k-centre", "loss-mean", "loss-var", "grad-mean", "grad-var"]
     own = ["my-own", "their-own"]
     both = looks([*names, *own])
@@ -204,7 +204,7 @@ def test_samplers_look_the_same_in_every_figure_and_never_alike_in_one():
     assert len(looks(f"own-{at}" for at in range(9))) == 9
 
 
-def test_runs_are_named_by_what_tells_them_apart():
+def test_runs_are_named_by_their_differences():
     byol = {"pool": "biased-digits", "encoder": "byol-resnet18"}
     pca = {"pool": "biased-digits", "encoder": "pca-512"}
     assert run_titles({"a": byol}) == {"a": ""}
@@ -216,7 +216,7 @@ def test_runs_are_named_by_what_tells_them_apart():
     assert run_titles({"one": pca, "two": pca}) == {"one": "one", "two": "two"}
 
 
-def test_a_long_title_stays_inside():
+def test_long_title_fits_the_figure():
     with styled():
         figure = new_figure(" average rank by top-1 accuracy of the many" * 3, 3)
         figure.subplots()
@@ -232,7 +232,7 @@ def rendered(template, text):
     return publish_parts(filled, writer="html", settings_overrides=settings)["html_body"]
 
 
-def test_every_kind_has_a_caption_here_and_the_function_that_draws_it():
+def test_every_kind_has_a_caption_and_a_function_that_draws_it():
     assert {(kinds.form, name) for kinds in (FIGURES, TABLES) for name in kinds.names()} == {*SAID}
     assert all(callable(FIGURES.load(target).draw) for target in FIGURES_SHOWN)
     assert all(callable(TABLES.load(target).tabulate) for target in TABLES_SHOWN)
@@ -244,7 +244,7 @@ def test_every_kind_has_a_caption_here_and_the_function_that_draws_it():
     + [("table", target) for target in TABLES_SHOWN],
     ids=lambda value: getattr(value, "kind", value),
 )
-def test_captions_say_what_is_shown(folder, target, studio):
+def test_caption_describes_the_figure_or_table(folder, target, studio):
     studio.run("main", ["random", "loss-var"]).run("pca", ["random"], encoder="pca-512")
     shown = {
         "target": target.model_dump(),
@@ -265,13 +265,13 @@ def test_captions_say_what_is_shown(folder, target, studio):
     assert ("a-paper.csv" in html) == bool(shown["published"])
 
 
-def test_the_report_begins_with_what_it_is():
+def test_report_begins_with_a_description():
     html = rendered(None, (REPORT / "workflow.rst").read_text(encoding="utf-8"))
     assert "which images should be labelled first" in html
 
 
 @pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
-def test_full_disk_is_named_by_every_format(small_disk, suffix):
+def test_full_disk_is_reported_for_every_format(small_disk, suffix):
     path = small_disk / f"curve.{suffix}"
     with styled():
         figure, axes = plt.subplots()

@@ -23,7 +23,7 @@ def page(tmp_path):
     return page
 
 
-def test_a_page_has_the_tables_rows(page):
+def test_page_has_the_rows_of_the_table(page):
     table = pd.DataFrame({"name": ["a", "b"], "mean": [0.123456, float("nan")], "n": [3, 12345]})
     text, head, rows = page(table)
     assert head == ["name", "mean", "n"]
@@ -31,14 +31,14 @@ def test_a_page_has_the_tables_rows(page):
     assert "The first" not in text
 
 
-def test_text_is_written_as_it_is(page):
+def test_text_is_escaped(page):
     long = "a word, " * 50 + "the end"
     text, _, rows = page(pd.DataFrame({"a": ["<b>x</b> & y", long]}), "k < 3 & more")
     assert "<h1>k &lt; 3 &amp; more</h1>" in text
     assert rows == [["&lt;b&gt;x&lt;/b&gt; &amp; y"], [long]]
 
 
-def test_a_long_table_is_cut_and_says_so(page):
+def test_long_table_is_shortened_with_a_note(page):
     text, _, rows = page(pd.DataFrame({"n": range(ROWS + 1)}))
     assert len(rows) == ROWS
     assert f"The first {ROWS:,} of {ROWS + 1:,} rows." in text

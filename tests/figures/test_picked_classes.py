@@ -42,7 +42,7 @@ def test_each_sampler_of_each_run_has_a_histogram(studio):
         assert set(even.get_ydata()) == {10 / 3}
 
 
-def test_colours_tell_runs_apart_where_asked(studio):
+def test_runs_have_colours_of_their_own_if_asked(studio):
     picked(studio, "mine", ["random"], title="Mine")
     shown = picked(studio, "other", ["random"], title="Other").shown()
     for series, colours in (("sampler", 1), ("run-and-sampler", 2)):
@@ -52,7 +52,7 @@ def test_colours_tell_runs_apart_where_asked(studio):
         assert titles == ["Mine, Random", "Other, Random"]
 
 
-def test_bars_have_one_standard_deviation_each_way_but_no_less_than_nothing(studio):
+def test_error_bars_are_one_standard_deviation_and_stop_at_zero(studio):
     figure, _ = picked_classes.draw(picked(studio, "main", ["core-set"]).shown(), BARS)
     (lines,) = figure.axes[0].collections
     ends = [segment[:, 1].tolist() for segment in lines.get_segments()]

@@ -32,7 +32,7 @@ def with_images(studio, run, channels, seed):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_contact_sheet_shows_the_first_picks_in_order(studio, channels):
+def test_contact_sheet_shows_the_first_picks_in_order(studio, channels):
     with_images(studio, "main", channels, seed=5)
     target = ContactSheet(kind="contact-sheet", title="Sheet", count=5)
     figure, numbers = contact_sheet.draw(studio.shown(), target)
@@ -51,7 +51,7 @@ def test_a_contact_sheet_shows_the_first_picks_in_order(studio, channels):
     assert shown.ndim == (2 if channels == 1 else 3)
 
 
-def test_runs_have_a_sheet_each_with_their_own_images(studio):
+def test_each_run_has_a_sheet_of_its_own_images(studio):
     with_images(studio, "grey", 1, seed=0)
     with_images(studio, "colour", 3, seed=0)
     target = ContactSheet(kind="contact-sheet", title="Sheet", count=3)
@@ -88,7 +88,7 @@ def with_map(studio, n=24, seed=3, size=1):
     return studio
 
 
-def test_a_map_has_one_layout_and_each_samplers_picks(studio):
+def test_map_has_one_layout_with_the_picks_of_each_sampler(studio):
     figure, numbers = embedding_map.draw(with_map(studio).shown(), MAP)
     assert numbers["encoder_seed"].unique().tolist() == [3]
     of = dict(list(numbers.groupby("sampler")))
@@ -109,7 +109,7 @@ def test_a_map_has_one_layout_and_each_samplers_picks(studio):
     assert "all the same" not in figure._supxlabel.get_text()
 
 
-def test_a_map_of_embeddings_that_are_all_the_same_has_them_at_one_point(studio):
+def test_map_of_identical_embeddings_is_one_point(studio):
     figure, numbers = embedding_map.draw(with_map(studio, size=0).shown(), MAP)
     assert (numbers[["x", "y"]] == 0).all(axis=None)
     assert "embeddings are all the same" in figure._supxlabel.get_text()
@@ -117,12 +117,12 @@ def test_a_map_of_embeddings_that_are_all_the_same_has_them_at_one_point(studio)
     assert embedding_map.lay_out(alike, 30).tolist() == [[0, 0]] * 20
 
 
-def test_a_map_without_picks_says_which_budgets_there_are(studio):
+def test_map_at_an_unknown_budget_names_the_known_ones(studio):
     with pytest.raises(ColdstartError, match=r"5 labels.*4, 6"):
         embedding_map.draw(with_map(studio).shown(), MAP.model_copy(update={"budget": 5}))
 
 
-def test_of_many_candidates_an_even_spread_and_all_picks_are_laid_out():
+def test_map_of_many_candidates_shows_an_even_subset_and_all_picks():
     ids = np.arange(1000, 2000)
     picked = np.array([1001, 1002, 1003, 1999])
     kept = embedding_map.spread(ids, picked, 100)
@@ -133,7 +133,7 @@ def test_of_many_candidates_an_even_spread_and_all_picks_are_laid_out():
     assert embedding_map.spread(ids, picked, 1000).tolist() == list(range(1000))
 
 
-def test_a_map_without_classes_has_the_colours_of_clusters(studio):
+def test_map_without_classes_is_coloured_by_clusters(studio):
     studio = with_map(studio)
     studio.runs["main"]["classes"] = []
     del studio.keys["labels/main"]
@@ -146,7 +146,7 @@ def test_a_map_without_classes_has_the_colours_of_clusters(studio):
     assert legend == sorted(set(expected))
 
 
-def test_a_map_marks_what_had_a_label(studio):
+def test_map_marks_images_that_had_a_label_before(studio):
     studio = with_map(studio)
     studio.labels("main", np.arange(124) % 2)
 
@@ -186,7 +186,7 @@ def levels(figure):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_grid_shows_files_where_they_are_at_hand(studio, tmp_path, monkeypatch, there):
+def test_grid_shows_the_original_files_if_they_exist(studio, tmp_path, monkeypatch, there):
     paths = with_files(studio, tmp_path / "files")
     places = {"sha256:x": [str(tmp_path / "files")]}
     monkeypatch.setenv(PLACES, json.dumps(places) if there else "{}")
@@ -201,14 +201,14 @@ def test_a_grid_shows_files_where_they_are_at_hand(studio, tmp_path, monkeypatch
     figure.savefig(tmp_path / "grid.png")  # a name between dollar signs is no formula
 
 
-def test_a_grid_of_files_that_have_gone_shows_the_store(studio, tmp_path, monkeypatch):
+def test_grid_shows_stored_images_if_files_are_gone(studio, tmp_path, monkeypatch):
     with_files(studio, tmp_path / "files")
     monkeypatch.setenv(PLACES, json.dumps({"sha256:x": [str(tmp_path / "moved")]}))
     target = ImageGrid(kind="image-grid", title="Grid", count=3)
     assert levels(image_grid.draw(studio.shown(), target)[0]) == [29, 28, 27]
 
 
-def test_a_data_sheet_reads_a_large_pool_in_pieces(studio):
+def test_data_sheet_reads_a_large_pool_in_chunks(studio):
     """110,000 images of 64x64 would take 1.4 GB; numpy's own memory is what is traced."""
     count = 12_000
     images = np.zeros((count, 32, 32, 3), dtype=np.uint8)
@@ -228,7 +228,7 @@ def test_a_data_sheet_reads_a_large_pool_in_pieces(studio):
     assert most < images.nbytes * 0.8
 
 
-def test_a_map_of_some_candidates_says_so(studio, monkeypatch):
+def test_map_of_a_subset_has_a_note(studio, monkeypatch):
     monkeypatch.setattr(embedding_map, "MOST_POINTS", 20)
     rng = np.random.default_rng(0)
     studio.run("main", ["random"]).labels("main", np.arange(60) % 10)
@@ -240,7 +240,7 @@ def test_a_map_of_some_candidates_says_so(studio, monkeypatch):
     assert f"Dots: {len(numbers)} of 60 candidates, evenly spread, and all picks, by class" in note
 
 
-def test_too_many_classes_for_colours_share_none(studio):
+def test_classes_beyond_the_colours_share_none(studio):
     rng = np.random.default_rng(0)
     names = [f"class {n}" for n in range(11)]
     studio.run("main", ["random"], classes=names).labels("main", np.arange(44) % 11)

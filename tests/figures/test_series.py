@@ -45,7 +45,7 @@ def four(studio):
     return studio
 
 
-def test_a_run_is_called_by_its_title_and_else_by_what_tells_it_apart():
+def test_run_without_a_title_is_named_by_its_differences():
     pca = {"pool": "digits", "encoder": "pca-512", "title": None}
     byol = {"pool": "digits", "encoder": "byol-resnet18"}
     assert run_titles({"a": {**pca, "title": "Mine"}}) == {"a": "Mine"}
@@ -53,7 +53,7 @@ def test_a_run_is_called_by_its_title_and_else_by_what_tells_it_apart():
     assert run_titles({"a": pca, "b": {**byol, "title": "Ours"}}) == {"a": "PCA 512", "b": "Ours"}
 
 
-def test_the_samplers_of_each_run_are_one_series_each(four):
+def test_each_sampler_of_each_run_is_a_series(four):
     target = Statistics(kind="statistics", block=["budget"], **SERIES)
     assert four.shown().samplers(target) == list(FOUR)
     values = four.shown().compared(target)
@@ -68,7 +68,7 @@ def test_the_samplers_of_each_run_are_one_series_each(four):
         assert row["blocks"] == 3
 
 
-def test_four_series_have_a_place_in_every_comparison(four):
+def test_every_comparison_accepts_series_of_runs_and_samplers(four):
     shown = four.shown()
     matrix = PenaltyMatrix(kind="penalty-matrix", **SERIES)
     _, numbers = penalty_matrix.draw(shown, matrix)
@@ -89,7 +89,7 @@ def test_four_series_have_a_place_in_every_comparison(four):
     assert ranks["sampler"].tolist() == sorted(FOUR, key=FOUR.get, reverse=True)
 
 
-def test_a_baseline_that_is_no_series_is_named_with_what_there_is(four):
+def test_unknown_baseline_is_reported_with_the_known_series(four):
     target = PairedDifferences(kind="paired-differences", baseline="k-centre", **SERIES)
     with pytest.raises(
         ColdstartError, match=r"`k-centre` is not among .* MoCo-v2 k-centre, SimCLR"
@@ -118,14 +118,14 @@ def two(studio):
         ({"one": [20, 40], "two": [10]}, 1.0, 3),
     ],
 )
-def test_numbers_of_labels_count_of_all_runs_alike_or_by_run(two, budgets, rank, blocks):
+def test_budgets_may_be_given_for_all_runs_or_by_run(two, budgets, rank, blocks):
     target = AverageRank(kind="average-rank", title="Ranks", budgets=budgets)
     table = average_rank.tabulate(two.shown(), target).set_index("sampler")
     assert table.loc["random", "average_rank"] == pytest.approx(rank)
     assert table["blocks"].tolist() == [blocks] * 2
 
 
-def test_a_run_without_any_of_the_numbers_of_labels_is_named(two):
+def test_run_without_any_of_the_budgets_is_reported(two):
     target = AverageRank(kind="average-rank", title="Ranks", budgets={"one": [10], "two": [30]})
     with pytest.raises(ColdstartError, match="budget 30, but runs two have budget 10, 20, 40"):
         average_rank.tabulate(two.shown(), target)
@@ -139,7 +139,7 @@ one,loss-var,,,,3
 """
 
 
-def test_the_papers_ranks_are_of_the_run_or_of_all_its_sets(two):
+def test_published_ranks_are_of_one_run_or_of_all(two):
     two.paper(PAPER)
     target = AverageRank(kind="average-rank", title="Ranks", published="a-paper")
     figure, table = average_rank.draw(two.shown(), target)
@@ -154,7 +154,7 @@ def test_the_papers_ranks_are_of_the_run_or_of_all_its_sets(two):
     assert paper.isna()["kmeans"]
 
 
-def test_without_a_paper_nothing_is_hollow(two):
+def test_no_hollow_markers_without_a_published_table(two):
     target = AverageRank(kind="average-rank", title="Ranks")
     figure, table = average_rank.draw(two.shown(), target)
     assert "paper" not in table

@@ -34,7 +34,7 @@ def measured(studio):
     return studio
 
 
-def test_a_line_per_run_and_a_level_one_without_epochs(measured):
+def test_figure_has_a_line_per_run_and_a_level_one_without_epochs(measured):
     figure, numbers = draw(measured.shown(), TARGET)
     assert len(figure.axes) == len(PANELS)
     for axes, metric in zip(figure.axes, PANELS, strict=True):
@@ -53,7 +53,7 @@ def test_a_line_per_run_and_a_level_one_without_epochs(measured):
     assert end.loc["knn", "sd"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
 
 
-def test_the_note_tells_of_encoders_that_go_on_from_others(measured):
+def test_note_names_encoders_that_start_from_others(measured):
     def note():
         return draw(measured.shown(), TARGET)[0].texts[-1].get_text().replace("\n", " ")
 
@@ -64,7 +64,7 @@ def test_the_note_tells_of_encoders_that_go_on_from_others(measured):
     assert "Lines that start later go on from another encoder." in note()
 
 
-def test_the_table_has_each_encoders_end_beside_itself_untrained(measured):
+def test_table_has_each_encoder_trained_and_untrained(measured):
     table = tabulate(measured.shown(), TARGET)
     table = table[table["metric"] == "linear"].set_index("run")
     assert table["epochs"].fillna(-1).to_dict() == {"one": 10, "two": 10, "pca": -1}
@@ -72,7 +72,7 @@ def test_the_table_has_each_encoders_end_beside_itself_untrained(measured):
     np.testing.assert_allclose(table["untrained"].loc[["one", "two", "pca"]], [0.3, 0.3, np.nan])
 
 
-def test_a_papers_values_stand_beside_ours(measured):
+def test_published_values_are_beside_ours(measured):
     measured.paper("run,metric,value\ntwo,linear,0.85\n")
     table = tabulate(measured.shown(), TARGET).set_index(["run", "metric"])["paper"]
     assert table["two", "linear"] == 0.85

@@ -38,7 +38,7 @@ def row(table, **wanted):
     return table.iloc[0]
 
 
-def test_mean_and_spread_are_over_all_draws_of_encoder_and_sampler_seeds(two_seeds):
+def test_mean_and_spread_are_over_all_trials(two_seeds):
     figure, numbers = budget_curve.draw(two_seeds.shown(), CURVE)
     random, loss = row(numbers, sampler="random"), row(numbers, sampler="loss-var")
     sd = np.sqrt((0.3**2 + 0.1**2 + 0.1**2 + 0.3**2) / 3)
@@ -51,13 +51,13 @@ def test_mean_and_spread_are_over_all_draws_of_encoder_and_sampler_seeds(two_see
     assert figure.axes[0].get_ylabel() == "top-1 accuracy"
 
 
-def test_one_draw_has_no_spread():
+def test_single_trial_has_no_spread():
     summary = summarise(pd.DataFrame({"run": ["a", "b", "b"], "value": [0.5, 0.1, 0.3]}), ["run"])
     assert summary["n"].tolist() == [1, 2]
     assert summary[["sd", "low", "high"]].isna().all(axis=1).tolist() == [True, False]
 
 
-def test_a_curve_of_one_class_shows_that_class_and_names_it(studio):
+def test_curve_of_one_class_names_the_class(studio):
     studio.run("main", ["random"], classes=["airplane", "automobile"])
     rows = [("random", 0, 10, "average-precision", c, v) for c, v in ((0, 0.2), (1, 0.9))]
     studio.metrics("main", 0, rows)
@@ -67,7 +67,7 @@ def test_a_curve_of_one_class_shows_that_class_and_names_it(studio):
     assert figure.axes[0].get_ylabel() == "average precision of class automobile"
 
 
-def test_a_curve_shows_only_the_budgets_asked_for(studio):
+def test_curve_shows_only_the_budgets_asked_for(studio):
     studio.run("main", ["random"])
     studio.metrics("main", 0, top_1("random", 10, 0.1) + top_1("random", 20, 0.2))
     target = BudgetCurve(kind="budget-curve", title="Curve", budgets=[20])
@@ -82,7 +82,7 @@ def test_a_curve_shows_only_the_budgets_asked_for(studio):
         ({"metric": "average-precision", "label": 7}, ["label 7", "label 0, 1"]),
     ],
 )
-def test_what_is_not_there_is_named_with_what_is(studio, change, words):
+def test_missing_metric_class_or_budget_is_reported_with_the_known_ones(studio, change, words):
     studio.run("main", ["random"])
     rows = [("random", 0, 10, "average-precision", c, 0.5) for c in (0, 1)]
     studio.metrics("main", 0, top_1("random", 10, 0.1) + rows)
@@ -91,7 +91,7 @@ def test_what_is_not_there_is_named_with_what_is(studio, change, words):
     assert all(word in str(error.value) for word in words)
 
 
-def test_the_papers_values_stand_beside_ours_in_the_curve(two_seeds):
+def test_published_values_are_drawn_in_the_curve(two_seeds):
     two_seeds.paper(
         "run,sampler,budget,metric,label,value\n"
         "main,random,10,top-1,,0.45\n"
@@ -113,7 +113,7 @@ def test_the_papers_values_stand_beside_ours_in_the_curve(two_seeds):
     assert budget_curve.draw(two_seeds.shown(), some)[1]["budget"].tolist() == [10, 10]
 
 
-def test_runs_are_told_apart_by_encoder(two_seeds):
+def test_runs_are_named_by_their_encoder(two_seeds):
     two_seeds.run("pca", ["random"], encoder="pca-512")
     two_seeds.metrics("pca", 0, top_1("random", 10, 0.1, 0.2))
     figure, numbers = budget_curve.draw(two_seeds.shown(), CURVE)
@@ -124,7 +124,7 @@ def test_runs_are_told_apart_by_encoder(two_seeds):
     assert row(numbers, run="pca")["mean"] == pytest.approx(0.15)
 
 
-def test_colours_tell_runs_apart_where_asked(two_seeds):
+def test_runs_have_colours_of_their_own_if_asked(two_seeds):
     two_seeds.run("pca", ["random"], encoder="pca-512")
     two_seeds.metrics("pca", 0, top_1("random", 10, 0.1, 0.2))
     target = CURVE.model_copy(update={"series": "run-and-sampler"})
@@ -136,7 +136,7 @@ def test_colours_tell_runs_apart_where_asked(two_seeds):
     assert len({line.get_color() for line in lines}) == 3
 
 
-def test_series_at_one_budget_are_set_apart_but_never_cross_the_next():
+def test_series_at_one_budget_are_shifted_but_not_beyond_the_next_budget():
     budgets = np.array([50, 51, 1000])
     places = [budget_curve._dodged(budgets, budgets, (at + 0.5) / 6 - 0.5) for at in range(6)]
     assert all(np.all(left < right) for left, right in pairwise(places))
@@ -144,7 +144,7 @@ def test_series_at_one_budget_are_set_apart_but_never_cross_the_next():
     assert np.allclose(np.exp(np.log(places).mean(axis=0)), budgets)
 
 
-def test_ranks_average_ties_and_blocks(studio):
+def test_average_rank_is_over_blocks_with_shared_ties(studio):
     studio.run("main", ["random", "kmeans", "loss-var"])
     # 0.1 + 0.2 is not 0.3 in binary: the tie of the first block must still be one.
     studio.metrics(
@@ -178,7 +178,7 @@ def test_ranks_average_ties_and_blocks(studio):
     assert labels == ["Random", "k-means", "Loss variance"]
 
 
-def test_the_interval_of_a_rank_is_students(studio):
+def test_interval_of_a_rank_is_by_student_t(studio):
     studio.run("main", ["random", "kmeans"])
     budgets = range(10, 26)
     better = [0.9 if budget % 4 else 0.1 for budget in budgets]
@@ -218,7 +218,7 @@ def test_ranks_of_different_samplers_are_refused(studio, samplers, words):
         average_rank.tabulate(studio.shown(), RANK)
 
 
-def test_the_papers_table_is_joined_with_ours(two_seeds):
+def test_published_table_is_joined_with_ours(two_seeds):
     two_seeds.metrics("main", 2, [("random", 0, 10, "average-precision", 3, 0.25)])
     two_seeds.paper(
         "run,sampler,budget,metric,label,value\n"

@@ -38,7 +38,7 @@ def trained(studio):
     return studio
 
 
-def test_a_line_per_run_and_encoder_seed(trained):
+def test_figure_has_a_line_per_run_and_encoder_seed(trained):
     figure, numbers = draw(trained.shown(), TARGET)
     assert len(numbers) == 8
     assert numbers.columns.tolist() == ["run", "pool", "encoder", "encoder_seed", "epoch", *PANELS]
@@ -56,7 +56,7 @@ def test_a_line_per_run_and_encoder_seed(trained):
     assert [text.get_text() for text in legend.get_texts()] == ["BYOL digits", "SimCLR digits"]
 
 
-def test_losses_of_different_sizes_are_drawn_from_nought_to_one(trained):
+def test_losses_of_different_scales_are_normalised(trained):
     studio = trained
     studio.run("large", ["random"], encoder="barlow-twins-digits")
     rows = [{"epoch": e, "loss": 100.0 / e, "lr": 0.1, "images_per_second": 9.0} for e in (1, 2, 4)]
@@ -95,7 +95,7 @@ def test_encoders_without_epochs_are_an_error(studio):
         draw(studio.shown(), TARGET)
 
 
-def test_the_figure_waits_for_trainings_and_nothing_after_them(tmp_path):
+def test_figure_reads_trainings_alone(tmp_path):
     plan = Plan(load({"scale": "smoke"}, [], PACKAGE.parent), Store(tmp_path))
     study = plan.recipes.get("studies", "quickstart")
     study.figures["trainings"] = TARGET

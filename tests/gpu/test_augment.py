@@ -13,7 +13,7 @@ AUGMENTATIONS = load({"studies": [], "scale": "paper"}, [], WORKFLOW).recipes
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS.names("augmentations"))
-def test_views_are_those_of_the_cpu(name, gpu, monkeypatch):
+def test_views_equal_those_of_the_cpu(name, gpu, monkeypatch):
     recipe = AUGMENTATIONS.get("augmentations", name)
     plain = torch.rand
 

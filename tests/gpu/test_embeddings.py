@@ -25,7 +25,7 @@ def both(recipe, gpu):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_embeddings_are_the_cpus(name, gpu, float32):
+def test_embeddings_equal_those_of_the_cpu(name, gpu, float32):
     on_cpu, on_gpu = (
         embed(model.encoder, IMAGES, Embedding(batch_size=32), device)
         for model, device in both(CASES[name], gpu)
@@ -34,7 +34,7 @@ def test_embeddings_are_the_cpus(name, gpu, float32):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_losses_and_gradient_norms_are_the_cpus(name, gpu, float32):
+def test_losses_and_gradient_norms_equal_those_of_the_cpu(name, gpu, float32):
     recipe = CASES[name]
     seen = views(8, number=len(recipe.views), seed=4)
     found = []
@@ -53,7 +53,7 @@ def test_losses_and_gradient_norms_are_the_cpus(name, gpu, float32):
 
 
 @pytest.mark.parametrize("kind", ["loss", "grad-norm", "grad-embedding"])
-def test_scores_are_the_same_each_time(kind, gpu, deterministic):
+def test_scores_are_reproducible(kind, gpu, deterministic):
     recipe = CASES["moco-v2"]
     _, (model, device) = both(recipe, gpu)
     ids = np.arange(len(IMAGES))

@@ -31,7 +31,7 @@ def train(gpu, recipe, folder, **more):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_step_is_the_cpus(name, gpu, float32, monkeypatch):
+def test_training_step_equals_that_of_the_cpu(name, gpu, float32, monkeypatch):
     recipe = CASES[name]
     seen = views(12, number=len(recipe.views), seed=7)
     noise = torch.randn(12, 6, generator=torch.Generator().manual_seed(0))
@@ -56,7 +56,7 @@ def test_a_step_is_the_cpus(name, gpu, float32, monkeypatch):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_deterministic_it_is_bit_identical_killed_or_not(
+def test_deterministic_training_is_bit_identical_after_a_kill(
     name, gpu, deterministic, tmp_path, monkeypatch
 ):
     recipe = changed(CASES[name], epochs=3)
@@ -73,9 +73,7 @@ def test_deterministic_it_is_bit_identical_killed_or_not(
 
 
 @pytest.mark.parametrize("name", ["simclr", "scan"])
-def test_images_that_do_not_fit_are_streamed_with_the_same_result(
-    name, gpu, deterministic, tmp_path
-):
+def test_streamed_images_give_the_same_result(name, gpu, deterministic, tmp_path):
     recipe = changed(CASES[name], epochs=2)
     resident = train(gpu, recipe, tmp_path / "resident")
     assert_identical(train(gpu, recipe, tmp_path / "streamed", on_gpu=0.0), resident)
@@ -92,7 +90,7 @@ def test_bf16_is_close_to_float32(name, gpu, tmp_path):
     assert short[1]["loss"].iloc[-1] == pytest.approx(plain[1]["loss"].iloc[-1], rel=0.2, abs=0.05)
 
 
-def test_a_compiled_encoder_trains_almost_the_same(gpu, float32, tmp_path):
+def test_compiled_encoder_trains_almost_the_same(gpu, float32, tmp_path):
     recipe = changed(CASES["byol"], epochs=2)
     plain = train(gpu, recipe, tmp_path / "plain")
     compiled = train(gpu, changed(recipe, compile=True), tmp_path / "compiled")
@@ -101,7 +99,7 @@ def test_a_compiled_encoder_trains_almost_the_same(gpu, float32, tmp_path):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_two_gpus_train_what_one_does(name, gpu, float32, tmp_path):
+def test_two_gpus_give_the_same_model_as_one(name, gpu, float32, tmp_path):
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two GPUs")
     recipe = changed(CASES[name], epochs=2)
@@ -112,6 +110,6 @@ def test_two_gpus_train_what_one_does(name, gpu, float32, tmp_path):
     assert both[1]["loss"].iloc[-1] == pytest.approx(alone[1]["loss"].iloc[-1], rel=1e-2)
 
 
-def test_what_a_gpu_wrote_is_for_any_machine(gpu, tmp_path):
+def test_checkpoint_of_a_gpu_loads_on_any_machine(gpu, tmp_path):
     train(gpu, changed(CASES["moco-v2"], epochs=1), tmp_path)
     assert all(tensor.is_cpu for tensor in load_file(tmp_path / "model.safetensors").values())

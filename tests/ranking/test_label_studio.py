@@ -22,7 +22,7 @@ def ranked():
     )
 
 
-def test_a_task_for_each_image_without_a_label_in_order():
+def test_each_unlabelled_image_has_a_task_in_order():
     found = [task["data"] for task in json.loads(tasks(ranked(), IMAGES))]
     assert [task["path"] for task in found] == PATHS[:2]
     assert [task["rank"] for task in found] == [1, 2]
@@ -30,7 +30,7 @@ def test_a_task_for_each_image_without_a_label_in_order():
     assert [task["cluster"] for task in found] == [3, 1]
 
 
-def test_addresses_lead_to_the_files_whatever_their_names():
+def test_addresses_of_files_with_unusual_names_work():
     for task, path in zip(json.loads(tasks(ranked(), IMAGES)), PATHS, strict=False):
         address = urlsplit(task["data"]["image"])
         assert address.path == "/data/local-files/"

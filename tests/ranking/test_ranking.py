@@ -25,7 +25,7 @@ def ranked(ids, embeddings, chosen, labelled=()):
     return rank_all(ids, embeddings, chosen, np.array(labelled, dtype=np.int64), "a-sampler")
 
 
-def test_picks_come_first_and_the_rest_by_distance():
+def test_picks_come_first_and_other_images_by_distance():
     found = ranked(*line(0, 1, 2, 10, 17), picks(14, 10))
     assert found["id"].tolist() == [14, 10, 13, 12, 11]
     assert found["rank"].tolist() == [1, 2, 3, 4, 5]
@@ -33,7 +33,7 @@ def test_picks_come_first_and_the_rest_by_distance():
     assert found["by"].tolist() == ["a-sampler"] * 2 + ["distance"] * 3
 
 
-def test_what_has_a_label_counts_as_near_and_has_no_rank():
+def test_labelled_images_have_no_rank_and_lower_that_of_near_ones():
     found = ranked(*line(0, 1, 2, 10, 17), picks(10), labelled=[14, 99])
     assert found["id"].tolist() == [10, 13, 12, 11, 14]
     assert found["rank"].isna().tolist() == [False] * 4 + [True]
@@ -52,12 +52,12 @@ def test_every_image_has_one_row():
     assert (np.diff(rest) <= 0).all()
 
 
-def test_all_picked_leaves_no_rest():
+def test_picking_all_images_leaves_no_others():
     found = ranked(*line(0, 1), picks(11, 10))
     assert found["id"].tolist() == [11, 10]
 
 
-def test_the_cluster_is_that_of_the_image():
+def test_rows_of_the_ranking_have_the_cluster_of_their_image():
     ids, embeddings = line(*[0] * 12, *[100] * 6)
     found = ranked(ids, embeddings, picks(27)).set_index("id")["cluster"]
     assert found.loc[ids[:12]].nunique() == found.loc[ids[12:]].nunique() == 1
@@ -65,7 +65,7 @@ def test_the_cluster_is_that_of_the_image():
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 10_000])
-def test_distances_are_those_of_the_definition(monkeypatch, chunk):
+def test_distances_equal_their_definition(monkeypatch, chunk):
     monkeypatch.setattr("coldstart.embeddings.distances.CHUNK", chunk)
     rng = np.random.default_rng(1)
     points, centres = (rng.normal(size=(n, 5)).astype(np.float32) for n in (40, 6))
@@ -91,11 +91,11 @@ def test_few_images_have_few_clusters(count, clusters):
     assert len(set(cluster(embeddings))) == clusters
 
 
-def test_images_that_are_all_alike_are_one_cluster():
+def test_identical_images_are_one_cluster():
     assert set(cluster(np.ones((30, 3), dtype=np.float32))) == {1}
 
 
-def test_what_the_ranking_computes_with_is_in_its_fingerprint(tmp_path):
+def test_modules_that_the_ranking_computes_with_are_in_its_fingerprint(tmp_path):
     copy = tmp_path / "coldstart"
     shutil.copytree(PACKAGE, copy)
     file = copy / "embeddings/distances.py"

@@ -56,7 +56,7 @@ def encoder_of(plan):
     return made.identity.recipe["encoder"]
 
 
-def test_few_images_are_seen_in_more_epochs(tmp_path):
+def test_few_images_are_trained_for_more_epochs(tmp_path):
     few, fewer = (
         encoder_of(plan_for(paint(tmp_path / str(count), count), scale="cpu", budget=1))
         for count in (300, 30)
@@ -67,7 +67,7 @@ def test_few_images_are_seen_in_more_epochs(tmp_path):
     assert "least_steps" not in few
 
 
-def test_the_folder_is_what_is_built(images):
+def test_folder_setting_makes_the_ranking_the_default_target(images):
     plan = plan_for(images)
     assert plan.config.studies == ["own"]
     assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
@@ -76,7 +76,7 @@ def test_the_folder_is_what_is_built(images):
     assert plan.facts("own").sizes == {"unlabeled": 6, "candidates": 6}
 
 
-def test_where_the_folder_lies_is_part_of_no_key(images, tmp_path):
+def test_path_of_the_folder_is_in_no_key(images, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     images.rename(elsewhere)
     found = keys(plan_for(elsewhere))
@@ -90,7 +90,7 @@ def table(folder, text):
     return str(path)
 
 
-def test_labels_change_the_picks_and_nothing_before_them(images, tmp_path):
+def test_labels_change_the_picks_and_no_earlier_stage(images, tmp_path):
     plain = keys(plan_for(images))
     rows = table(tmp_path, "path,label\nsub/1.png,cat\n")
     first = keys(plan_for(images, labelled=rows))
@@ -101,7 +101,7 @@ def test_labels_change_the_picks_and_nothing_before_them(images, tmp_path):
     assert keys(plan_for(images, labelled=rows))["select"] != first["select"]
 
 
-def test_several_tables_and_the_classes_of_the_round_before(images, tmp_path):
+def test_several_tables_of_labels_are_accepted_with_earlier_classes(images, tmp_path):
     first = table(tmp_path, "path,label\nsub/1.png,cat\n")
     second = tmp_path / "second.json"
     second.write_text('[{"path": "sub/2.png", "label": "dog"}]')
@@ -111,7 +111,7 @@ def test_several_tables_and_the_classes_of_the_round_before(images, tmp_path):
     assert told["named_classes"] == ["ant", "cat"]
 
 
-def test_a_label_may_name_its_file_in_full(images, tmp_path):
+def test_label_may_name_its_file_by_an_absolute_path(images, tmp_path):
     rows = f"path,label\n{images / 'sub/1.png'},cat\n./sub/3.png,dog\n"
     scan = plan_for(images, labelled=table(tmp_path, rows)).dataset("own-labelled")
     assert scan.labels.numbers == [-1, 0, -1, 1, -1, -1]
@@ -126,7 +126,7 @@ def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
     assert not any("label-studio" in file for file in own.texts("set.npz"))
 
 
-def test_the_size_is_that_of_the_scale_or_the_one_that_is_set(images):
+def test_image_size_is_that_of_the_scale_unless_set(images):
     assert plan_for(images).dataset("own").shape == [32, 32, 3]
     assert plan_for(images, scale="paper").dataset("own").shape == [96, 96, 3]
     assert plan_for(images, image_size=48).dataset("own").shape == [48, 48, 3]
@@ -138,7 +138,7 @@ def refusal(images, **settings):
     return str(error.value)
 
 
-def test_without_images_it_says_what_is_needed():
+def test_ranking_without_a_folder_names_the_setting():
     with pytest.raises(ColdstartError, match="--config images=/path/to/folder"):
         own.inputs(plan_for(""))
 
@@ -160,7 +160,7 @@ def test_without_images_it_says_what_is_needed():
         ({"labelled": "labels.csv"}, "labels.csv cannot be read: No such file"),
     ],
 )
-def test_mistakes_in_the_settings(images, settings, expected):
+def test_mistakes_in_the_settings_are_reported(images, settings, expected):
     assert expected in refusal(images, **settings)
 
 
@@ -174,18 +174,18 @@ def test_mistakes_in_the_settings(images, settings, expected):
         ("path,label\n" + "".join(f"sub/{n}.png,x\n" for n in range(6)), "every image in"),
     ],
 )
-def test_mistakes_in_the_labels(images, tmp_path, rows, expected):
+def test_mistakes_in_the_labels_are_reported(images, tmp_path, rows, expected):
     assert expected in refusal(images, labelled=table(tmp_path, rows))
 
 
-def test_nothing_labelled_yet_is_no_mistake(images, tmp_path):
+def test_empty_table_of_labels_is_accepted(images, tmp_path):
     plan = plan_for(images, labelled=table(tmp_path, "path,label\n"))
     assert own.inputs(plan)
     assert own.params(plan)["classes"] == []
 
 
 @pytest.mark.parametrize("written", ["../images", "../clone/../images", "../images/."])
-def test_the_folder_has_one_name_however_it_is_written(images, tmp_path, monkeypatch, written):
+def test_different_spellings_of_a_path_give_one_name(images, tmp_path, monkeypatch, written):
     (tmp_path / "clone").mkdir()
     monkeypatch.chdir(tmp_path / "clone")
     plan = plan_for(written)
@@ -193,7 +193,7 @@ def test_the_folder_has_one_name_however_it_is_written(images, tmp_path, monkeyp
     assert own.params(plan)["images"] == str(images)
 
 
-def test_the_folder_above_has_its_own_name_and_leaves_the_results_out(images, monkeypatch):
+def test_parent_folder_is_named_and_excludes_the_results(images, monkeypatch):
     clone = images / "clone"
     (clone / "results").mkdir(parents=True)
     Image.new("L", (9, 7)).save(clone / "results/figure.png")
@@ -213,13 +213,13 @@ def test_the_folder_above_has_its_own_name_and_leaves_the_results_out(images, mo
         ("caf\udce9", "or a name that is not UTF-8: rename the folder"),
     ],
 )
-def test_folders_that_no_tool_can_be_told_of(tmp_path, written, expected):
+def test_folders_with_unusable_names_are_refused(tmp_path, written, expected):
     if "://" not in written:
         (tmp_path / written).mkdir(exist_ok=True)
     assert expected in refusal(written)
 
 
-def test_what_lies_among_the_outputs_is_no_input(images, tmp_path):
+def test_folder_among_the_outputs_is_refused(images, tmp_path):
     (tmp_path / "results/own").mkdir(parents=True)
     (tmp_path / "results/own/labels.csv").write_text("path,label\nsub/1.png,cat\n")
     (tmp_path / "linked.csv").symlink_to("results/own/labels.csv")
@@ -230,7 +230,7 @@ def test_what_lies_among_the_outputs_is_no_input(images, tmp_path):
     assert "images: " in refusal("results/own")
 
 
-def test_images_that_are_not_there_or_not_images(tmp_path):
+def test_missing_folder_or_folder_without_images_is_refused(tmp_path):
     assert f"images: there is no {tmp_path / 'nothing'}" in refusal("nothing")
     (tmp_path / "a.jpg").touch()
     assert "name the folder that it is in" in refusal("a.jpg")

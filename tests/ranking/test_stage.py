@@ -35,7 +35,7 @@ def artefact(tmp_path, monkeypatch):
     return store.open(identity.key), folder
 
 
-def test_whatever_is_not_ranked_has_a_row_with_its_reason(artefact):
+def test_every_skipped_file_has_a_row_with_its_reason(artefact):
     images, folder = artefact
     found = _skipped(images, list_images(folder)).set_index("path")["reason"].to_dict()
     assert found == {
@@ -46,7 +46,7 @@ def test_whatever_is_not_ranked_has_a_row_with_its_reason(artefact):
     }
 
 
-def test_all_of_it_is_counted_at_the_end(artefact, caplog, tmp_path):
+def test_skipped_files_are_counted_at_the_end(artefact, caplog, tmp_path):
     images, folder = artefact
     caplog.set_level("INFO", "coldstart")
     caplog.clear()
@@ -58,6 +58,6 @@ def test_all_of_it_is_counted_at_the_end(artefact, caplog, tmp_path):
     assert "2 files have more than one page or frame, of which the first is taken" in said
 
 
-def test_what_is_in_the_artefact_needs_no_folder(artefact):
+def test_skipped_images_of_the_artefact_are_listed_without_the_folder(artefact):
     images, _ = artefact
     assert list(_skipped(images, Listing())["path"]) == ["broken.jpg", "moves.gif", "pages.tif"]

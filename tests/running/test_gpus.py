@@ -40,7 +40,7 @@ def start(monkeypatch, tmp_path):
         job.communicate()
 
 
-def test_jobs_at_once_have_a_gpu_each_and_a_third_gets_that_of_one_that_was_killed(start):
+def test_concurrent_jobs_have_a_gpu_each_and_a_killed_job_frees_its_own(start):
     first, second = start(), start()
     names = [first.stdout.readline().strip(), second.stdout.readline().strip()]
     assert sorted(names) == ["3", "GPU-ab"]
@@ -52,7 +52,7 @@ def test_jobs_at_once_have_a_gpu_each_and_a_third_gets_that_of_one_that_was_kill
     assert third.stdout.readline().strip() == names[0]
 
 
-def test_a_job_holds_as_many_as_it_asked_for_or_waits_with_none(start):
+def test_job_holds_all_of_its_gpus_or_waits_with_none(start):
     single = start()
     held = single.stdout.readline().strip()
     double = start(2)
@@ -66,11 +66,11 @@ def test_a_job_holds_as_many_as_it_asked_for_or_waits_with_none(start):
     assert double.stdout.readline().strip() == "3,GPU-ab"
 
 
-def test_a_job_that_asks_for_more_than_there_are_has_all(start):
+def test_job_that_asks_for_too_many_gpus_has_all(start):
     assert start(5).stdout.readline().strip() == "3,GPU-ab"
 
 
-def test_devices_are_those_that_the_environment_names(monkeypatch):
+def test_gpus_of_the_environment_variable_are_used(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, 2")
     assert devices() == ["1", "2"]
     for none in ("", "-1"):
@@ -78,7 +78,7 @@ def test_devices_are_those_that_the_environment_names(monkeypatch):
         assert devices() == []
 
 
-def test_devices_are_those_that_the_driver_lists(monkeypatch, tmp_path):
+def test_gpus_of_the_driver_are_used(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert devices() == []
@@ -88,7 +88,7 @@ def test_devices_are_those_that_the_driver_lists(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("wanted", "slurm"), [(0, None), (1, "17")])
-def test_nothing_is_chosen_for_a_job_without_gpu_or_under_slurm(monkeypatch, wanted, slurm):
+def test_no_gpu_is_chosen_without_a_request_or_under_slurm(monkeypatch, wanted, slurm):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     if slurm:
         monkeypatch.setenv("SLURM_JOB_ID", slurm)

@@ -22,14 +22,14 @@ def contents():
     return {path.name: path.read_text() for path in FILE.parent.iterdir()}
 
 
-def test_what_was_written_is_replaced():
+def test_unedited_output_is_replaced():
     write_output(FILE, b"first")
     write_output(FILE, b"second")
     write_output(FILE, b"first")
     assert contents() == {"ranking.csv": "first"}
 
 
-def test_an_edited_file_is_kept_and_its_new_name_said(caplog):
+def test_edited_output_is_renamed_with_a_message(caplog):
     write_output(FILE, b"rank,path\n1,a.png\n")
     FILE.write_text("rank,path,label\n1,a.png,cat\n")
     write_output(FILE, b"rank,path\n1,b.png\n")
@@ -42,14 +42,14 @@ def test_an_edited_file_is_kept_and_its_new_name_said(caplog):
     assert "--config labelled=my-labels.csv" in caplog.text
 
 
-def test_classes_that_somebody_typed_into_the_interface_have_a_setting(caplog):
+def test_edited_label_interface_names_the_setting_for_classes(caplog):
     interface = FILE.with_name("label-studio.xml")
     interface.write_text("<View/>")
     write_output(interface, b"ours")
     assert "--config classes=[cat,dog]" in caplog.text
 
 
-def test_a_file_that_nobody_recorded_counts_as_edited():
+def test_unrecorded_file_counts_as_edited():
     FILE.write_text("somebody's own")
     write_output(FILE, b"ours")
     assert sorted(contents().values()) == ["ours", "somebody's own"]
@@ -72,7 +72,7 @@ def test_every_edited_version_has_a_name_of_its_own():
     assert sorted(edited) == ["one", "three", "two"]
 
 
-def test_an_edited_copy_is_not_replaced_either():
+def test_edited_copy_is_kept_too():
     FILE.write_text("one")
     write_output(FILE, b"ours")
     (kept,) = set(contents()) - {"ranking.csv"}
@@ -83,7 +83,7 @@ def test_an_edited_copy_is_not_replaced_either():
 
 
 @pytest.mark.parametrize("moment", ["before the record", "before the file"])
-def test_a_kill_loses_neither_edits_nor_the_record(monkeypatch, moment):
+def test_killed_job_keeps_edits_and_the_record(monkeypatch, moment):
     write_output(FILE, b"first")
     FILE.write_text("edited")
     replacing = outputs.replacing
@@ -104,7 +104,7 @@ def test_a_kill_loses_neither_edits_nor_the_record(monkeypatch, moment):
     assert sorted(contents().values()) == ["edited", "second"]
 
 
-def test_a_file_that_is_left_out_goes_unless_it_was_edited():
+def test_output_that_is_no_longer_made_is_removed_unless_edited():
     write_output(FILE, b"ours")
     remove_output(FILE)
     assert contents() == {}
@@ -127,7 +127,7 @@ def test_edits_are_copied_before_snakemake_deletes_all_outputs(monkeypatch):
     assert list(contents().values()) == ["edited"]
 
 
-def test_of_a_figures_numbers_only_those_that_are_recorded_count_as_edited():
+def test_unrecorded_numbers_of_a_figure_do_not_count_as_edited():
     FILE.write_text("as an earlier version of Coldstart wrote it")
     write_output(FILE, b"ours", strict=False)
     assert list(contents().values()) == ["ours"]

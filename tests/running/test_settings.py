@@ -14,7 +14,7 @@ def environment(monkeypatch):
         monkeypatch.delenv(f"COLDSTART_{name}")
 
 
-def test_what_was_exported_is_found():
+def test_exported_settings_are_read_back():
     for settings in (
         Settings(),
         Settings(
@@ -31,5 +31,5 @@ def test_what_was_exported_is_found():
         assert Settings.from_environment() == settings
 
 
-def test_without_an_export_they_are_the_defaults():
+def test_settings_have_defaults_without_an_export():
     assert Settings.from_environment() == Settings()

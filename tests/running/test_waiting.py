@@ -35,7 +35,7 @@ def test_runtimes_are_loaded_with_passive_waiting():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other runtimes say it otherwise")
-def test_what_a_user_has_set_stays():
+def test_environment_variables_of_the_user_are_kept():
     assert set(loaded("import coldstart, torch", OMP_WAIT_POLICY="active")) == {"ACTIVE"}
 
 
@@ -51,7 +51,7 @@ def first_imported(path):
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, *BENCHMARKS], ids=lambda path: path.name)
-def test_jobs_and_benchmarks_import_the_package_first(path):
+def test_jobs_and_benchmarks_import_the_package_before_torch(path):
     assert first_imported(path) in ("coldstart", None)
 
 

@@ -16,7 +16,7 @@ def picked(**settings):
 
 
 @pytest.mark.parametrize(("passes", "read"), [(None, 5), (1, 1), (3, 3), (5, 5)])
-def test_the_first_passes_count(passes, read):
+def test_only_the_first_passes_count(passes, read):
     picks = picked(statistic="mean", passes=passes)
     means = SCORES[:, :read].mean(1)
     assert picks.ids.tolist() == np.argsort(-means)[:6].tolist()

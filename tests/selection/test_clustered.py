@@ -40,7 +40,7 @@ def test_typicality_equals_its_definition(count, block, monkeypatch):
     np.testing.assert_allclose(typicality(X, 20), plain_typicality(X, 20), rtol=1e-5)
 
 
-def test_an_image_alone_is_not_typical():
+def test_single_image_has_typicality_zero():
     assert typicality(np.ones((1, 3), np.float32), 20).tolist() == [0.0]
 
 
@@ -55,14 +55,14 @@ def test_typiclust_takes_the_most_typical_image_of_the_largest_clusters():
         assert score == pytest.approx(plain.max(), rel=1e-4)
 
 
-def test_typiclust_passes_over_clusters_that_have_a_label():
+def test_typiclust_skips_clusters_that_have_a_label():
     X, clusters = blobs([30, 12, 20])
     tables = Tables(np.arange(len(X)), X, labelled=np.flatnonzero(clusters == 0)[:1])
     picks = query({"sampler": "typiclust"}, tables, 2)
     assert clusters[picks.ids].tolist() == [2, 1]
 
 
-def test_typiclust_goes_round_where_there_are_too_few_clusters():
+def test_typiclust_returns_to_the_first_cluster_after_the_last():
     X, clusters = blobs([30, 20])
     recipe = {"sampler": "typiclust", "max_clusters": 2, "neighbours": 7}
     picks = query(recipe, Tables(np.arange(len(X)), X), 5)
@@ -95,7 +95,7 @@ def test_typiclust_equals_scikit_activeml(seed):
 
 
 @pytest.mark.parametrize("clusters", [4, 60])
-def test_many_means_finds_clusters_that_are_there(clusters):
+def test_many_means_finds_separated_clusters(clusters):
     X, truth = blobs([20] * clusters)
     found = many_means(X, clusters, np.random.default_rng(0))
     pairs = set(zip(found.tolist(), truth.tolist(), strict=True))
@@ -103,7 +103,7 @@ def test_many_means_finds_clusters_that_are_there(clusters):
     assert len(pairs) <= 1.2 * clusters
 
 
-def test_k_means_finds_no_more_clusters_than_images_that_differ():
+def test_k_means_has_at_most_as_many_clusters_as_different_images():
     X = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
     assert sorted(set(k_means(X, 8, np.random.default_rng(0)).tolist())) == [0, 1, 2]
 
@@ -119,7 +119,7 @@ def stratify(sizes, allocation, budget, labelled=(), seed=0):
     return np.bincount(clusters[ids] - 7, minlength=len(sizes)).tolist()
 
 
-def test_stratified_picks_are_as_many_of_each_cluster():
+def test_stratified_picks_equally_many_of_each_cluster():
     assert stratify([50, 20, 30], "equal", 30) == [10, 10, 10]
     for seed in range(5):
         assert sorted(stratify([50, 20, 30], "equal", 32, seed=seed)) == [10, 11, 11]
@@ -136,7 +136,7 @@ def test_stratified_picks_count_what_is_labelled():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_proportional_picks_are_each_cluster_s_share_rounded(seed):
+def test_proportional_picks_are_the_rounded_share_of_each_cluster(seed):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(3, 200, size=rng.integers(2, 12)).tolist()
     budget = int(rng.integers(1, sum(sizes)))
@@ -146,12 +146,12 @@ def test_proportional_picks_are_each_cluster_s_share_rounded(seed):
     assert (np.abs(found - shares) < 1).all()
 
 
-def test_proportional_shares_that_are_whole_are_met():
+def test_proportional_shares_that_are_whole_numbers_are_exact():
     assert stratify([50, 20, 30], "proportional", 10) == [5, 2, 3]
     assert stratify([500, 200, 300], "proportional", 100) == [50, 20, 30]
 
 
-def test_stratified_picks_are_random_within_a_cluster_and_in_what_is_left_over():
+def test_stratified_picks_are_random_within_clusters_and_in_the_remainder():
     clusters = np.repeat([0, 1], [3, 7])
     recipe = {"sampler": "stratified-clusters", "allocation": "equal"}
     counts = np.zeros(10)
@@ -180,7 +180,7 @@ def test_k_means_plus_plus_draws_by_squared_distance():
     assert abs(pairs - expected).max() < 110
 
 
-def test_k_means_plus_plus_goes_on_from_what_is_labelled():
+def test_k_means_plus_plus_starts_from_the_labelled_set():
     X = np.array([[0.0], [1], [3], [7]], dtype=np.float32)
     counts = np.zeros(4)
     for seed in range(2000):
@@ -192,7 +192,7 @@ def test_k_means_plus_plus_goes_on_from_what_is_labelled():
     assert abs(counts - 2000 * np.array([1, 0, 4, 36]) / 41).max() < 80
 
 
-def test_k_means_plus_plus_takes_every_different_image_before_one_alike():
+def test_k_means_plus_plus_takes_all_different_images_before_a_duplicate():
     X = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
     for seed in range(20):
         ids = query({"sampler": "k-means-pp"}, Tables(np.arange(20), X), 20, seed).ids
@@ -209,7 +209,7 @@ def test_k_medoids_are_in_the_middle_of_clusters():
         assert row == among[apart.argmin()]
 
 
-def test_k_medoids_may_be_alike():
+def test_k_medoids_accepts_duplicates():
     X = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
     for seed in range(10):
         picks = query({"sampler": "k-medoids"}, Tables(np.arange(20), X), 9, seed)
@@ -255,7 +255,7 @@ def test_k_medoids_stay_different_where_rounding_is_larger_than_distances():
     assert len(set(medoids)) == 20
 
 
-def test_k_medoids_leave_clusters_to_the_labels_in_them():
+def test_k_medoids_skips_clusters_that_have_a_label():
     X, clusters = blobs([30, 12, 20])
     labelled = np.flatnonzero(clusters == 0)[:1]
     tables = Tables(np.arange(len(X)), X, labelled=labelled)
@@ -265,7 +265,7 @@ def test_k_medoids_leave_clusters_to_the_labels_in_them():
 
 
 @pytest.mark.parametrize("block", [2**24, 6])
-def test_k_medoids_come_first_without_which_others_are_farthest(block, monkeypatch):
+def test_k_medoids_are_ordered_by_the_loss_of_leaving_them_out(block, monkeypatch):
     monkeypatch.setattr(similarity, "BLOCK", block)
     X = np.array([[0.0], [0.1], [0.2], [5], [9], [9.2], [9.4]], dtype=np.float32)
     found = [query({"sampler": "k-medoids"}, Tables(np.arange(7), X), 3, s) for s in range(20)]

@@ -70,7 +70,7 @@ def test_prob_cover_takes_one_of_several_best_at_random():
     assert {int(query(recipe, tables, 1, seed).ids[0]) for seed in range(60)} == set(range(6))
 
 
-def test_prob_cover_takes_dense_places_first():
+def test_prob_cover_starts_in_dense_regions():
     angles = np.concatenate([np.linspace(0, 0.2, 9), np.linspace(2, 2.2, 5), [4.0]])
     X = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     picks = query({"sampler": "prob-cover", "radius": 0.15}, Tables(np.arange(15), X), 4)
@@ -108,7 +108,7 @@ def test_the_radius_agrees_with_scikit_activeml():
     assert theirs.delta_max_ == pytest.approx(0.999 * radius)
 
 
-def test_one_cluster_has_balls_of_any_size():
+def test_radius_is_unbounded_with_one_cluster():
     assert pure_radius(random_unit(9, 3, 0), np.zeros(9, int), 0.95) == np.inf
 
 
@@ -153,7 +153,7 @@ def test_facility_location_equals_plain_greedy(seed, labelled, pairs, monkeypatc
     np.testing.assert_allclose(picks.scores, gains, rtol=1e-4)
 
 
-def test_facility_location_looks_at_few_candidates_again(monkeypatch):
+def test_facility_location_reevaluates_few_candidates(monkeypatch):
     looks = []
     gains = facility_location._gains
 

@@ -60,7 +60,7 @@ def test_every_sampler_is_under_this_template():
 
 
 @pytest.mark.parametrize("budget", [1, 2, 17, 60])
-def test_as_many_different_candidates_as_were_asked_for(sampler, budget):
+def test_picks_are_distinct_and_as_many_as_asked_for(sampler, budget):
     tables = make_tables()
     picks = query(sampler, tables, budget)
     assert picks.ids.shape == picks.scores.shape == (budget,)
@@ -73,7 +73,7 @@ def test_nothing_that_has_a_label_is_picked(sampler):
     assert not set(query(sampler, tables, 30).ids.tolist()) & set(tables.labelled.tolist())
 
 
-def test_a_label_elsewhere_does_not_matter(sampler):
+def test_labels_outside_of_the_candidates_do_not_matter(sampler):
     plain = query(sampler, make_tables(), 20)
     marked = query(sampler, make_tables(labelled=np.array([10_001])), 20)
     np.testing.assert_array_equal(plain.ids, marked.ids)
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_picks(sampler):
     np.testing.assert_array_equal(first.scores, again.scores)
 
 
-def test_another_seed_gives_other_picks_where_it_says_so(sampler):
+def test_another_seed_gives_other_picks_of_stochastic_samplers(sampler):
     first, other = (query(sampler, make_tables(), 20, seed=seed) for seed in (3, 4))
     assert np.array_equal(first.ids, other.ids) != sampler.stochastic
 
@@ -102,25 +102,25 @@ def test_the_order_of_the_rows_does_not_matter(sampler):
     np.testing.assert_array_equal(query(sampler, tables, 20).ids, query(sampler, mixed, 20).ids)
 
 
-def test_smaller_budgets_are_prefixes_where_it_says_so(sampler):
+def test_picks_of_nested_samplers_begin_with_those_of_smaller_budgets(sampler):
     whole = query(sampler, make_tables(), 60)
     for budget in (1, 7, 30):
         prefix = np.array_equal(query(sampler, make_tables(), budget).ids, whole.ids[:budget])
         assert prefix or not sampler.nested
 
 
-def test_scores_vary(sampler):
+def test_scores_of_picks_vary(sampler):
     assert np.unique(query(sampler, make_tables(), 60).scores).size > 1
 
 
-def test_it_works_with_nothing_but_what_it_declares(sampler):
+def test_sampler_works_with_the_tables_that_it_declares(sampler):
     tables = make_tables()
     given = {name: getattr(tables, name) for name in sampler.reads}
     picks = query(sampler, Tables(tables.ids, **given), 20)
     np.testing.assert_array_equal(picks.ids, query(sampler, tables, 20).ids)
 
 
-def test_a_table_that_it_needs_and_lacks_is_named(sampler):
+def test_missing_table_is_named(sampler):
     for name in sampler.reads:
         with pytest.raises(ColdstartError, match=name):
             query(sampler, Tables(make_tables().ids), 20)
@@ -134,7 +134,7 @@ def test_values_that_are_not_finite_are_refused(sampler):
             query(sampler, tables, 20)
 
 
-def test_candidates_that_are_all_alike_do_not_break_it(sampler):
+def test_identical_candidates_are_accepted(sampler):
     tables = Tables(
         np.arange(20),
         embeddings=np.ones((20, 3), np.float32),
@@ -245,7 +245,7 @@ def test_k_centre_goes_from_corner_to_corner():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_k_centre_goes_on_from_what_is_labelled(seed):
+def test_k_centre_starts_from_the_labelled_set(seed):
     """Picked in two cycles, the first one's picks labelled, or all at once: the same images."""
     tables = make_tables(count=200, dim=8, seed=seed)
     sampler = build(CASES["k-centre"])
@@ -292,7 +292,7 @@ def test_nothing_left_to_pick_is_an_error_with_a_remedy():
     assert "`labelled`" in str(e.value)
 
 
-def test_a_budget_is_cut_to_what_is_left_only_where_that_is_wanted():
+def test_budget_is_cut_to_the_remaining_candidates_only_if_asked():
     tables = make_tables(count=10, labelled=make_tables(count=10).ids[:4])
     assert fitting([3, 6, 8], tables, "cut") == {3: 3, 6: 6, 8: 6}
     assert fitting([3, 8], tables, "refuse") == {3: 3, 8: 8}

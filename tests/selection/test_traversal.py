@@ -66,7 +66,7 @@ def assert_equal(X, budget, centres, start):
 
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize("labelled", [False, True])
-def test_it_equals_the_definition(kind, labelled, parts):
+def test_traversal_equals_its_definition(kind, labelled, parts):
     rng = np.random.default_rng(len(kind))
     for _ in range(12):
         n, dim = int(rng.integers(2, 120)), int(rng.integers(1, 9))
@@ -77,14 +77,14 @@ def test_it_equals_the_definition(kind, labelled, parts):
 
 
 @pytest.mark.parametrize("dim", [2, 64])
-def test_it_equals_the_definition_where_many_rows_compete(dim):
+def test_traversal_equals_its_definition_with_many_candidates(dim):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(5000, dim)).astype(np.float32)
     assert_equal(X, 400, X[:0], 17)
     assert_equal(X[30:], 400, X[:30], 0)
 
 
-def test_a_bound_holds_in_any_dimension():
+def test_rounding_does_not_order_rows_at_equal_distances():
     """Rows at equal distances of the start: rounding must not order them."""
     rng = np.random.default_rng(1)
     dim = 300
@@ -93,14 +93,14 @@ def test_a_bound_holds_in_any_dimension():
     assert_equal((7 + 0.25 * X).astype(np.float32), 30, np.empty((0, dim), np.float32), 0)
 
 
-def test_centres_far_from_all_rows_count():
+def test_centres_far_from_all_rows_are_exact():
     X = np.array([[0.0], [1.0], [2.0]], dtype=np.float32)
     rows, radii = farthest_first(X, 3, np.array([[1e6]], dtype=np.float32))
     assert rows.tolist() == [0, 2, 1]
     np.testing.assert_array_equal(radii, [1e6, 2, 1])
 
 
-def test_a_line_is_halved():
+def test_traversal_of_a_line_halves_it():
     X = np.arange(9, dtype=np.float32)[:, None]
     rows, radii = farthest_first(X, 9, X[:0], start=0)
     assert rows.tolist() == [0, 8, 4, 2, 6, 1, 3, 5, 7]
@@ -134,7 +134,7 @@ def test_few_distances_are_computed(work):
     assert 200 <= work["computed"] < 10 * 200
 
 
-def test_where_the_origin_lies_costs_nothing(work):
+def test_position_of_the_origin_does_not_matter(work):
     X = np.random.default_rng(0).integers(-999, 1000, size=(5000, 8)).astype(np.float32)
     rows, radii = farthest_first(X, 100, X[:0])
     here = work["computed"]

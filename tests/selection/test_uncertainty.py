@@ -18,12 +18,12 @@ THREE = [0.4, 0.3, 0.3]  # the least confidence, the largest entropy
         ("entropy", [0, np.log(2), -0.4 * np.log(0.4) - 0.6 * np.log(0.3)]),
     ],
 )
-def test_values_by_hand(measure, expected):
+def test_uncertainties_equal_values_computed_by_hand(measure, expected):
     np.testing.assert_allclose(uncertainty(np.array([SURE, TWO, THREE]), measure), expected)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_values_are_those_of_scikit_activeml(measure):
+def test_uncertainties_equal_scikit_activeml(measure):
     theirs = pytest.importorskip("skactiveml.pool").uncertainty_scores
     probabilities = np.random.default_rng(0).dirichlet(np.ones(7), size=200)
     named = {"least-confidence": "least_confident", "margin": "margin_sampling"}
@@ -32,7 +32,7 @@ def test_values_are_those_of_scikit_activeml(measure):
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_alike_they_are_picked_in_the_order_of_their_ids(measure):
+def test_equal_uncertainties_are_picked_in_the_order_of_ids(measure):
     tables = Tables(np.arange(6)[::-1], predictions=np.array([TWO, SURE, TWO] * 2))
     sampler = Uncertainty(sampler="uncertainty", measure=measure)
     assert sampler.query(tables, 3, np.random.default_rng(0)).ids.tolist() == [0, 2, 3]

@@ -66,7 +66,7 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
 
 
 @pytest.mark.quick
-def test_request_that_no_node_can_meet_is_said_before_anything_is_submitted(fresh):
+def test_request_above_every_node_is_reported_before_submission(fresh):
     clone = fresh("clone")
     clone.edit("workflow/coldstart/planning/resources.py", '"plain": 400', '"plain": 400_000')
     run = clone.start()
@@ -77,7 +77,7 @@ def test_request_that_no_node_can_meet_is_said_before_anything_is_submitted(fres
 
 
 @pytest.mark.quick
-def test_refusal_of_a_group_is_said_in_the_terminal(fresh):
+def test_refused_group_of_jobs_is_reported_in_the_terminal(fresh):
     clone = fresh("clone")
     run = clone.start(
         "results/data/pools/digits.json", "--set-resources", "pool:slurm_partition=no"
@@ -158,9 +158,7 @@ def test_two_clones_with_one_store_make_one_object_of_each_key(fresh, tmp_path):
         ("mian", "no partition mian. It has: cancel, gpu, low, main, short."),
     ],
 )
-def test_partition_that_cannot_be_found_is_said_before_anything_runs(
-    fresh, cluster, partition, message
-):
+def test_unknown_partition_is_reported_before_anything_runs(fresh, cluster, partition, message):
     cluster.run("scontrol", "update", "PartitionName=main", "Default=NO")
     try:
         clone = fresh("clone")

@@ -120,7 +120,7 @@ def test_batch_scope_decides_once_for_all():
 
 
 @pytest.mark.parametrize("scope", ["image", "batch"])
-def test_the_generator_alone_decides(scope):
+def test_views_depend_on_the_generator_alone(scope):
     images, recipe = make_images(30), Augmentation(transforms=ALL, scope=scope)
     before = torch.get_rng_state()
     first = augment(images, recipe, seeded(3))
@@ -131,7 +131,7 @@ def test_the_generator_alone_decides(scope):
 
 
 @pytest.mark.parametrize("scope", ["image", "batch"])
-def test_a_part_of_a_batch_has_the_views_that_it_has_within_the_whole(scope):
+def test_part_of_a_batch_has_the_same_views_as_within_the_whole(scope):
     images, recipe = make_images(12), Augmentation(transforms=ALL, scope=scope)
     whole = augment(images, recipe, seeded(7))
     parts = [augment(images[i : i + 4], recipe, seeded(7), i, 12) for i in (0, 4, 8)]
@@ -146,7 +146,7 @@ def test_accelerators_compute_the_same_views(scope, monkeypatch):
     assert_near(augment(images, recipe, seeded(5)), expected)
 
 
-def test_accelerators_never_wait_for_a_value(monkeypatch):
+def test_augmentation_never_synchronises_an_accelerator(monkeypatch):
     # A fake tensor has no values: asking for one, or for a shape that depends on one, raises.
     def run():
         with FakeTensorMode():
@@ -161,7 +161,7 @@ def test_accelerators_never_wait_for_a_value(monkeypatch):
 @pytest.mark.parametrize("transforms", [[], *([t] for t in ALL), ALL], ids=lambda t: str(len(t)))
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_views_keep_the_images_form_and_leave_them_alone(transforms, channels, layout):
+def test_views_have_the_shape_of_the_images_which_stay_unchanged(transforms, channels, layout):
     images = make_images(16, channels, 12, 20).contiguous(memory_format=layout)
     kept, recipe = images.clone(), Augmentation(transforms=transforms)
     views = augment(images, recipe, seeded())
@@ -171,7 +171,7 @@ def test_views_keep_the_images_form_and_leave_them_alone(transforms, channels, l
     assert views.data_ptr() != images.data_ptr()
 
 
-def test_autocast_does_not_coarsen_the_views():
+def test_autocast_does_not_change_the_views():
     images, recipe = make_images(8), Augmentation(transforms=ALL)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         views = augment(images, recipe, seeded())

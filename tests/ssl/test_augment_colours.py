@@ -55,7 +55,7 @@ def draw_factors(number, seed=1):
     ("operation", "channels"),
     [(BRIGHTNESS, 3), (CONTRAST, 3), (SATURATION, 3), (HUE, 3), (BRIGHTNESS, 1), (CONTRAST, 1)],
 )
-def test_each_colour_operation_is_torchvisions(operation, channels):
+def test_colour_operations_equal_torchvision(operation, channels):
     images = make_images(40, channels)
     factors = draw_factors(40)
     order = torch.full((40, 1), operation)
@@ -84,7 +84,7 @@ def test_jitter_applies_the_operations_in_each_images_order(operations):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_greyscale_is_torchvisions(channels):
+def test_greyscale_equals_torchvision(channels):
     images = make_images(10, channels)
     result = greyscale(images)
     for functional in (V1, V2):
@@ -97,7 +97,7 @@ def test_greyscale_is_torchvisions(channels):
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_solarize_is_torchvisions(threshold, channels):
+def test_solarize_equals_torchvision(threshold, channels):
     images = make_images(10, channels)
     result = solarize(images, threshold)
     for functional in (V1, V2):
@@ -107,7 +107,7 @@ def test_solarize_is_torchvisions(threshold, channels):
         assert_near(result, one_by_one(published, images), 1e-6)
 
 
-def test_jitter_factors_are_uniform_in_torchvisions_ranges():
+def test_jitter_factors_are_uniform_in_the_ranges_of_torchvision():
     strengths = {"brightness": 0.4, "contrast": 1.5, "saturation": 0.8, "hue": 0.1}
     theirs = T.ColorJitter(**strengths)
     factors, _ = draw_jitter(20000, jitter_recipe(**strengths), range(4), seeded())
@@ -142,7 +142,7 @@ def test_jitter_of_no_strength_changes_nothing():
         assert changed(augment(images, recipe, seeded()), images).all()
 
 
-def test_one_channel_has_no_colour():
+def test_colour_operations_leave_one_channel_grey():
     images = make_images(8, channels=1)
     colour = [jitter_recipe(saturation=0.9, hue=0.5), Grey(op="grey", probability=1.0)]
     assert torch.equal(augment(images, Augmentation(transforms=colour), seeded()), images)

@@ -36,7 +36,7 @@ V2 = importlib.import_module("torchvision.transforms.v2.functional")
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (17, 40), (40, 17)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_crop_resize_is_torchvisions(height, width, channels):
+def test_crop_equals_torchvision(height, width, channels):
     images = make_images(60, channels, height, width)
     boxes = draw_boxes(60, height, width, [0.02, 1.0], [0.3, 3.0], seeded())
     boxes[0] = torch.tensor([0, 0, height, width])
@@ -55,7 +55,7 @@ def test_crop_resize_is_torchvisions(height, width, channels):
 
 
 @pytest.mark.parametrize("size", [(9, 9), (24, 20), (64, 64)])
-def test_a_crop_of_another_size_is_torchvisions(size):
+def test_crop_to_another_size_equals_torchvision(size):
     images = make_images(60, 3, 40, 32)
     boxes = draw_boxes(60, 40, 32, [0.05, 1.0], [0.3, 3.0], seeded())
     result = crop_resize(images, boxes, size)
@@ -70,7 +70,7 @@ def test_a_crop_of_another_size_is_torchvisions(size):
     assert_near(result, one_by_one(through_pil(crop(V1)), images, boxes), STEP + 1e-4)
 
 
-def test_a_crops_size_may_be_a_share_of_the_images():
+def test_size_of_a_crop_may_be_a_share_of_the_image():
     images = make_images(6, 3, 32, 21)
     crops = Augmentation(transforms=[Crop(op="crop", size=0.75)])
     assert augment(images, crops, seeded()).shape == (6, 3, 24, 16)
@@ -78,7 +78,7 @@ def test_a_crops_size_may_be_a_share_of_the_images():
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("size", [5, 24])
-def test_a_crops_size_is_the_views(layout, size):
+def test_size_of_a_crop_is_that_of_the_view(layout, size):
     images = make_images(6, 3, 12, 20).contiguous(memory_format=layout)
     crops = Augmentation(transforms=[Crop(op="crop", size=size)])
     views = augment(images, crops, seeded())
@@ -87,7 +87,7 @@ def test_a_crops_size_is_the_views(layout, size):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_shift_is_torchvisions_crop_of_a_padded_image(channels):
+def test_shift_equals_a_crop_of_a_padded_image_by_torchvision(channels):
     images = make_images(81, channels, 12, 20)
     corners = torch.cartesian_prod(torch.arange(-4, 5), torch.arange(-4, 5))
 
@@ -113,7 +113,7 @@ def test_every_shift_is_equally_likely():
 
 
 @pytest.mark.parametrize("side", [1, 4, 5, 30])
-def test_cutout_is_torchvisions_erasing_of_what_lies_within(side):
+def test_cutout_equals_erasing_by_torchvision(side):
     images = make_images(60, 3, 12, 20)
     centres = draw_places(60, 12, 20, seeded())
     centres[:2] = torch.tensor([[0, 0], [11, 19]])
@@ -130,14 +130,14 @@ def test_cutout_is_torchvisions_erasing_of_what_lies_within(side):
     assert (result == 0.25).flatten(1).any(1).all()
 
 
-def test_every_pixel_is_equally_likely_the_middle_of_a_cutout():
+def test_centres_of_cutouts_are_uniform():
     cut = Augmentation(transforms=[Cutout(op="cutout", size=1, fill=1.0)])
     counts = augment(torch.zeros(20000, 1, 6, 8), cut, seeded()).sum(0)[0]
     assert counts.sum() == 20000
     assert scipy.stats.chisquare(counts.flatten().numpy()).pvalue > LEVEL
 
 
-def test_a_blurs_kernel_in_pixels_or_as_a_share_of_the_side():
+def test_kernel_of_a_blur_is_in_pixels_or_a_share_of_the_side():
     assert kernel_width(7, 224, 224) == 7
     # A tenth: 23 pixels of 224 are BYOL's; 9 of 96 and 3 of 32 are SimCLR's.
     assert [kernel_width(0.1, side, side + 9) for side in (224, 96, 32, 8)] == [23, 9, 3, 1]
@@ -146,7 +146,7 @@ def test_a_blurs_kernel_in_pixels_or_as_a_share_of_the_side():
 
 @pytest.mark.parametrize(("kernel", "height", "width"), [(3, 32, 32), (1, 8, 8), (23, 32, 12)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_blur_is_torchvisions(kernel, height, width, channels):
+def test_blur_equals_torchvision(kernel, height, width, channels):
     images = make_images(20, channels, height, width)
     sigma = torch.linspace(0.1, 4, 20)
     result = gaussian_blur(images, sigma, kernel)
@@ -177,7 +177,7 @@ def test_blur_refuses_a_kernel_it_cannot_apply(kernel):
         (96, 64, [0.3, 0.8], [1.0, 2.0]),
     ],
 )
-def test_boxes_are_drawn_like_torchvisions(height, width, scale, ratio):
+def test_boxes_of_crops_are_distributed_like_torchvisions(height, width, scale, ratio):
     torch.manual_seed(0)
     image = torch.empty(3, height, width)
     theirs = torch.tensor(
@@ -198,7 +198,7 @@ def test_boxes_are_drawn_like_torchvisions(height, width, scale, ratio):
     ("height", "width", "ratio"),
     [(10, 40, [3 / 4, 4 / 3]), (40, 10, [3 / 4, 4 / 3]), (32, 32, [0.2, 5.0])],
 )
-def test_boxes_fall_back_to_torchvisions(height, width, ratio):
+def test_boxes_fall_back_like_torchvisions(height, width, ratio):
     scale = [0.9, 1.0] if height != width else [1.5, 2.0]
     expected = T.RandomResizedCrop.get_params(torch.empty(3, height, width), scale, ratio)
     boxes = draw_boxes(200, height, width, scale, ratio, seeded())

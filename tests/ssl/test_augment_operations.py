@@ -87,7 +87,7 @@ FACTORS = {
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (17, 40)])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", MOVED)
-def test_movements_are_torchvisions(kind, channels, height, width):
+def test_geometric_operations_equal_torchvision(kind, channels, height, width):
     images, strengths = make_images(COUNT, channels, height, width), strengths_of()
 
     def reference(image, strength):
@@ -102,7 +102,7 @@ def test_movements_are_torchvisions(kind, channels, height, width):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", FACTORS)
-def test_blends_are_torchvisions(kind, channels):
+def test_blending_operations_equal_torchvision(kind, channels):
     images, strengths = make_images(COUNT, channels), strengths_of()
     factors = 0.05 + 0.9 * strengths
 
@@ -116,14 +116,14 @@ def test_blends_are_torchvisions(kind, channels):
         assert (found - images).abs().amax() > 0.1
 
 
-def test_an_image_too_small_to_be_smoothed_stays():
+def test_image_too_small_for_sharpness_is_unchanged():
     images = make_images(3, 3, 2, 9)
     assert torch.equal(ours(SHARPNESS, images, strengths_of(3)), images)
     assert torch.equal(images[0], V1.adjust_sharpness(images[0], 0.3))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_levels_are_torchvisions(channels):
+def test_operations_on_levels_equal_torchvision(channels):
     images, strengths = make_images(COUNT, channels), strengths_of()
     bits = (4 + 5 * strengths).int().clamp(max=8)
     assert set(bits.tolist()) == {4, 5, 6, 7, 8}
@@ -136,7 +136,7 @@ def test_levels_are_torchvisions(channels):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_histograms_are_torchvisions(channels):
+def test_operations_on_histograms_equal_torchvision(channels):
     images = make_images(COUNT, channels, 40, 30)
     images[:8] = 0.3 + 0.2 * images[:8]  # of little contrast
     images[8] = 0.4  # of none
@@ -153,7 +153,7 @@ def test_histograms_are_torchvisions(channels):
     assert torch.equal(ours(IDENTITY, images, strengths), images)
 
 
-def test_operations_follow_each_other_and_each_image_has_its_own():
+def test_each_image_draws_its_own_sequence_of_operations():
     images = make_images(KINDS)
     kinds = torch.stack([torch.arange(KINDS), torch.arange(KINDS).flip(0)], 1)
     strengths = torch.linspace(0.1, 0.9, 2 * KINDS).view(KINDS, 2)
@@ -165,7 +165,7 @@ def test_operations_follow_each_other_and_each_image_has_its_own():
         torch.testing.assert_close(found[row], expected[0], rtol=0, atol=1e-6)
 
 
-def test_on_an_accelerator_the_same_comes_of_it(monkeypatch):
+def test_operations_on_an_accelerator_give_the_same_result(monkeypatch):
     """There a transform is computed for all images and kept for those that drew it."""
     images, generator = make_images(60), seeded(4)
     kinds, strengths = draw_operations(60, 3, generator)
@@ -175,7 +175,7 @@ def test_on_an_accelerator_the_same_comes_of_it(monkeypatch):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
-def test_each_operation_and_each_strength_is_as_likely():
+def test_operations_and_strengths_are_uniform():
     kinds, strengths = draw_operations(7000, 2, seeded())
     assert kinds.shape == strengths.shape == (7000, 2)
     counts = kinds.flatten().bincount(minlength=KINDS)
@@ -185,7 +185,7 @@ def test_each_operation_and_each_strength_is_as_likely():
     assert abs(torch.corrcoef(kinds.T.float())[0, 1]) < 0.05
 
 
-def test_a_recipes_numbers_are_the_intervals():
+def test_recipe_sets_the_intervals_of_strengths():
     images = make_images(2)
     top = torch.full((2,), 1 - 2**-24)
     wide = RandAugment(op="rand-augment", count=1, rotation=90.0, factor=[0.5, 1.0], bits=[1, 1])
@@ -196,7 +196,7 @@ def test_a_recipes_numbers_are_the_intervals():
     torch.testing.assert_close(halved, torch.tensor([0.0, 128 / 255]))
 
 
-def test_views_are_drawn_and_stay_images():
+def test_views_of_random_operations_are_reproducible_images():
     images = make_images(50, 3, 12, 9).contiguous(memory_format=torch.channels_last)
     recipe = Augmentation(transforms=[RandAugment(op="rand-augment", count=4)])
     seen = augment(images, recipe, seeded(1))
@@ -211,7 +211,7 @@ def test_views_are_drawn_and_stay_images():
     assert all(torch.equal(view, same[0]) for view in same)
 
 
-def test_what_lies_outside_is_black():
+def test_pixels_from_outside_are_black():
     identity = torch.tensor([[1.0, 0, 0], [0, 1.0, 0]])
     images = torch.ones(2, 1, 4, 6)
     sources = identity.repeat(2, 1, 1)

@@ -60,7 +60,7 @@ def without_classifier(name):
 @pytest.mark.parametrize(
     ("name", "recipe"), [("resnet18", RESNET18), ("resnet50", RESNET50), ("vgg16_bn", VGG16)]
 )
-def test_equals_torchvisions(name, recipe, mode):
+def test_backbone_equals_torchvision(name, recipe, mode):
     torch.manual_seed(0)
     theirs, ours = without_classifier(name), build_backbone(recipe, 40, 33, 3)
     shapes = {name: t.shape for name, t in ours.state_dict().items()}
@@ -78,7 +78,7 @@ def test_equals_torchvisions(name, recipe, mode):
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-9, atol=1e-12)
 
 
-def test_fresh_weights_are_distributed_as_torchvisions():
+def test_initial_weights_are_distributed_like_torchvisions():
     ours = dict(build_backbone(RESNET18, 32, 32, 3).named_parameters())
     for name, theirs in without_classifier("resnet18").named_parameters():
         if theirs.ndim == 4:
@@ -168,7 +168,7 @@ def plain_wide_resnet(t, images):
     return active(x, "bn").mean((2, 3))
 
 
-def test_wide_resnet_is_the_papers():
+def test_wide_resnet_has_the_layers_of_the_paper():
     network = build_backbone(SMALL["wider"], 9, 8, 3)
     for _ in range(3):  # running statistics of its own for each BatchNorm
         network(torch.rand(8, 3, 9, 8))
@@ -178,7 +178,7 @@ def test_wide_resnet_is_the_papers():
         torch.testing.assert_close(ours, plain_wide_resnet(network.state_dict(), images))
 
 
-def test_lenet_has_the_papers_layers():
+def test_lenet_has_the_layers_of_the_paper():
     network = build_backbone(LeNet(family="lenet", latent=60), 28, 28, 1)
     shapes = [tuple(p.shape) for p in network.parameters() if p.ndim > 1]
     assert shapes == [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (60, 84)]

@@ -35,12 +35,12 @@ def paper_loss(first, second):
     return loss
 
 
-def test_the_training_loss_is_the_papers(bare):
+def test_training_loss_equals_the_formula_of_the_paper(bare):
     first, second = projections(20)
     torch.testing.assert_close(bare.training_loss([first, second], 0.0), paper_loss(first, second))
 
 
-def test_the_training_loss_equals_lightlys(bare):
+def test_training_loss_equals_lightly(bare):
     losses = lightly()
     criterion = losses.BarlowTwinsLoss(lambda_param=LAMBDA)
     first, second = (z.requires_grad_() for z in projections(20))
@@ -63,7 +63,7 @@ def test_the_training_loss_is_of_the_projections():
     torch.testing.assert_close(model.training_loss(both, 0.0), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_an_images_part_is_the_loss_of_a_batch_of_it_alone():
+def test_loss_of_an_image_is_that_of_a_batch_of_it_alone():
     model = settled(RECIPE).eval()
     first, second = views(6)
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_an_images_part_is_the_loss_of_a_batch_of_it_alone():
             torch.testing.assert_close(found[image], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_mean_of_the_parts_exceeds_the_loss_by_the_variance_of_the_entries():
+def test_mean_of_image_losses_exceeds_the_loss_by_the_variance_of_the_entries():
     model = with_running_statistics(settled(RECIPE))
     both = views(10)
     with torch.no_grad():

@@ -59,7 +59,7 @@ def paper_losses(model, view1, view2):
     return one + other
 
 
-def test_losses_and_gradients_are_the_papers(model):
+def test_losses_and_gradients_equal_the_formula_of_the_paper(model):
     model.eval()  # where one batch of both views and two batches mean the same
     ours, theirs = model.losses(views(6)), paper_losses(model, *views(6))
     assert ours.shape == (6,)
@@ -74,7 +74,7 @@ def test_losses_and_gradients_are_the_papers(model):
         assert mine.abs().max() > 0
 
 
-def test_in_training_the_statistics_are_of_both_views(model):
+def test_training_statistics_are_over_both_views(model):
     view1, view2 = views(6)
     both = torch.cat([view1, view2])
     p = unit(model.online(both))
@@ -87,7 +87,7 @@ def test_in_training_the_statistics_are_of_both_views(model):
     assert mean == pytest.approx(expected.mean().item(), rel=1e-5)
 
 
-def test_in_evaluation_a_loss_depends_on_its_image_alone(model):
+def test_evaluation_loss_depends_on_its_image_alone(model):
     view1, view2 = views(6)
     model.eval()
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_no_gradient_reaches_the_target(model):
     assert all(p.grad is not None for p in model.online.parameters())
 
 
-def test_target_starts_as_a_copy_of_its_own():
+def test_target_network_starts_as_an_independent_copy():
     model = build(RECIPE, Inputs(8, 8, 3, torch.zeros(3), torch.ones(3)))
     online = dict(model.online.named_parameters())
     for name, target in model.target.named_parameters():
@@ -113,7 +113,7 @@ def test_target_starts_as_a_copy_of_its_own():
     assert heads == {"encoder", "projector"}
 
 
-def test_the_target_is_the_moving_average(model):
+def test_target_network_is_the_moving_average(model):
     before = copy.deepcopy(model)
     model.after_step(0.5)
     online = dict(before.online.named_parameters())
@@ -124,7 +124,7 @@ def test_the_target_is_the_moving_average(model):
         assert torch.equal(parameter, online[name])
 
 
-def test_the_cosine_schedule_goes_from_the_recipes_decay_to_one():
+def test_cosine_schedule_rises_from_the_recipes_decay_to_one():
     cosine = RECIPE.model_copy(update={"target_schedule": "cosine"})
     shares = (0.0, 0.25, 0.5, 1.0)
     found = [target_decay(cosine, done) for done in shares]
@@ -133,7 +133,7 @@ def test_the_cosine_schedule_goes_from_the_recipes_decay_to_one():
     assert [target_decay(RECIPE, done) for done in shares] == [0.9] * 4
 
 
-def test_a_model_follows_by_its_schedule(model):
+def test_target_network_follows_by_the_schedule(model):
     model.recipe = RECIPE.model_copy(update={"target_schedule": "cosine"})
     target = copy.deepcopy(model.target)
     model.after_step(1.0)
@@ -143,7 +143,7 @@ def test_a_model_follows_by_its_schedule(model):
     assert not torch.equal(next(model.target.parameters()), next(target.parameters()))
 
 
-def test_target_has_running_statistics_of_its_own(model):
+def test_target_network_has_its_own_running_statistics(model):
     online, target = model.online.encoder.backbone.bn1, model.target.encoder.backbone.bn1
     before = target.running_mean.clone()
     follow(model.target, model.online, 0.5)
@@ -153,7 +153,7 @@ def test_target_has_running_statistics_of_its_own(model):
     assert not torch.allclose(target.running_mean, online.running_mean)
 
 
-def test_losses_equal_lightlys(model):
+def test_losses_equal_lightly(model):
     losses = lightly()
     model.eval()
     view1, view2 = views(6)
@@ -172,7 +172,7 @@ def test_losses_equal_lightlys(model):
         torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-6)
 
 
-def test_encoder_is_the_online_one(model):
+def test_encoder_is_that_of_the_online_network(model):
     assert model.encoder is model.online.encoder
     images = torch.randint(0, 256, (3, 8, 8, 3), dtype=torch.uint8)
     assert model.float().encoder(images).shape == (3, 6)

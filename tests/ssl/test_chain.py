@@ -32,7 +32,7 @@ def changed(plan, name, **fields):
     return plan.recipes.get("encoders", name).model_copy(update=fields)
 
 
-def test_each_goes_on_from_the_checkpoint_of_the_same_pool_and_seed(plan):
+def test_chained_encoder_starts_from_the_checkpoint_of_the_same_pool_and_seed(plan):
     labelled = plan.checkpoint("digits", "self-label-digits", 3)
     scan, simclr = (plan.checkpoint("digits", f"{name}-digits", 3) for name in ("scan", "simclr"))
     assert labelled.inputs["start"] is scan
@@ -44,7 +44,7 @@ def test_each_goes_on_from_the_checkpoint_of_the_same_pool_and_seed(plan):
         assert needs.minutes < 600
 
 
-def test_the_key_follows_the_start(plan):
+def test_key_depends_on_the_start(plan):
     before = plan.checkpoint("digits", "self-label-digits", 0).key
     add(plan, **{"simclr-digits": changed(plan, "simclr-digits", temperature=0.4)})
     plan._planned.clear()
@@ -65,7 +65,7 @@ def test_the_key_follows_the_start(plan):
         ("self-label-digits", {"clusters": 7}, "it has 10 clusters, and this recipe has 7"),
     ],
 )
-def test_a_chain_that_is_not_sound_is_an_error_of_the_plan(plan, name, fields, message):
+def test_invalid_chain_is_refused_by_the_plan(plan, name, fields, message):
     elsewhere = Transferred(method="transferred", pool="digits", encoder="simclr-digits")
     add(plan, elsewhere=elsewhere, **{name: changed(plan, name, **fields)})
     with pytest.raises(ColdstartError, match=rf"encoders.{name}.encoder: .*{message}"):
@@ -90,7 +90,7 @@ def study(plan):
 
 
 @pytest.mark.parametrize("run", ["scan", "elsewhere"])
-def test_a_sampler_that_reads_clusters_is_given_those_of_the_encoder(study, run):
+def test_sampler_reads_the_clusters_of_its_encoder(study, run):
     picks = study.selection("quickstart", run, 2, "clusters-equal")
     assert set(picks.inputs) == {"index", "clusters"}
     clusters = picks.inputs["clusters"]
@@ -110,7 +110,7 @@ def test_an_encoder_without_clusters_is_an_error_that_names_both(study):
         study.embeddings("digits", "byol-digits", 0, "clusters")
 
 
-def test_a_figure_of_clusters_reads_them_and_the_labels(plan):
+def test_figure_of_clusters_reads_clusters_and_labels(plan):
     shown = plan.shown("ssl-digits", "figures", "clusters")
     names = {f"clusters/{run}/{seed}" for run in ("scan", "self-label") for seed in range(3)}
     assert set(shown) == names | {"labels/scan", "labels/self-label"}

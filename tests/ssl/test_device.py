@@ -11,7 +11,7 @@ from coldstart.training.device import chosen_device, resolve_device, use_bf16
 CPU = torch.device("cpu")
 
 
-def test_bf16_only_where_the_hardware_has_it(monkeypatch):
+def test_bf16_is_used_only_if_the_hardware_has_it(monkeypatch):
     gpu = torch.device("cuda:0")
     for native, amx in [(True, False), (False, True), (False, False)]:
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda value=native: value)
@@ -26,7 +26,7 @@ def test_bf16_only_where_the_hardware_has_it(monkeypatch):
         assert not use_bf16("fp32", gpu)
 
 
-def test_resolve_device(monkeypatch):
+def test_device_is_resolved_from_the_setting_and_the_hardware(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device("auto") == resolve_device("cpu") == CPU
     for name in ("cuda", "cuda:1"):
@@ -43,7 +43,7 @@ def test_resolve_device(monkeypatch):
             resolve_device(name)
 
 
-def test_the_setting_deterministic_comes_before_the_device(monkeypatch):
+def test_deterministic_mode_is_set_before_the_device_is_used(monkeypatch):
     calls = []
     monkeypatch.setattr(device, "make_deterministic", lambda: calls.append("deterministic"))
     monkeypatch.setattr(device, "resolve_device", calls.append)
@@ -53,7 +53,7 @@ def test_the_setting_deterministic_comes_before_the_device(monkeypatch):
     assert calls[2:] == ["cpu"]
 
 
-def test_deterministic_is_for_all_that_follows(monkeypatch):
+def test_deterministic_mode_stays_set(monkeypatch):
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     assert not torch.are_deterministic_algorithms_enabled()

@@ -29,7 +29,7 @@ def outputs(network, seen):
     return [network(view) for view in seen]
 
 
-def test_losses_are_the_papers_sum_over_pairs_of_views():
+def test_losses_equal_the_sum_over_pairs_of_views_of_the_paper():
     model = with_running_statistics(settled(RECIPE))
     seen = crops(4)
     assert [view.shape[-1] for view in seen] == [8, 8, 6, 6]
@@ -50,7 +50,7 @@ def test_losses_are_the_papers_sum_over_pairs_of_views():
 
 
 @pytest.mark.parametrize(("done", "temperature"), [(0.0, 0.04), (0.25, 0.055), (0.5, 0.07)])
-def test_the_loss_equals_lightlys(done, temperature):
+def test_loss_equals_lightly(done, temperature):
     losses = lightly()
     model = with_running_statistics(settled(RECIPE))
     criterion = losses.DINOLoss(
@@ -76,7 +76,7 @@ def test_the_loss_equals_lightlys(done, temperature):
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-5)
 
 
-def test_the_centre_follows_the_mean_of_both_global_views():
+def test_centre_follows_the_mean_of_both_global_views():
     model = with_running_statistics(settled(RECIPE))
     before, seen = model.centre.clone(), crops(5)
     with torch.no_grad():
@@ -133,7 +133,7 @@ def test_the_teacher_takes_global_views_only():
     assert passed == [(8, 1, 8, 8)]
 
 
-def test_two_views_alone_are_enough():
+def test_two_global_views_without_local_ones_are_accepted():
     model = settled(RECIPE).eval()
     seen = crops(3, local=0)
     with torch.no_grad():

@@ -108,7 +108,7 @@ def operations():
     return values
 
 
-def test_operations_and_their_gradients_are_those_of_one_process(tmp_path):
+def test_distributed_operations_and_gradients_equal_those_of_one_process(tmp_path):
     alone, both = gradients(), together(operations, tmp_path)
     for found in both:
         for name, (loss, gradient) in alone.items():
@@ -121,7 +121,7 @@ def test_operations_and_their_gradients_are_those_of_one_process(tmp_path):
         assert found["of first"] == {"rank": torch.tensor(0)}
 
 
-def test_alone_nothing_is_changed():
+def test_single_process_changes_nothing():
     tensor = torch.ones(2, requires_grad=True)
     assert gather(tensor) is tensor
     assert total(tensor) is tensor
@@ -168,7 +168,7 @@ def normalised():
     return found
 
 
-def test_synchronised_batchnorm_is_that_of_the_whole_batch(tmp_path):
+def test_synchronised_batch_norm_equals_that_of_the_whole_batch(tmp_path):
     alone, both = normalised(), together(normalised, tmp_path)
     for found in both:
         for name, values in alone.items():
@@ -180,7 +180,7 @@ def test_synchronised_batchnorm_is_that_of_the_whole_batch(tmp_path):
 @pytest.mark.parametrize(
     ("device", "kind"), [("cpu", module.SynchronisedBatchNorm), ("cuda", nn.SyncBatchNorm)]
 )
-def test_synchronise_keeps_tensors_names_and_modes(device, kind):
+def test_synchronising_keeps_tensors_names_and_modes(device, kind):
     model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.BatchNorm1d(3)), nn.BatchNorm1d(3))
     model[2].eval()
     before = dict(model.state_dict(keep_vars=True))
@@ -211,7 +211,7 @@ STRONG = [Flip(op="flip"), RandAugment(op="rand-augment", count=4)]
 
 @pytest.mark.parametrize("transforms", [TRANSFORMS, STRONG])
 @pytest.mark.parametrize("scope", ["image", "batch"])
-def test_a_parts_views_are_those_that_it_has_in_the_whole(scope, transforms):
+def test_views_of_a_part_equal_those_of_the_whole_batch(scope, transforms):
     recipe = Augmentation(transforms=transforms, scope=scope)
     images = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     whole = augment(images, recipe, torch.Generator().manual_seed(3))
@@ -247,7 +247,7 @@ def trained_together(digits, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_processes_train_what_one_does(name, digits, trained_together):
+def test_two_processes_give_the_same_model_as_one(name, digits, trained_together):
     state, history = train(digits, name)
     untrained = build_model(CASES[name], inputs(), seed=1).state_dict()
     for found_state, found_history in (found[name] for found in trained_together):
@@ -269,7 +269,7 @@ def test_a_batch_that_does_not_divide_is_an_error(digits, monkeypatch):
         Trainer(build_model(CASES["byol"], inputs(), 1), Images.of(digits), CASES["byol"], 1, CPU)
 
 
-def test_a_batch_that_is_cut_to_the_images_divides(digits, monkeypatch):
+def test_batch_limited_by_the_images_is_made_divisible(digits, monkeypatch):
     monkeypatch.setattr("coldstart.training.trainer.world", lambda: 3)
     steps = Steps.of(changed(CASES["byol"], batch_size=1000), 100)
     assert (steps.batch, steps.parts, steps.count) == (99, 1, 1)
@@ -300,7 +300,7 @@ def stopped_and_resumed(digits, folder):
     return True
 
 
-def test_all_stop_in_the_same_step_and_go_on(digits, tmp_path):
+def test_all_processes_stop_in_the_same_step_and_resume(digits, tmp_path):
     together(lambda: stopped_and_resumed(digits, tmp_path), tmp_path)
     recipe = changed(CASES["byol"], optimizer=Optimizer(name="sgd", lr=0.01))
     (tmp_path / "alone").mkdir()

@@ -74,7 +74,7 @@ def pictures(channels, count=70, height=12, width=9):
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 12, 9), (3, 100, 70)])
-def test_embeddings_are_what_the_librarys_classifier_sees(
+def test_embeddings_are_the_inputs_of_the_librarys_classifier(
     network, weights, tmp_path, channels, height, width
 ):
     images = pictures(channels, 70, height, width)
@@ -94,7 +94,7 @@ def test_embeddings_are_what_the_librarys_classifier_sees(
     assert embeddings.std() > 1e-3
 
 
-def test_images_of_the_nets_size_stay_as_they_are(weights, tmp_path):
+def test_images_of_the_networks_size_are_not_resized(weights, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
     model = made(recipe(weights), images, tmp_path).encoder
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
@@ -104,7 +104,7 @@ def test_images_of_the_nets_size_stay_as_they_are(weights, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "nested", "prefixed"])
-def test_files_of_other_kinds_hold_the_same(network, weights, tmp_path, kind):
+def test_weights_are_read_from_other_file_formats(network, weights, tmp_path, kind):
     tensors, fields = network.state_dict(), {}
     path = tmp_path / "other.pth"
     if kind == "safetensors":
@@ -142,7 +142,7 @@ def test_timm_s_networks_give_their_pooled_features(name, tmp_path):
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_without_timm_the_message_says_what_to_install(weights, monkeypatch):
+def test_missing_timm_is_reported_with_the_package_to_install(weights, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ColdstartError, match=r"not installed: pip install 'coldstart\[timm\]'"):
         existing.build_network(recipe(weights, library="timm", name="test_vit"))
@@ -156,7 +156,7 @@ def test_without_timm_the_message_says_what_to_install(weights, monkeypatch):
         ({"library": "timm", "name": "hf-hub:someone/net"}, "no network `hf-hub:someone/net`"),
     ],
 )
-def test_a_network_that_is_not_there_is_an_error(weights, fields, message):
+def test_unknown_network_is_an_error(weights, fields, message):
     if "library" in fields:
         pytest.importorskip("timm")
     with pytest.raises(ColdstartError, match=message):
@@ -169,7 +169,7 @@ def failure(given, folder):
     return str(caught.value)
 
 
-def test_missing_and_other_tensors_are_named(network, tmp_path):
+def test_missing_and_unexpected_tensors_are_named(network, tmp_path):
     path, tensors = tmp_path / "weights.pth", dict(network.state_dict())
     torch.save({f"backbone.{name}": tensor for name, tensor in tensors.items()}, path)
     assert "; set prefix to 'backbone.'" in failure(recipe(path), tmp_path / "out")
@@ -215,7 +215,7 @@ def hold_itself(path):
         (lambda path: torch.save({"model": 3}, path), "no mapping of names to tensors"),
     ],
 )
-def test_what_is_no_file_of_weights_is_named(tmp_path, write, said):
+def test_file_without_weights_is_refused(tmp_path, write, said):
     path = tmp_path / "weights.pt"
     write(path)
     with pytest.raises(ColdstartError, match=said) as error:
@@ -245,7 +245,7 @@ def test_a_file_that_changes_after_planning_is_refused(network, weights, tmp_pat
         pretrain(pictures(3), ready, 0, CPU, None, tmp_path / "out")
 
 
-def test_the_history_lists_what_was_used(weights, tmp_path):
+def test_history_shows_for_each_tensor_if_it_was_used(weights, tmp_path):
     made(recipe(weights), pictures(3, count=3), tmp_path)
     history = pd.read_parquet(tmp_path / "history.parquet").set_index("tensor")["used"]
     assert history[~history].index.tolist() == ["fc.bias", "fc.weight"]
@@ -265,7 +265,7 @@ def test_no_more_than_a_few_images_are_in_memory(weights, tmp_path, monkeypatch)
     assert max(read, default=0) <= 4
 
 
-def test_the_random_state_is_left_alone(weights):
+def test_global_random_state_is_unchanged(weights):
     before = torch.get_rng_state()
     existing.build_network(recipe(weights))
     assert torch.equal(torch.get_rng_state(), before)
@@ -281,7 +281,7 @@ def plan(tmp_path, **encoders):
     return Plan(loaded, Store(tmp_path / "store"))
 
 
-def test_the_digest_is_in_the_key_and_the_path_is_not(weights, tmp_path, monkeypatch):
+def test_key_has_the_digest_of_the_weights_and_not_their_path(weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.pth").write_bytes(weights.read_bytes())
     (tmp_path / "b.pth").write_bytes(weights.read_bytes())
@@ -302,13 +302,13 @@ def test_the_digest_is_in_the_key_and_the_path_is_not(weights, tmp_path, monkeyp
         assert all(1500 <= need.megabytes <= 32000 and need.minutes < 600 for need in needs)
 
 
-def test_weights_that_are_not_there_are_an_error_of_the_plan(tmp_path):
+def test_missing_weights_are_refused_by_the_plan(tmp_path):
     one = plan(tmp_path, gone=recipe("gone.pth"))
     with pytest.raises(ColdstartError, match=r"(?s)gone.pth: No such file.*below data_dir"):
         one.checkpoint("digits", "gone", 0)
 
 
-def test_an_encoder_of_another_pool_is_that_pools_checkpoint(tmp_path):
+def test_encoder_of_another_pool_is_the_checkpoint_of_that_pool(tmp_path):
     elsewhere = Transferred(method="transferred", pool="fashion-mnist", encoder="byol-resnet18")
     one = plan(tmp_path, elsewhere=elsewhere)
     there = one.checkpoint("fashion-mnist", "byol-resnet18", 2)
@@ -330,13 +330,15 @@ def test_an_encoder_of_another_pool_is_that_pools_checkpoint(tmp_path):
         ("pca-512", "fashion-mnist", "are for images of 28 x 28, and these have 8 x 8"),
     ],
 )
-def test_an_encoder_of_other_images_is_an_error_of_the_plan(tmp_path, source, pool, message):
+def test_transferred_encoder_of_other_images_is_refused_by_the_plan(
+    tmp_path, source, pool, message
+):
     elsewhere = Transferred(method="transferred", pool=pool, encoder=source)
     with pytest.raises(ColdstartError, match=f"`elsewhere` does not fit pool `digits`.*{message}"):
         plan(tmp_path, elsewhere=elsewhere).checkpoint("digits", "elsewhere", 0)
 
 
-def test_images_that_a_backbone_cannot_take_are_an_error_of_the_plan(tmp_path):
+def test_images_that_a_backbone_cannot_take_are_refused_by_the_plan(tmp_path):
     one = plan(tmp_path)
     backbone = one.recipes.get("backbones", "vgg16")
     small = one.recipes.get("encoders", "byol-resnet18").model_copy(update={"backbone": backbone})
@@ -345,7 +347,7 @@ def test_images_that_a_backbone_cannot_take_are_an_error_of_the_plan(tmp_path):
         one.checkpoint("digits", "byol-vgg16", 0)
 
 
-def test_linear_layers_within_the_head_stay(monkeypatch):
+def test_linear_layers_within_the_head_are_kept(monkeypatch):
     """Of several linear layers at the end, as VGG has them, only the classifier goes."""
     built = nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 1000))
     monkeypatch.setattr(torchvision.models, "get_model", lambda name, weights: built)

@@ -26,13 +26,13 @@ def limited():
 
 
 @pytest.mark.parametrize("size", [5_000, 300_000])
-def test_a_model_that_has_no_room_is_an_error_of_the_system(limited, tmp_path, size):
+def test_full_disk_while_saving_a_model_is_a_system_error(limited, tmp_path, size):
     with pytest.raises(OSError, match="File too large") as error:
         save_tensors(nn.Linear(1, size), tmp_path / "model.safetensors")
     assert error.value.errno == errno.EFBIG
 
 
-def test_a_model_is_written_as_the_library_does_it(tmp_path):
+def test_model_file_equals_that_of_safetensors(tmp_path):
     model = nn.Sequential(nn.Linear(7, 5), nn.BatchNorm1d(5))
     save_tensors(model, tmp_path / "ours.safetensors")
     save_file(model.state_dict(), tmp_path / "theirs.safetensors")
@@ -41,7 +41,7 @@ def test_a_model_is_written_as_the_library_does_it(tmp_path):
 
 
 @pytest.mark.parametrize("size", [5_000, 300_000])
-def test_a_state_that_has_no_room_leaves_the_last_one_alone(limited, tmp_path, size):
+def test_full_disk_while_saving_a_state_keeps_the_last_one(limited, tmp_path, size):
     path = tmp_path / "state.pt"
     save_state(path, {"training": "t", "epoch": 1})
     with pytest.raises(OSError, match="File too large") as error:
@@ -51,7 +51,7 @@ def test_a_state_that_has_no_room_leaves_the_last_one_alone(limited, tmp_path, s
     assert load_state(path, "t", torch.device("cpu")) == {"training": "t", "epoch": 1}
 
 
-def test_a_state_that_cannot_be_written_for_another_reason_says_it(tmp_path):
+def test_other_errors_while_saving_a_state_are_reported(tmp_path):
     # Each version of Python words it in its own way, and 3.14 has another type.
     with pytest.raises((AttributeError, pickle.PicklingError), match="local object"):
         save_state(tmp_path / "state.pt", {"training": lambda: None})

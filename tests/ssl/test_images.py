@@ -17,7 +17,7 @@ def some(tmp_path):
     return Images.open(tmp_path / "images.npy", rows), array[rows]
 
 
-def test_images_of_a_file_are_read_only_where_wanted(some):
+def test_only_the_rows_asked_for_are_read_from_a_file(some):
     images, expected = some
     assert isinstance(images.array, np.memmap)
     assert (images.shape, len(images), images.size) == (expected.shape, 2100, expected.nbytes)
@@ -29,7 +29,7 @@ def test_images_of_a_file_are_read_only_where_wanted(some):
 
 
 @pytest.mark.parametrize("kind", [Resident, Streamed])
-def test_batches_are_the_images_at_their_places(some, kind):
+def test_batches_have_the_images_asked_for(some, kind):
     images, expected = some
     places = torch.from_numpy(np.random.default_rng(2).permutation(2100)[:60])
     batches = list(kind(images, CPU).batches(places, 20))
@@ -37,7 +37,7 @@ def test_batches_are_the_images_at_their_places(some, kind):
     np.testing.assert_array_equal(torch.cat(batches), expected[places])
 
 
-def test_streaming_is_one_batch_ahead_and_no_more(some, monkeypatch):
+def test_streaming_is_exactly_one_batch_ahead(some, monkeypatch):
     read = []
     plain = Streamed._read
     monkeypatch.setattr(Streamed, "_read", lambda self, part: read.append(1) or plain(self, part))
@@ -62,7 +62,7 @@ def test_images_stay_on_the_device_if_they_fit(some, monkeypatch):
     assert isinstance(on_device(images, CPU, 0.0), Streamed)
 
 
-def test_channel_statistics_are_the_pixels():
+def test_channel_statistics_equal_those_of_all_pixels():
     images = np.random.default_rng(0).integers(0, 256, (1500, 4, 3, 3), dtype=np.uint8)
     images[..., 2] = 7
     mean, std = channel_statistics(images)

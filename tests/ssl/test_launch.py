@@ -2,7 +2,6 @@ import os
 import subprocess
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,11 +10,12 @@ from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
 from coldstart.ssl import launch, worker
 from coldstart.ssl.encoders import pretrain
+from coldstart.training.resume import Termination
 from tests.helpers.cases import CASES
 from tests.helpers.trainings import CPU, changed, ended, forked, result, start_of
 
 
-def test_new_processes_train_what_one_does(digits, tmp_path):
+def test_started_processes_give_the_same_model_as_one(digits, tmp_path):
     """From the arguments of ``pretrain`` to its files."""
     recipe = changed(optimizer=Optimizer(name="sgd", lr=0.01), epochs=2, snapshots=1)
     for name, processes in (("alone", 1), ("both", 2)):
@@ -27,7 +27,7 @@ def test_new_processes_train_what_one_does(digits, tmp_path):
     assert (tmp_path / "both" / "epoch-0001.safetensors").exists()
 
 
-def test_new_processes_go_on_from_the_same_start(digits, tmp_path):
+def test_started_processes_share_the_start(digits, tmp_path):
     recipe = changed(CASES["scan"], optimizer=Optimizer(name="sgd", lr=0.01), epochs=1)
     start = start_of(recipe, digits, tmp_path)
     for name, processes in (("alone", 1), ("both", 2)):
@@ -44,8 +44,10 @@ def test_new_processes_go_on_from_the_same_start(digits, tmp_path):
 def wait_for(commands, folder, requested=False):
     """What waiting for such processes comes to; none is left behind."""
     workers = [subprocess.Popen(["sh", "-c", command]) for command in commands]
+    termination = Termination()
+    termination.requested = requested
     try:
-        launch._wait(workers, SimpleNamespace(requested=requested), folder)
+        launch._wait(workers, termination, folder)
     finally:
         left = [worker.poll() is None for worker in workers]
         for one in workers:
@@ -58,7 +60,7 @@ def test_processes_that_end_well_are_waited_for(tmp_path):
     assert wait_for(["true", "sleep 0.3"], tmp_path) == [False, False]
 
 
-def test_a_mistake_in_one_process_is_that_of_all(tmp_path):
+def test_mistake_in_one_process_is_reported_for_all(tmp_path):
     command = f"printf 'the recipe is at fault' > {tmp_path}/mistake.txt; exit 1"
     with pytest.raises(ColdstartError, match=r"^the recipe is at fault$"):
         wait_for(["sleep 60", command], tmp_path)
@@ -76,7 +78,7 @@ def test_a_process_that_fails_ends_the_others(tmp_path, command, message):
         wait_for(["sleep 60", command], tmp_path)
 
 
-def test_sigterm_is_handed_on(tmp_path):
+def test_sigterm_is_forwarded_to_the_processes(tmp_path):
     with pytest.raises(SystemExit) as stopped:
         wait_for(["trap 'exit 143' TERM; sleep 60 & wait", "sleep 60"], tmp_path, requested=True)
     assert stopped.value.code == 143

@@ -23,7 +23,7 @@ def contrast(query, key, negatives, temperature):
     return -math.log(like / (like + unlike))
 
 
-def test_nt_xent_is_the_papers_sum():
+def test_nt_xent_equals_the_sum_of_the_paper():
     first, second = unit(vectors(5, 4)), unit(vectors(5, 4, seed=1))
     found = nt_xent(first, second, 0.3)
     views = torch.cat([first, second])
@@ -36,7 +36,7 @@ def test_nt_xent_is_the_papers_sum():
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5])
-def test_nt_xent_equals_lightlys(temperature):
+def test_nt_xent_equals_lightly(temperature):
     losses = lightly()
     criterion = losses.NTXentLoss(temperature=temperature)
     raw = vectors(2, 7, 6).float().requires_grad_()
@@ -55,7 +55,7 @@ def test_a_batch_of_one_image_has_nothing_to_contrast():
         assert nt_xent(first, second, 0.5).item() == 0
 
 
-def test_info_nce_is_the_papers_sum():
+def test_info_nce_equals_the_sum_of_the_paper():
     queries, keys = unit(vectors(4, 3)), unit(vectors(4, 3, seed=1))
     negatives = unit(vectors(9, 3, seed=2))
     found = info_nce(queries, keys, negatives, 0.2)
@@ -63,7 +63,7 @@ def test_info_nce_is_the_papers_sum():
     assert found.tolist() == pytest.approx(expected, rel=1e-9)
 
 
-def test_info_nce_equals_lightlys_with_a_memory_bank():
+def test_info_nce_equals_lightly_with_a_memory_bank():
     losses = lightly()
     criterion = losses.NTXentLoss(temperature=0.2, memory_bank_size=(16, 6))
     raw, keys = vectors(5, 6).float().requires_grad_(), vectors(5, 6, seed=1).float()
@@ -80,14 +80,14 @@ def test_info_nce_equals_lightlys_with_a_memory_bank():
         assert mine.abs().max() > 1e-3
 
 
-def test_small_losses_keep_their_digits():
+def test_small_losses_are_precise():
     queries = unit(vectors(1, 3)).float()
     far = -queries
     loss = info_nce(queries, queries, far, 0.1).item()
     assert loss == pytest.approx(math.exp(-20), rel=1e-4)
 
 
-def test_a_bank_gives_the_mean_of_both_directions_without_the_image_itself():
+def test_bank_loss_is_the_mean_of_both_directions_without_the_image_itself():
     queries, keys = unit(vectors(6, 4)), unit(vectors(6, 4, seed=1))
     bank = Bank(unit(vectors(8, 4, seed=2)), torch.tensor([7, 20, 21, 5, 22, 23, 24, 7]))
     ids = torch.tensor([5, 6, 7])
@@ -100,7 +100,7 @@ def test_a_bank_gives_the_mean_of_both_directions_without_the_image_itself():
 
 
 @pytest.mark.parametrize("missing", ["bank", "ids"])
-def test_a_bank_is_asked_for(missing):
+def test_missing_bank_is_an_error(missing):
     rows = unit(vectors(2, 4))
     bank = None if missing == "bank" else Bank(rows, torch.tensor([1, 2]))
     ids = None if missing == "ids" else torch.tensor([1])

@@ -28,7 +28,7 @@ def seen_by(recipe, count, seed=0):
     return views(count, number=len(recipe.views), seed=seed)
 
 
-def test_in_evaluation_a_loss_depends_on_its_image_alone(name):
+def test_evaluation_loss_depends_on_its_image_alone(name):
     recipe = CASES[name]
     model, seen = settled(recipe), seen_by(recipe, 6)
     together = scored(model, seen)
@@ -60,7 +60,7 @@ def test_the_order_of_a_batch_does_not_matter(name):
     torch.testing.assert_close(one, shuffled, rtol=1e-4, atol=1e-5)
 
 
-def test_a_gradient_reaches_the_whole_online_network_and_nothing_else(name):
+def test_gradients_reach_all_of_the_online_network_and_nothing_else(name):
     recipe = CASES[name]
     model = settled(recipe)
     model.zero_grad()
@@ -72,7 +72,7 @@ def test_a_gradient_reaches_the_whole_online_network_and_nothing_else(name):
     assert not any(buffer.requires_grad for buffer in model.buffers())
 
 
-def test_gradients_in_bf16_are_nearly_those_in_float32(name):
+def test_gradients_in_bf16_are_close_to_float32(name):
     recipe = CASES[name]
     gradients = []
     for low in (False, True):
@@ -89,7 +89,7 @@ def test_gradients_in_bf16_are_nearly_those_in_float32(name):
     assert torch.cosine_similarity(*gradients, dim=0) > 0.95
 
 
-def test_a_model_that_is_saved_and_loaded_is_the_same(name, tmp_path):
+def test_saved_model_is_loaded_unchanged(name, tmp_path):
     recipe = CASES[name]
     model, seen = settled(recipe), seen_by(recipe, 5)
     save_tensors(model, tmp_path / MODEL)
@@ -101,7 +101,7 @@ def test_a_model_that_is_saved_and_loaded_is_the_same(name, tmp_path):
     torch.testing.assert_close(scored(loaded, seen), scored(model, seen), rtol=1e-4, atol=1e-5)
 
 
-def test_all_that_a_training_goes_on_from_is_in_its_state(name):
+def test_state_of_a_training_is_complete(name):
     recipe = CASES[name]
     model, other = settled(recipe), settled(recipe, steps=1)
     other.load_state_dict(model.state_dict())

@@ -9,7 +9,7 @@ from tests.helpers.cases import CASES, settled, views, with_running_statistics
 
 
 @pytest.mark.parametrize("name", ["moby", "mobyv2al"])
-def test_losses_are_both_directions_each_against_the_queue_of_its_keys_view(name):
+def test_losses_compare_each_view_with_the_queue_of_the_other(name):
     model = with_running_statistics(settled(CASES[name]))
     first, second = views(6)
     with torch.no_grad():
@@ -29,7 +29,7 @@ def test_losses_are_both_directions_each_against_the_queue_of_its_keys_view(name
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-6)
 
 
-def test_a_step_puts_each_views_keys_into_its_own_queue():
+def test_step_puts_the_keys_of_each_view_into_its_own_queue():
     model = with_running_statistics(settled(CASES["moby"], steps=1))
     both = views(6, seed=3)
     place = int(model.queues[0].place)
@@ -45,7 +45,7 @@ def test_the_target_has_no_predictor():
     assert names == {"encoder", "projector"}
 
 
-def test_in_evaluation_both_directions_count():
+def test_evaluation_loss_has_both_directions():
     model = settled(CASES["moby"]).eval()
     first, second = views(4)
     model.bank = Bank(model.keys(views(9, seed=7)[0]), torch.arange(9))

@@ -11,7 +11,7 @@ from tests.helpers.cases import CASES, inputs, settled, views, with_running_stat
 RECIPE = CASES["moco-v2"]
 
 
-def test_a_query_of_one_view_meets_its_key_of_the_other_and_the_queue():
+def test_query_of_one_view_is_compared_with_the_key_of_the_other_and_the_queue():
     model = with_running_statistics(settled(RECIPE))
     first, second = views(6)
     with torch.no_grad():
@@ -29,7 +29,7 @@ def test_a_query_of_one_view_meets_its_key_of_the_other_and_the_queue():
         assert mine.abs().max() > 0
 
 
-def test_a_step_puts_its_keys_into_the_queue_after_its_loss():
+def test_step_puts_its_keys_into_the_queue_after_the_loss():
     model = with_running_statistics(settled(RECIPE, steps=1))
     before, place = model.queue.snapshot(), int(model.queue.place)
     first, second = views(6, seed=3)
@@ -45,7 +45,7 @@ def test_a_step_puts_its_keys_into_the_queue_after_its_loss():
     assert all(p.grad is not None for p in model.online.parameters())
 
 
-def test_in_evaluation_both_directions_count_and_the_queue_does_not():
+def test_evaluation_loss_has_both_directions_and_no_queue():
     model = settled(RECIPE).eval()
     first, second = views(4)
     model.bank = Bank(model.keys(views(9, seed=7)[0]), torch.arange(9))
@@ -57,7 +57,7 @@ def test_in_evaluation_both_directions_count_and_the_queue_does_not():
         assert torch.equal(model.losses([first, second], ids), one)
 
 
-def test_the_keys_network_follows_the_queries():
+def test_momentum_encoder_follows_the_online_network():
     model = build_model(RECIPE, inputs(), seed=0)
     assert model.target.state_dict().keys() == model.online.state_dict().keys()
     old = {name: p.clone() for name, p in model.target.named_parameters()}

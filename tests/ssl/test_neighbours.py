@@ -22,7 +22,7 @@ def embeddings():
 
 
 @pytest.mark.parametrize("block", [2**26, 1000, 1])
-def test_they_are_scikit_learns_by_the_cosine_without_the_row_itself(
+def test_neighbours_equal_scikit_learn_by_cosine_without_the_row_itself(
     embeddings, monkeypatch, block
 ):
     monkeypatch.setattr(neighbours, "BLOCK", block)
@@ -34,7 +34,7 @@ def test_they_are_scikit_learns_by_the_cosine_without_the_row_itself(
     assert nearest(embeddings * lengths, 8).tolist() == expected.tolist()
 
 
-def test_of_few_rows_all_others_are_neighbours():
+def test_all_other_rows_are_neighbours_if_there_are_few():
     found = nearest(torch.eye(4), 20)
     assert found.shape == (4, 3)
     assert all(sorted([row, *found[row].tolist()]) == [0, 1, 2, 3] for row in range(4))
@@ -49,7 +49,7 @@ def test_images_are_embedded_in_their_order():
     assert found.flatten().tolist() == (np.arange(2500)[::-1] % 251).tolist()
 
 
-def test_each_neighbour_is_as_likely_and_a_seed_decides(embeddings):
+def test_neighbours_are_drawn_uniformly_by_the_seed(embeddings):
     table = nearest(embeddings, 4)
     draws = torch.stack([draw(table, seed) for seed in range(400)])
     assert torch.equal(draw(table, 7), draws[7])
@@ -59,7 +59,7 @@ def test_each_neighbour_is_as_likely_and_a_seed_decides(embeddings):
         assert counts.min() > 60  # of 100 expected
 
 
-def test_the_second_view_is_of_a_neighbour_drawn_anew_in_each_epoch():
+def test_second_view_is_of_a_neighbour_drawn_in_each_epoch():
     count = 40
     array = np.arange(count, dtype=np.uint8).repeat(64).reshape(count, 8, 8, 1)
     table = (torch.arange(count).unsqueeze(1) + torch.tensor([1, 2, 5])) % count

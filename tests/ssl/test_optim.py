@@ -7,7 +7,7 @@ from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.training.optim import build_optimizer, learning_rate
 
 
-def test_learning_rate():
+def test_learning_rate_warms_up_and_falls_by_the_schedule():
     cosine = Optimizer(name="sgd", lr=2.0, schedule="cosine", warmup_epochs=2)
     rates = [learning_rate(cosine, step, 2, 6) for step in range(12)]
     np.testing.assert_allclose(rates[:5], [0.5, 1.0, 1.5, 2.0, 2.0])
@@ -34,7 +34,7 @@ def test_learning_rate_falls_at_milestones():
         ({"schedule": "step", "milestones": [2, 2]}, "must ascend"),
     ],
 )
-def test_milestones_are_checked(fields, message):
+def test_invalid_milestones_are_refused(fields, message):
     with pytest.raises(ValidationError, match=message):
         Optimizer(name="sgd", lr=1.0, **fields)
 
@@ -48,7 +48,7 @@ def test_milestones_are_checked(fields, message):
         ("lars", 2 - 0.1 * 3),  # of one dimension: neither adapted nor decayed
     ],
 )
-def test_first_step_of_each_optimizer(name, expected):
+def test_first_step_of_each_optimizer_equals_its_formula(name, expected):
     weight = torch.nn.Parameter(torch.tensor([2.0]))
     optimizer = build_optimizer([weight], Optimizer(name=name, lr=0.1, weight_decay=0.5))
     weight.grad = torch.tensor([3.0])
@@ -58,7 +58,7 @@ def test_first_step_of_each_optimizer(name, expected):
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "lars"])
 @pytest.mark.parametrize("decayed", ["all", "weights"])
-def test_biases_decay_if_the_recipe_says_so(name, decayed):
+def test_biases_have_weight_decay_if_the_recipe_says_so(name, decayed):
     weight, bias = (torch.nn.Parameter(torch.ones(shape)) for shape in ([2, 2], [2]))
     recipe = Optimizer(name=name, lr=0.1, weight_decay=0.5, decayed=decayed)
     optimizer = build_optimizer([weight, bias], recipe)
@@ -69,7 +69,7 @@ def test_biases_decay_if_the_recipe_says_so(name, decayed):
     assert (bias < 1).all() == (decayed == "all" and name != "lars")
 
 
-def test_momentum_is_sgds():
+def test_momentum_accumulates_as_in_sgd():
     weight = torch.nn.Parameter(torch.tensor([0.0]))
     optimizer = build_optimizer([weight], Optimizer(name="sgd", lr=1.0, momentum=0.5))
     for _ in range(2):
@@ -95,7 +95,7 @@ def lars_as_published(weight, gradients, rates, momentum, decay, trust, adapted)
     return weight
 
 
-def test_lars_is_the_papers():
+def test_lars_equals_the_formula_of_the_paper():
     generator = np.random.default_rng(0)
     shapes = {"weight": (3, 4), "kernel": (2, 3, 3, 3), "nought": (2, 2), "bias": (4,)}
     start = {name: generator.normal(size=shape) for name, shape in shapes.items()}
@@ -124,7 +124,7 @@ def test_lars_is_the_papers():
         np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-10, atol=1e-12)
 
 
-def test_lars_passes_over_what_has_no_gradient():
+def test_lars_skips_parameters_without_a_gradient():
     weight, idle = (torch.nn.Parameter(torch.ones(2, 2)) for _ in range(2))
     optimizer = build_optimizer([weight, idle], Optimizer(name="lars", lr=0.1, weight_decay=0.5))
     weight.grad = torch.ones(2, 2)
@@ -134,7 +134,7 @@ def test_lars_passes_over_what_has_no_gradient():
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "lars"])
-def test_a_parameter_may_rest_at_first(name):
+def test_parameter_without_a_gradient_in_its_first_step_is_trained_later(name):
     early, late = (torch.nn.Parameter(torch.ones(2, 2)) for _ in range(2))
     optimizer = build_optimizer([early, late], Optimizer(name=name, lr=0.1, trust=1.0))
     for step in range(2):

@@ -24,7 +24,7 @@ def fitted(images, components, folder, seed=0):
     return load_model(folder, recipe, images.shape[1:], CPU)
 
 
-def test_equals_scikit_learns_exact_projection(digits, tmp_path):
+def test_projection_equals_exact_pca_of_scikit_learn(digits, tmp_path):
     model = fitted(digits[:1500], 8, tmp_path)
     pixels = digits.reshape(len(digits), -1).astype(np.float64) / 255
     exact = PCA(8, svd_solver="full").fit(pixels[:1500])
@@ -41,7 +41,7 @@ def test_equals_scikit_learns_exact_projection(digits, tmp_path):
     )
 
 
-def test_large_inputs_are_close_to_exact_and_the_same_each_time(tmp_path):
+def test_large_inputs_are_close_to_exact_and_reproducible(tmp_path):
     generator = np.random.default_rng(0)  # 600 x 1200: scikit-learn's randomised solver
     factors = generator.normal(size=(600, 10)) * np.geomspace(40, 4, 10)
     pixels = factors @ np.linalg.qr(generator.normal(size=(1200, 10)))[0].T * 8 + 128
@@ -61,7 +61,7 @@ def test_embeddings_are_float32_and_centred(digits, tmp_path):
 
 
 @pytest.mark.parametrize(("count", "expected"), [(20, 20), (1000, 64)])
-def test_no_more_components_than_images_or_pixels(digits, tmp_path, count, expected):
+def test_components_are_limited_by_images_and_pixels(digits, tmp_path, count, expected):
     model = fitted(digits[:count], 100, tmp_path)
     assert model.encoder.dim == expected
     assert model.encoder(torch.from_numpy(digits[:3])).shape == (3, expected)

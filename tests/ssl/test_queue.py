@@ -14,7 +14,7 @@ def content(queue):
     return queue.keys[:, 0].tolist()
 
 
-def test_starts_with_unit_vectors_and_is_filled_from_the_front():
+def test_queue_starts_with_unit_vectors_and_is_filled_from_the_front():
     queue = Queue(5, 2)
     torch.testing.assert_close(queue.keys.norm(dim=1), torch.ones(5))
     rest = content(queue)[2:]
@@ -22,7 +22,7 @@ def test_starts_with_unit_vectors_and_is_filled_from_the_front():
     assert content(queue) == [1, 2, *rest]
 
 
-def test_the_oldest_keys_go_first_also_around_the_end():
+def test_oldest_keys_are_replaced_first_around_the_end():
     queue = Queue(5, 2)
     queue.put(keys(1, 2, 3))
     queue.put(keys(4, 5, 6))
@@ -32,7 +32,7 @@ def test_the_oldest_keys_go_first_also_around_the_end():
     assert queue.place == 4
 
 
-def test_of_too_many_keys_the_last_stay_where_they_would_be_one_by_one():
+def test_more_keys_than_places_equal_adding_them_one_by_one():
     at_once, one_by_one = Queue(5, 2), Queue(5, 2)
     for queue in (at_once, one_by_one):
         queue.put(keys(1, 2))
@@ -45,7 +45,7 @@ def test_of_too_many_keys_the_last_stay_where_they_would_be_one_by_one():
     assert content(at_once) == [30, 19, 20, 21, 22]
 
 
-def test_a_snapshot_stays_as_it_was():
+def test_snapshot_is_unchanged_by_later_keys():
     queue = Queue(3, 2)
     before = queue.snapshot()
     kept = before.clone()
@@ -59,7 +59,7 @@ def test_keys_keep_no_gradient():
     assert not queue.keys.requires_grad
 
 
-def test_its_state_is_all_of_it():
+def test_state_of_the_queue_is_complete():
     queue, other = Queue(4, 2), Queue(4, 2)
     queue.put(keys(1, 2, 3))
     other.load_state_dict(queue.state_dict())
@@ -68,7 +68,7 @@ def test_its_state_is_all_of_it():
     assert content(queue) == content(other) == [5, 2, 3, 4]
 
 
-def test_equals_lightlys_memory_bank():
+def test_queue_equals_the_memory_bank_of_lightly():
     modules = lightly("lightly.models.modules")
     bank = modules.memory_bank.MemoryBankModule(size=(12, 3))
     queue = Queue(12, 3)

@@ -34,7 +34,9 @@ def state_of(folder):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_killed_and_stopped_it_ends_as_if_neither(name, digits, tmp_path, monkeypatch, every_epoch):
+def test_training_after_kill_and_stop_equals_the_uninterrupted_one(
+    name, digits, tmp_path, monkeypatch, every_epoch
+):
     images, recipe = digits[:96], changed(CASES[name], epochs=3, snapshots=1)
     steps, start = 96 // recipe.batch_size, start_of(recipe, images, tmp_path)
     pretrain(images, recipe, 5, CPU, None, tmp_path / "whole", start=start)
@@ -62,7 +64,7 @@ def uninterrupted(digits, tmp_path_factory):
 
 
 @pytest.mark.parametrize("after", [9, 12, 24])
-def test_stopped_in_any_step_it_is_bit_identical(
+def test_training_stopped_in_any_step_is_bit_identical(
     digits, tmp_path, uninterrupted, monkeypatch, after
 ):
     handler = signal.getsignal(signal.SIGTERM)
@@ -75,7 +77,7 @@ def test_stopped_in_any_step_it_is_bit_identical(
 
 
 @pytest.mark.parametrize("other", ["recipe", "seed", "images"])
-def test_a_state_of_another_training_is_passed_over(
+def test_state_of_another_training_is_ignored(
     digits, tmp_path, uninterrupted, monkeypatch, caplog, other
 ):
     recipe = with_optimizer(lr=1e-3) if other == "recipe" else RECIPE
@@ -88,7 +90,7 @@ def test_a_state_of_another_training_is_passed_over(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "foreign"])
-def test_a_damaged_state_is_passed_over(digits, tmp_path, monkeypatch, caplog, damage):
+def test_damaged_state_is_ignored(digits, tmp_path, monkeypatch, caplog, damage):
     recipe = changed(epochs=1)
     stopped_after(monkeypatch, 2, digits, recipe, 5, tmp_path)
     state = tmp_path / "resume" / "state.pt"
@@ -104,7 +106,7 @@ def test_a_damaged_state_is_passed_over(digits, tmp_path, monkeypatch, caplog, d
     assert len(result(tmp_path / "out")[1]) == 1
 
 
-def test_a_state_half_written_leaves_the_last_one(tmp_path, monkeypatch):
+def test_interrupted_saving_keeps_the_last_state(tmp_path, monkeypatch):
     path = tmp_path / "state.pt"
     resume.save_state(path, {"training": "t", "epoch": 1})
 

@@ -32,7 +32,7 @@ def plain_losses(model, images):
     return torch.stack(losses)
 
 
-def test_losses_and_gradients_are_the_papers(model):
+def test_losses_and_gradients_equal_the_formula_of_the_paper(model):
     (images,) = views(5, number=1)
     ours, theirs = model.losses([images]), plain_losses(model, images)
     torch.testing.assert_close(ours, theirs)
@@ -60,7 +60,7 @@ def test_several_views_are_averaged(model):
     torch.testing.assert_close(model.losses([first, second]), (each[0] + each[1]) / 2)
 
 
-def test_gradient_norms_are_those_of_one_image_at_a_time(model):
+def test_gradient_norms_equal_those_of_one_image_at_a_time(model):
     (images,) = views(4, number=1)
     norms = gradient_norms(model.online, lambda: model.losses([images]), 4)
     for i in range(4):
@@ -71,7 +71,7 @@ def test_gradient_norms_are_those_of_one_image_at_a_time(model):
         torch.testing.assert_close(norms[i], alone, rtol=1e-4, atol=1e-6)
 
 
-def test_a_trained_model_tells_rotations_apart(digits):
+def test_trained_model_predicts_rotations(digits):
     model = settled(RECIPE, steps=0)
     optimizer = torch.optim.Adam(model.online.parameters(), 2e-2)
     images = torch.from_numpy(digits[:64]).permute(0, 3, 1, 2) / 255

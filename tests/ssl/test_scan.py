@@ -59,7 +59,7 @@ def plain_scan(anchors, neighbours, weight):
 
 
 @pytest.mark.parametrize("weight", [0.0, 2.0, 5.0])
-def test_scans_loss_is_equation_2(weight):
+def test_loss_of_scan_is_equation_2(weight):
     model = with_logits("scan", entropy_weight=weight)
     given = random_logits()
     loss, found = loss_and_gradients(model, given)
@@ -70,7 +70,7 @@ def test_scans_loss_is_equation_2(weight):
         torch.testing.assert_close(mine.double(), theirs, rtol=1e-4, atol=1e-7)
 
 
-def test_scans_loss_stays_finite_where_predictions_are_certain():
+def test_loss_of_scan_is_finite_for_certain_predictions():
     model = with_logits("scan")
     certain = 1e4 * torch.eye(5)[[0, 0, 1]]
     for given in ([certain, certain], [certain, certain.roll(1, 1)]):
@@ -79,7 +79,7 @@ def test_scans_loss_stays_finite_where_predictions_are_certain():
         assert all(gradient.isfinite().all() for gradient in found)
 
 
-def test_scans_loss_is_least_where_neighbours_agree_and_all_clusters_are_used():
+def test_loss_of_scan_is_least_if_neighbours_agree_and_all_clusters_are_used():
     model = with_logits("scan", entropy_weight=5.0)
     spread, one = 50 * torch.eye(5), 50 * torch.eye(5)[[2] * 5]
     undecided = torch.zeros(5, 5)
@@ -110,7 +110,7 @@ def plain_self_label(weak, strong, threshold):
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.6, 0.8, 1.0])
-def test_self_labels_loss_is_the_balanced_cross_entropy_of_the_confident(threshold):
+def test_loss_of_self_labelling_is_the_balanced_cross_entropy_of_confident_images(threshold):
     given = random_logits(40)
     loss, (of_weak, found) = loss_and_gradients(
         with_logits("self-label", threshold=threshold), given
@@ -123,7 +123,7 @@ def test_self_labels_loss_is_the_balanced_cross_entropy_of_the_confident(thresho
     assert (loss > 0) == (threshold < 1)
 
 
-def test_self_labels_loss_does_not_depend_on_how_often_a_cluster_occurs():
+def test_loss_of_self_labelling_does_not_depend_on_the_size_of_clusters():
     model = with_logits("self-label", threshold=0.9)
     weak, strong = 20 * torch.eye(5)[[0, 1]], random_logits(2)[1]
     once = loss_and_gradients(model, [weak, strong])[0]
@@ -133,7 +133,9 @@ def test_self_labels_loss_does_not_depend_on_how_often_a_cluster_occurs():
 
 
 @pytest.mark.parametrize(("threshold", "silent"), [(0.15, 0), (0.9, 2), (0.999, 5)])
-def test_clusters_that_give_no_labels_are_told_of_before_the_training(threshold, silent, caplog):
+def test_clusters_without_confident_images_are_reported_before_the_training(
+    threshold, silent, caplog
+):
     model = settled(CASES["scan"]).eval()
     # By their brightness images are surely of clusters 0, 1 and 2, and hardly of 3 and 4.
     logits = torch.tensor([[5.0, 0, 0, 0, 0], [0, 5, 0, 0, 0], [0, 0, 5, 0, 0]])
@@ -163,7 +165,7 @@ def test_self_labels_are_counted_exactly_under_autocast():
     assert losses[0] == losses[1]
 
 
-def test_in_evaluation_the_loss_of_self_labelling_knows_no_threshold():
+def test_evaluation_loss_of_self_labelling_has_no_threshold():
     model = settled(CASES["self-label"]).eval()
     weak, strong = views(6)
     with torch.no_grad():
@@ -178,7 +180,7 @@ def test_in_evaluation_the_loss_of_self_labelling_knows_no_threshold():
 
 
 @pytest.mark.parametrize("name", ["scan", "self-label"])
-def test_a_training_starts_from_the_weights_of_its_start(digits, tmp_path, name):
+def test_training_starts_from_the_weights_of_its_start(digits, tmp_path, name):
     recipe = CASES[name]
     start = start_of(recipe, digits, tmp_path)
     begun = load_model(start.folder, start.recipe, (8, 8, 1), CPU)
@@ -199,7 +201,7 @@ def test_a_training_starts_from_the_weights_of_its_start(digits, tmp_path, name)
     assert all(torch.equal(weights[key], begun.state_dict()[key]) for key in kept)
 
 
-def test_the_neighbours_are_those_of_the_starts_embeddings(digits, tmp_path, monkeypatch):
+def test_neighbours_are_found_in_the_embeddings_of_the_start(digits, tmp_path, monkeypatch):
     given = []
 
     def watched(*arguments, **named):
@@ -219,7 +221,7 @@ def test_the_neighbours_are_those_of_the_starts_embeddings(digits, tmp_path, mon
     assert same.mean() > 0.98  # all but where two are as far, up to rounding
 
 
-def test_a_state_belongs_to_its_start(digits):
+def test_fingerprint_of_a_state_depends_on_the_start(digits):
     images = Images.of(digits)
     names = {fingerprint(CASES["scan"], 1, images, start) for start in (b"", b"one", b"other")}
     assert len(names) == 3
@@ -228,7 +230,7 @@ def test_a_state_belongs_to_its_start(digits):
 # --- Clusters ---
 
 
-def test_clusters_are_the_probabilities_of_the_trained_network():
+def test_clusters_are_probabilities_of_the_trained_network():
     model = settled(CASES["scan"]).eval()
     images = torch.randint(256, (9, 8, 8, 1), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -239,7 +241,7 @@ def test_clusters_are_the_probabilities_of_the_trained_network():
     assert settled(CASES["byol"]).clusters is None
 
 
-def test_health_of_clusters():
+def test_health_of_clusters_equals_values_computed_by_hand():
     probabilities = np.full((10, 5), 0.075, dtype=np.float32)
     probabilities[np.arange(10), [0, 0, 0, 0, 0, 2, 2, 2, 2, 2]] = 0.7
     assert cluster_sizes(probabilities).tolist() == [5, 0, 5, 0, 0]
@@ -254,7 +256,7 @@ def test_health_of_clusters():
     assert cluster_health(np.eye(4, dtype=np.float32)[[1, 1]])["size_entropy"] == 0
 
 
-def test_the_history_tells_the_health_of_the_clusters_after_each_epoch(digits, tmp_path):
+def test_history_has_the_health_of_the_clusters_after_each_epoch(digits, tmp_path):
     recipe = changed(CASES["scan"], epochs=3)
     start = start_of(recipe, digits, tmp_path)
     pretrain(digits, recipe, 5, CPU, None, tmp_path / "out", start=start)
@@ -269,7 +271,7 @@ def test_the_history_tells_the_health_of_the_clusters_after_each_epoch(digits, t
     assert history["confidence"].between(1 / 5, 1).all()
 
 
-def test_scan_parts_dark_from_bright_images(tmp_path):
+def test_scan_separates_dark_from_bright_images(tmp_path):
     rng = np.random.default_rng(0)
     bright = np.arange(160) % 2
     images = rng.integers(0, 120, (160, 8, 8, 1)) + 100 * bright[:, None, None, None]

@@ -27,14 +27,14 @@ def test_losses_are_nt_xent_of_the_projections():
     assert_same_gradients(model, found, expected)
 
 
-def test_in_training_the_statistics_are_of_both_views():
+def test_training_statistics_are_over_both_views():
     model = settled(RECIPE)
     both = views(6)
     first, second = unit(model.online(torch.cat(both))).chunk(2)
     torch.testing.assert_close(model.training_loss(both, 0.0), nt_xent(first, second, 0.5).mean())
 
 
-def test_in_evaluation_the_negatives_are_the_bank():
+def test_evaluation_negatives_are_those_of_the_bank():
     model = settled(RECIPE).eval()
     first, second = views(4)
     others = views(9, seed=7)[0]
@@ -50,7 +50,7 @@ def test_in_evaluation_the_negatives_are_the_bank():
     assert_same_gradients(model, found, expected)
 
 
-def test_encoder_is_what_the_projector_stands_on():
+def test_encoder_is_the_network_below_the_projector():
     model = settled(RECIPE).eval()
     images = torch.randint(0, 256, (3, 8, 8, 1), dtype=torch.uint8)
     assert model.encoder(images).shape == (3, 8)

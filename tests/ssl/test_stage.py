@@ -29,7 +29,7 @@ def job(tmp_path):
     return job
 
 
-def test_the_unlabeled_images_of_the_pool_are_trained_on(job, tmp_path):
+def test_training_uses_the_unlabeled_images_of_the_pool(job, tmp_path):
     stage.make(job())
     recipe = changed(CASES["byol"], epochs=1, batch_size=20)
     pretrain(load_images(120)[1::2], recipe, 3, torch.device("cpu"), None, tmp_path / "same")

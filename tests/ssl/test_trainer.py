@@ -44,7 +44,7 @@ def test_history_has_a_row_per_epoch(uninterrupted):
     assert history["lr"].tolist() == expected
 
 
-def test_loss_falls(digits, tmp_path):
+def test_loss_falls_during_training(digits, tmp_path):
     pretrain(digits, changed(epochs=12), 0, CPU, None, tmp_path)
     loss = result(tmp_path)[1]["loss"]
     assert loss.between(0, 8).all()
@@ -91,7 +91,7 @@ def test_trainer_equals_a_plain_loop(digits):
         torch.testing.assert_close(trained.state_dict()[name], tensor, rtol=1e-4, atol=1e-5)
 
 
-def test_same_seed_same_model_and_another_seed_another(digits, tmp_path, uninterrupted):
+def test_model_depends_on_the_seed_alone(digits, tmp_path, uninterrupted):
     pretrain(digits, RECIPE, 5, CPU, None, tmp_path / "same")
     assert_identical(result(tmp_path / "same"), uninterrupted)
     pretrain(digits, RECIPE, 6, CPU, None, tmp_path / "other")
@@ -100,7 +100,7 @@ def test_same_seed_same_model_and_another_seed_another(digits, tmp_path, uninter
     assert not any(torch.equal(other[name], uninterrupted[0][name]) for name in weights)
 
 
-def test_global_generator_is_left_alone(digits, tmp_path):
+def test_global_generator_is_unchanged(digits, tmp_path):
     before = torch.get_rng_state()
     pretrain(digits, changed(epochs=1), 5, CPU, None, tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
@@ -163,7 +163,7 @@ def test_accumulated_batches_are_one_of_their_size(digits, monkeypatch):
     ("images", "expected"),
     [(200, (32, 2, 3)), (64, (32, 2, 1)), (63, (32, 1, 1)), (20, (20, 1, 1))],
 )
-def test_steps_are_cut_to_the_images(images, expected):
+def test_number_of_steps_is_limited_by_the_images(images, expected):
     steps = Steps.of(changed(accumulate=2), images)
     assert (steps.batch, steps.parts, steps.count) == expected
 
@@ -184,7 +184,7 @@ def test_a_compiled_encoder_trains_the_same_model(digits, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_compiled_is_what_a_training_calls(name):
+def test_training_calls_all_compiled_modules(name):
     recipe = CASES[name]
     model, called = settled(recipe), set()
     for module in model.compiled:
@@ -196,7 +196,7 @@ def test_what_is_compiled_is_what_a_training_calls(name):
     assert compiled.issuperset(convolutions)
 
 
-def test_snapshots_are_the_encoders_on_the_way(digits, tmp_path):
+def test_snapshots_equal_the_encoder_after_their_epochs(digits, tmp_path):
     recipe = changed(snapshots=3)
     pretrain(digits, recipe, 5, CPU, None, tmp_path)
     names = sorted(path.name for path in tmp_path.glob("epoch-*"))
@@ -219,7 +219,7 @@ def test_snapshots_are_evenly_spaced_before_the_end():
     assert snapshot_epochs(RECIPE) == []
 
 
-def test_trains_outside_the_main_thread(digits, tmp_path):
+def test_training_works_outside_the_main_thread(digits, tmp_path):
     arguments = (digits, changed(epochs=1), 5, CPU, tmp_path / "resume", tmp_path / "out")
     thread = threading.Thread(target=pretrain, args=arguments)
     thread.start()
@@ -235,14 +235,14 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where(digits, tmp_path)
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
-def test_weights_that_the_last_step_spoilt_are_an_error(digits, tmp_path):
+def test_weights_that_are_not_finite_after_the_last_step_are_an_error(digits, tmp_path):
     recipe = changed(optimizer=Optimizer(name="adamw", lr=1e39), epochs=1, batch_size=200)
     with pytest.raises(ColdstartError, match=r"embeddings .*epoch 1, step 1 of 1"):
         pretrain(digits, recipe, 0, CPU, None, tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_weights_beside_the_encoder_are_looked_at_too(digits, tmp_path, monkeypatch):
+def test_weights_of_heads_are_checked_too(digits, tmp_path, monkeypatch):
     def spoil(self, done):
         torch.nn.init.constant_(self.online.predictor[0].bias, np.inf)
 
@@ -252,7 +252,7 @@ def test_weights_beside_the_encoder_are_looked_at_too(digits, tmp_path, monkeypa
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_a_batch_larger_than_the_pool_is_cut(digits, tmp_path, caplog):
+def test_batch_larger_than_the_pool_is_reduced(digits, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     pretrain(digits[:5], changed(epochs=2), 0, CPU, None, tmp_path)
     assert "batch_size 32 is cut to 5 images" in caplog.text
@@ -266,7 +266,7 @@ def test_read_only_images_are_used_without_a_warning(digits, tmp_path, recwarn):
     assert not [str(w.message) for w in recwarn if "writable" in str(w.message)]
 
 
-def test_each_epoch_has_its_own_order():
+def test_each_epoch_has_another_order():
     first, second = epoch_order(50, 1, 0), epoch_order(50, 1, 1)
     assert torch.equal(first.sort().values, torch.arange(50))
     assert not torch.equal(first, second)
@@ -289,7 +289,7 @@ def folder(digits, tmp_path):
     return tmp_path
 
 
-def test_a_model_loads_as_it_was_trained(digits, folder):
+def test_checkpoint_is_loaded_as_trained(digits, folder):
     model = load_model(folder, RECIPE, (8, 8, 1), CPU)
     stored = load_file(folder / "model.safetensors")
     assert all(torch.equal(tensor, stored[name]) for name, tensor in model.state_dict().items())
@@ -316,7 +316,9 @@ def test_a_model_loads_as_it_was_trained(digits, folder):
         (Pca(method="pca", components=4), 1, r"has a tensor online.*recipe's model lacks"),
     ],
 )
-def test_another_recipe_names_tensor_and_file(folder, recipe, channels, message):
+def test_checkpoint_of_another_recipe_is_refused_with_tensor_and_file(
+    folder, recipe, channels, message
+):
     with pytest.raises(ColdstartError, match=r"model\.safetensors.*" + message):
         load_model(folder, recipe, (8, 8, channels), CPU)
 

@@ -16,7 +16,7 @@ def model():
     return settled(RECIPE).eval()
 
 
-def test_the_score_is_the_error_of_the_mean_codes_reconstruction(model):
+def test_score_is_the_reconstruction_error_of_the_mean_code(model):
     (images,) = views(5, number=1)
     decoded = model.online.decoder(model.encoder(images))
     assert decoded.shape == images.shape
@@ -27,7 +27,7 @@ def test_the_score_is_the_error_of_the_mean_codes_reconstruction(model):
     torch.testing.assert_close(model.losses([first, second]), (each[0] + each[1]) / 2)
 
 
-def test_embeddings_are_the_codes_means(model):
+def test_embeddings_are_the_means_of_the_codes(model):
     (images,) = views(5, number=1)
     online = model.online
     torch.testing.assert_close(model.encoder(images), online.mean(online.features(images)))
@@ -51,7 +51,7 @@ def test_training_descends_the_negative_evidence_bound(model, monkeypatch):
     assert all(gradient.abs().max() > 0 for gradient in gradients)
 
 
-def test_noise_is_normal_and_of_the_step_alone(model):
+def test_noise_is_normal_and_depends_on_the_step_alone(model):
     codes = torch.zeros(400, 50)
     model.drawn = 0
     first, second = model._noise(codes, 0.25), model._noise(codes, 0.25)  # two parts of a step
@@ -72,7 +72,7 @@ def test_models_of_other_seeds_have_other_noise():
     assert not torch.allclose(one._noise(torch.zeros(3, 4), 0), other._noise(torch.zeros(3, 4), 0))
 
 
-def test_each_process_draws_the_noise_of_its_own_rows(model, monkeypatch):
+def test_each_process_draws_the_noise_of_its_rows(model, monkeypatch):
     model.drawn = 0
     monkeypatch.setattr(vae, "world", lambda: 2)
     parts = []
@@ -106,7 +106,7 @@ def test_the_published_network_has_the_published_sizes():
     assert model.encoder(torch.rand(2, 3, 32, 32)).shape == (2, 128)
 
 
-def test_a_trained_model_reconstructs(digits):
+def test_trained_model_reconstructs_images(digits):
     model = settled(RECIPE.model_copy(update={"kl_weight": 1e-4}), steps=0)
     optimizer = torch.optim.Adam(model.online.parameters(), 2e-2)
     images = torch.from_numpy(digits[:64]).permute(0, 3, 1, 2) / 255
@@ -119,7 +119,7 @@ def test_a_trained_model_reconstructs(digits):
     assert model.eval().losses([images]).mean() < 0.8 * constant
 
 
-def test_gradient_norms_are_those_of_one_image_at_a_time(model):
+def test_gradient_norms_equal_those_of_one_image_at_a_time(model):
     (images,) = views(4, number=1)
     norms = gradient_norms(model.online, lambda: model.losses([images]), 4)
     for i in range(4):

@@ -21,7 +21,7 @@ def seeded(*shape):
     return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def test_spread_of_embeddings_that_are_one():
+def test_spread_of_identical_embeddings_is_zero():
     found = spread(seeded(1, 5).expand(20, 5))
     assert found.std == pytest.approx(0, abs=1e-12)
     assert found.rank == pytest.approx(1)
@@ -29,14 +29,14 @@ def test_spread_of_embeddings_that_are_one():
     assert spread(torch.zeros(20, 5)).is_flat
 
 
-def test_spread_of_embeddings_everywhere_alike():
+def test_spread_of_uniform_embeddings_is_largest():
     found = spread(seeded(4000, 16))
     assert found.std == pytest.approx(1 / math.sqrt(16), rel=0.01)
     assert found.rank == pytest.approx(16, rel=0.01)
     assert not found.is_flat
 
 
-def test_rank_is_of_singular_values_and_whatever_the_scale():
+def test_effective_rank_does_not_depend_on_the_scale():
     values = torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64)
     left, right = (torch.linalg.qr(seeded(7, 3)).Q for _ in range(2))
     shares = values / 6
@@ -45,7 +45,7 @@ def test_rank_is_of_singular_values_and_whatever_the_scale():
         assert spread(scale * left @ values.diag() @ right.T).rank == pytest.approx(expected)
 
 
-def test_std_is_of_unit_vectors():
+def test_standard_deviation_is_that_of_unit_vectors():
     directions = seeded(50, 4)
     lengths = torch.linspace(0.1, 9, 50).unsqueeze(1)
     assert spread(lengths * directions).std == pytest.approx(spread(directions).std)
@@ -53,7 +53,7 @@ def test_std_is_of_unit_vectors():
     assert spread(directions).std == pytest.approx(units.std(0).mean())
 
 
-def test_embeddings_that_are_not_finite_are_told():
+def test_embeddings_that_are_not_finite_are_noticed():
     embeddings = seeded(4, 3)
     embeddings[2, 1] = math.inf
     assert not spread(embeddings).is_finite
@@ -62,7 +62,7 @@ def test_embeddings_that_are_not_finite_are_told():
 
 
 @pytest.mark.parametrize(("images", "expected"), [(4000, 512), (1000, 250), (300, 128), (7, 7)])
-def test_the_sample_is_from_all_over_the_images(images, expected):
+def test_sample_is_spread_over_all_images(images, expected):
     array = np.arange(5000).reshape(-1, 1, 1, 1)
     found = sample(Images(array, np.arange(1000, 1000 + images))).flatten()
     assert len(found) == len(found.unique()) == expected
@@ -70,7 +70,7 @@ def test_the_sample_is_from_all_over_the_images(images, expected):
     assert 1000 + images - images / expected - 1 < found[-1] < 1000 + images
 
 
-def test_looking_leaves_the_training_as_it_was(digits):
+def test_watching_does_not_change_the_training(digits):
     model = build_model(RECIPE, Inputs(8, 8, 1, *channel_statistics(digits)), 1).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     seen = look(model, torch.from_numpy(digits), CPU)
@@ -89,7 +89,7 @@ def test_looking_leaves_the_training_as_it_was(digits):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_healthy_trainings_are_left_alone(name, digits, tmp_path):
+def test_healthy_training_is_not_stopped(name, digits, tmp_path):
     recipe = changed(CASES[name], epochs=8, batch_size=25)
     start = start_of(recipe, digits, tmp_path / "start")
     pretrain(digits, recipe, 0, CPU, None, tmp_path, start=start)
@@ -103,7 +103,7 @@ def test_healthy_trainings_are_left_alone(name, digits, tmp_path):
     assert history["effective_rank"].between(1.2, CASES[name].dim).all()
 
 
-def test_a_collapse_ends_the_training_and_says_what_to_do(digits):
+def test_collapse_ends_the_training_with_a_remedy(digits):
     """BYOL without its predictor, its target the online network itself: one embedding is best.
 
     An epoch of 200 images in batches of 32 has six steps, so nine epochs have ``SETTLED`` of them.
@@ -123,7 +123,7 @@ def test_a_collapse_ends_the_training_and_says_what_to_do(digits):
         trainer.run()
 
 
-def test_flat_is_relative_to_directions_at_random():
+def test_collapse_is_relative_to_random_directions():
     assert Spread(std=0.029, rank=1.5, dim=1).is_flat
     assert not Spread(std=0.031, rank=1.5, dim=1).is_flat
     assert Spread(std=0.0029, rank=1.5, dim=100).is_flat
@@ -146,7 +146,7 @@ def test_all_images_in_one_cluster_are_a_collapse(digits, monkeypatch, shares, c
         assert trainer.run()["size_entropy"].tolist() == [pytest.approx(entropy)] * 4
 
 
-def test_a_training_may_recover_from_flat_embeddings(digits, monkeypatch):
+def test_training_may_recover_from_flat_embeddings(digits, monkeypatch):
     """Two epochs of them are no collapse, nor are the first ones; three in a row are."""
     monkeypatch.setattr("coldstart.training.trainer.SETTLED", 4)
     spreads = iter([0.01, 0.01, 0.01, 0.5, 0.01, 0.01, 0.01])

@@ -13,18 +13,18 @@ def curve(*values, budgets=(10, 20, 40), sampler="random", seed=0, encoder=0, ru
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def test_areas_are_of_trapezia_over_the_span():
+def test_area_is_the_sum_of_trapezia_over_the_span():
     table = areas(curve(0.1, 0.3, 0.5).iloc[[1, 0, 2]]).set_index("axis")["area"]
     assert table["linear"] == pytest.approx((0.2 * 10 + 0.4 * 20) / 30)
     assert table["log"] == pytest.approx((0.2 + 0.4) / 2)  # two doublings
 
 
-def test_a_level_curve_has_its_level_on_both_axes():
+def test_constant_curve_has_its_value_as_area_on_both_axes():
     table = areas(curve(0.7, 0.7, 0.7))
     assert table["area"].tolist() == pytest.approx([0.7, 0.7])
 
 
-def test_every_draw_has_its_own_area_and_runs_their_own_labels():
+def test_each_trial_has_an_area_and_each_run_its_budgets():
     tables = [
         curve(0.1, 0.1, 0.1),
         curve(0.3, 0.3, 0.3, seed=1),
@@ -44,7 +44,7 @@ def test_every_draw_has_its_own_area_and_runs_their_own_labels():
     assert summary.loc[2:, ["sd", "low", "high"]].isna().all(axis=None)
 
 
-def test_two_draws_have_no_interval():
+def test_two_trials_have_no_interval():
     summary = summarise_areas(areas(pd.concat([curve(0, 1, 1), curve(1, 1, 1, seed=1)])))
     assert summary["sd"].notna().all()
     assert summary["low"].isna().all()
@@ -63,6 +63,6 @@ def test_classes_are_averaged():
         (curve(0.1, np.nan, 0.3), "run m has missing values"),
     ],
 )
-def test_what_has_no_area_is_refused(table, words):
+def test_curves_without_an_area_are_refused(table, words):
     with pytest.raises(ColdstartError, match=words):
         areas(table)

@@ -31,7 +31,7 @@ def drawn():
     )
 
 
-def test_a_block_has_the_mean_over_draws(drawn):
+def test_value_of_a_block_is_the_mean_over_trials(drawn):
     blocks = arrange(drawn, ["random", "kmeans"], DEFAULT)
     assert blocks.values.index.names == ["run", "encoder_seed", "budget"]
     assert blocks.values.columns.tolist() == ["random", "kmeans"]
@@ -40,14 +40,14 @@ def test_a_block_has_the_mean_over_draws(drawn):
     assert np.allclose(blocks.differences("kmeans", "random"), [0.3, 0.2, -0.1])
 
 
-def test_cells_of_a_block_count_alike_however_many_draws_they_have(drawn):
+def test_cells_of_a_block_weigh_alike_for_any_number_of_trials(drawn):
     more = tidy(("m", 1, "random", 2, 10, 0.8))
     blocks = arrange(pd.concat([drawn, more]), ["random", "kmeans"], ["budget"])
     expected = [[(0.2 + 0.4) / 2, (0.5 + 0.1) / 2], [0.7, 0.9]]
     assert np.allclose(blocks.values.to_numpy(), expected)
 
 
-def test_the_one_draw_stands_beside_each_draw_of_the_others(drawn):
+def test_single_trial_pairs_with_each_trial_of_the_others(drawn):
     blocks = arrange(drawn, ["random", "kmeans"], [*DEFAULT, "sampler-seed"])
     assert blocks.values.index.names == ["run", "encoder_seed", "seed", "budget"]
     assert len(blocks.values) == 6
@@ -56,7 +56,7 @@ def test_the_one_draw_stands_beside_each_draw_of_the_others(drawn):
     assert blocks.differences("random", "kmeans").tolist()[:2] == [-0.4, -0.2]
 
 
-def test_two_samplers_with_one_draw_have_no_more_blocks_than_draws(drawn):
+def test_two_samplers_with_one_trial_have_one_block_per_cell(drawn):
     other = drawn[drawn["sampler"] == "kmeans"].assign(sampler="k-centre", value=0.0)
     samplers = ["random", "kmeans", "k-centre"]
     blocks = arrange(pd.concat([drawn, other]), samplers, [*DEFAULT, "sampler-seed"])
@@ -67,7 +67,7 @@ def test_two_samplers_with_one_draw_have_no_more_blocks_than_draws(drawn):
     assert only.differences("kmeans", "k-centre").tolist() == [0.5]
 
 
-def test_samplers_that_all_have_one_draw_are_paired_by_it(drawn):
+def test_samplers_that_all_have_one_trial_are_paired(drawn):
     alone = drawn[drawn["seed"] == 0]
     blocks = arrange(alone, ["random", "kmeans"], [*DEFAULT, "sampler-seed"])
     assert blocks.values.to_numpy().tolist() == [[0.1, 0.5], [0.6, 0.9], [0.0, 0.1]]
@@ -87,25 +87,25 @@ def test_means_of_equal_values_are_equal():
 
 
 @pytest.mark.parametrize("block", [DEFAULT, ["budget"], [*DEFAULT, "sampler-seed"]])
-def test_a_missing_value_is_named(drawn, block):
+def test_missing_value_is_reported(drawn, block):
     gone = drawn.drop(index=5)
     with pytest.raises(ColdstartError, match=r"kmeans \(run m, encoder seed 0, 20 labels\);"):
         arrange(gone, ["random", "kmeans"], block)
 
 
-def test_a_value_that_is_no_number_is_named_and_not_left_out(drawn):
+def test_nan_is_reported_and_not_left_out(drawn):
     drawn.loc[4, "value"] = np.nan
     with pytest.raises(ColdstartError, match=r"random \(run m, encoder seed 0, 20 labels\);"):
         arrange(drawn, ["random", "kmeans"], DEFAULT)
 
 
-def test_of_many_missing_values_some_are_named(drawn):
+def test_some_of_many_missing_values_are_named(drawn):
     more = tidy(*[("m", 2, "random", 0, budget, 0.5) for budget in range(10, 15)])
     with pytest.raises(ColdstartError, match=r"10 labels.*11 labels.*12 labels\) and 2 more;"):
         arrange(pd.concat([drawn, more]), ["random", "kmeans"], DEFAULT)
 
 
-def test_a_missing_draw_is_named_where_draws_are_blocks(drawn):
+def test_missing_trial_is_reported_if_trials_are_blocks(drawn):
     third = [("m", 0, "third", seed, budget, 0.5) for seed in (0, 1) for budget in (10, 20)]
     gone = pd.concat([drawn[drawn["encoder_seed"] == 0].drop(index=4), tidy(*third)])
     samplers = ["random", "kmeans", "third"]
@@ -114,5 +114,5 @@ def test_a_missing_draw_is_named_where_draws_are_blocks(drawn):
         arrange(gone, samplers, [*DEFAULT, "sampler-seed"])
 
 
-def test_blocks_are_named_in_words():
+def test_blocks_are_described_in_words():
     assert described(["budget", "run"]) == "run, number of labels"

@@ -22,14 +22,14 @@ def covered(intervals, mean):
 
 @pytest.mark.parametrize("n", [3, 5, 9])
 @pytest.mark.parametrize(("skewed", "least"), [(False, 0.94), (True, 0.86)])
-def test_intervals_of_few_blocks_hold_the_mean(n, skewed, least):
+def test_intervals_of_few_blocks_have_their_coverage(n, skewed, least):
     values, mean = blocks(skewed, n)
     share = covered([mean_interval(row) for row in values], mean)
     assert least < share < 0.96
 
 
 @pytest.mark.parametrize("skewed", [False, True])
-def test_percentiles_of_the_bootstrap_would_not(skewed):
+def test_bootstrap_percentiles_of_few_blocks_lack_coverage(skewed):
     values, mean = blocks(skewed, 3)
     # All 27 resamples of three values, each as likely: its ends are the smallest and the largest.
     drawn = np.stack(np.meshgrid(*[range(3)] * 3), -1).reshape(-1, 3)
@@ -37,13 +37,13 @@ def test_percentiles_of_the_bootstrap_would_not(skewed):
     assert covered(ends, mean) < 0.8
 
 
-def test_the_interval_is_scipys():
+def test_interval_equals_scipy():
     values = np.array([0.1, 0.25, 0.2, 0.4])
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.99)
     assert mean_interval(values, 0.01) == pytest.approx(tuple(expected))
 
 
-def test_three_blocks_of_a_study():
+def test_interval_of_three_blocks_equals_a_known_one():
     # An independent program's interval for these three differences.
     low, high = mean_interval(np.array([0.003, 0.004, 0.011]))
     assert (low, high) == pytest.approx((-0.0048, 0.0168), abs=1e-4)

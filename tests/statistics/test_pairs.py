@@ -22,7 +22,7 @@ def blocks_of(values, once=()):
     return Blocks(table, frozenset(once))
 
 
-def test_the_signed_ranks_of_demsars_table():
+def test_signed_ranks_equal_the_table_of_demsar():
     statistic, p = signed_rank(DEMSAR / 1000)
     # Sums of ranks 93 and 12 with the zeros' ranks split, which leaves their difference alone.
     assert statistic == 93 - 12
@@ -44,21 +44,21 @@ def test_p_is_exact_with_ties_and_zeros(seed):
 
 
 @pytest.mark.parametrize("n", [3, 10, 50])
-def test_p_is_scipys_exact_one(n):
+def test_p_equals_the_exact_one_of_scipy(n):
     differences = np.random.default_rng(n).normal(0.3, 1, size=n)
     expected = stats.wilcoxon(differences, method="exact").pvalue
     assert signed_rank(differences)[1] == pytest.approx(expected)
     assert signed_rank(-differences)[1] == pytest.approx(expected)
 
 
-def test_p_of_many_blocks_is_scipys_normal_one():
+def test_p_of_many_blocks_equals_the_normal_one_of_scipy():
     differences = np.round(np.random.default_rng(0).normal(0.05, 1, size=800), 1)
     expected = stats.wilcoxon(differences, zero_method="pratt", method="approx").pvalue
     assert 0.001 < expected < 0.5
     assert signed_rank(differences)[1] == pytest.approx(expected)
 
 
-def test_the_exact_and_the_normal_p_meet():
+def test_exact_and_normal_p_agree_at_the_threshold():
     differences = np.round(np.random.default_rng(1).normal(0.1, 1, size=500), 1)
     normal = stats.wilcoxon(differences, zero_method="pratt", method="approx").pvalue
     assert signed_rank(differences)[1] == pytest.approx(normal, rel=0.02)
@@ -68,7 +68,7 @@ def test_no_difference_has_p_1():
     assert signed_rank(np.zeros(5)) == (0.0, 1.0)
 
 
-def test_holm_corrects_step_by_step():
+def test_holm_correction_equals_its_definition():
     p = holm(np.array([0.01, 0.04, 0.03, 0.005]))
     assert p.tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm(np.array([0.9, 0.6])).tolist() == [1.0, 1.0]
@@ -99,7 +99,7 @@ def test_every_pair_is_compared():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pairs_are_scikit_posthocs(seed):
+def test_pairs_equal_scikit_posthocs(seed):
     posthocs = pytest.importorskip("scikit_posthocs")
     rng = np.random.default_rng(seed)
     values = pd.DataFrame(rng.normal([0, 0.3, 0.6, 1.2], size=(20, 4)), columns=list("abcd"))
@@ -110,7 +110,7 @@ def test_pairs_are_scikit_posthocs(seed):
     assert np.allclose(ours.to_numpy(), theirs.to_numpy())
 
 
-def test_cliques_are_all_largest_groups_that_are_not_told_apart():
+def test_cliques_are_the_largest_groups_without_a_difference():
     names = list("abcde")
     apart = pd.DataFrame(False, index=names, columns=names)
     for first, second in ("ad", "ae", "be", "ab", "ce", "de"):
@@ -120,7 +120,7 @@ def test_cliques_are_all_largest_groups_that_are_not_told_apart():
     assert cliques(apart & False) == [names]
 
 
-def test_many_samplers_that_are_all_alike_are_one_clique_at_once():
+def test_many_equal_samplers_are_one_clique_in_little_time():
     names = [f"sampler {at:02}" for at in range(40)]  # 2 ** 40 subsets
     apart = pd.DataFrame(False, index=names, columns=names)
     assert cliques(apart) == [names]
@@ -129,7 +129,7 @@ def test_many_samplers_that_are_all_alike_are_one_clique_at_once():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_cliques_are_those_of_every_subset(seed):
+def test_cliques_equal_a_search_over_all_subsets(seed):
     rng = np.random.default_rng(seed)
     names = list("abcdefg")
     upper = np.triu(rng.random((7, 7)) < rng.random(), 1)

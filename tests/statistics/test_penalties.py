@@ -43,7 +43,7 @@ def plainly(values, winner, loser):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_penalties_are_those_of_plain_loops(seed):
+def test_penalties_equal_plain_loops(seed):
     values = drawn(seed)
     table = penalties(values, SAMPLERS).set_index(["winner", "loser"])
     for pair in permutations(SAMPLERS, 2):
@@ -62,7 +62,7 @@ def test_a_sampler_that_is_always_better_gets_one_for_each_run():
     assert table.loc[("random", "kmeans"), "penalty"] == 0
 
 
-def test_samplers_with_one_draw_are_not_tested():
+def test_samplers_with_one_trial_are_not_tested():
     values = drawn(0, encoder_seeds=1)
     other = values[values["sampler"] == "k-centre"].assign(sampler="loss-mean", value=5.0)
     table = penalties(pd.concat([values, other]), [*SAMPLERS, "loss-mean"])
@@ -73,7 +73,7 @@ def test_samplers_with_one_draw_are_not_tested():
     assert table.loc[("loss-mean", "random"), "penalty"] == pytest.approx(2)
 
 
-def test_equal_draws_are_no_penalty():
+def test_equal_trials_give_no_penalty():
     values = drawn(0)
     table = penalties(values.assign(value=0.5), SAMPLERS)
     assert table["penalty"].tolist() == [0] * 6

@@ -35,12 +35,12 @@ def values(seed, blocks=12, ties=False):
     return pd.DataFrame(np.round(drawn, 0 if ties else 9), columns=SAMPLERS)
 
 
-def test_the_ranks_of_demsars_table():
+def test_ranks_equal_the_table_of_demsar():
     assert rank(DEMSAR).mean().round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_ranks_have_one_sum_and_see_only_the_order(seed):
+def test_ranks_depend_on_the_order_alone_and_keep_their_sum(seed):
     table = values(seed, ties=True)
     ranks = rank(table)
     assert (ranks.sum(axis=1) == 15).all()
@@ -48,7 +48,7 @@ def test_ranks_have_one_sum_and_see_only_the_order(seed):
     pd.testing.assert_frame_equal(rank(-table), 6 - ranks)
 
 
-def test_the_friedman_statistic_of_demsars_table():
+def test_friedman_statistic_equals_that_of_demsar():
     test = friedman(DEMSAR)
     # Demsar's 9.28 is without the correction for ties: 3 pairs and one four.
     correction = 1 - (3 * (2**3 - 2) + (4**3 - 4)) / (14 * (4**3 - 4))
@@ -59,7 +59,7 @@ def test_the_friedman_statistic_of_demsars_table():
 
 @pytest.mark.parametrize("ties", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_friedmans_test_is_scipys(seed, ties):
+def test_friedman_test_equals_scipy(seed, ties):
     table = values(seed, ties=ties)
     expected = stats.friedmanchisquare(*table.to_numpy().T)
     test = friedman(table)
@@ -69,7 +69,7 @@ def test_friedmans_test_is_scipys(seed, ties):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_iman_and_davenports_f_is_that_of_a_two_way_analysis_of_ranks(seed):
+def test_iman_davenport_f_equals_a_two_way_analysis_of_variance_of_ranks(seed):
     table = values(seed, ties=True)
     ranks = rank(table).to_numpy()
     n, k = ranks.shape
@@ -96,13 +96,13 @@ def test_the_order_of_samplers_does_not_matter():
         ((1, 1, 1), 1, 1.0),
     ],
 )
-def test_blocks_that_all_agree_have_the_p_of_that_chance(row, blocks, p):
+def test_blocks_that_all_agree_have_the_probability_of_that_event(row, blocks, p):
     test = friedman(pd.DataFrame([row] * blocks, columns=list("abc")))
     assert test.p == pytest.approx(p)
     assert test.differ == (p < 0.05)
 
 
-def test_critical_differences_are_those_of_demsars_table_5():
+def test_critical_differences_equal_table_5_of_demsar():
     # Of table 5 (a), alpha 0.05; the difference is q times sqrt(k (k + 1) / (6 n)).
     q = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164]
     for k, expected in enumerate(q, 2):
@@ -110,7 +110,7 @@ def test_critical_differences_are_those_of_demsars_table_5():
         assert critical_difference(k, 14) / scale == pytest.approx(expected, abs=0.001)
 
 
-def test_nemenyis_p_crosses_at_the_critical_difference():
+def test_nemenyi_p_is_0_05_at_the_critical_difference():
     step = critical_difference(3, 10)
     p = nemenyi(pd.Series({"a": 1.0, "b": 1.0 + step, "c": 3.0}), 10)
     assert p.loc["a", "b"] == pytest.approx(0.05)
@@ -119,7 +119,7 @@ def test_nemenyis_p_crosses_at_the_critical_difference():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nemenyis_p_is_scikit_posthocs(seed):
+def test_nemenyi_p_equals_scikit_posthocs(seed):
     posthocs = pytest.importorskip("scikit_posthocs")
     table = values(seed)
     ours = nemenyi(rank(table).mean(), len(table))

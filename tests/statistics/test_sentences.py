@@ -36,7 +36,7 @@ def alike():
     return blocks_of(np.random.default_rng(4).random((9, 3)))
 
 
-def test_samplers_that_differ_everywhere():
+def test_sentence_names_samplers_that_all_differ():
     blocks = ordered(12)
     pairs = compare(blocks)
     assert overall(friedman(blocks.values)) == (
@@ -55,12 +55,12 @@ def test_samplers_that_differ_everywhere():
 
 
 @pytest.mark.parametrize("row", [(1, 1, 1), (3, 2, 1)])
-def test_one_block_has_a_p(row):
+def test_sentence_of_one_block_has_its_p_value(row):
     test = friedman(blocks_of([row]).values)
     assert in_numbers(test) == "Friedman's test: all blocks agree, p = 1.00"
 
 
-def test_samplers_that_are_alike():
+def test_sentence_says_that_samplers_do_not_differ():
     blocks = alike()
     pairs = compare(blocks)
     test = friedman(blocks.values)
@@ -73,7 +73,7 @@ def test_samplers_that_are_alike():
     assert told_apart(blocks, pairs, NAMES).startswith("None of the 3 pairs of samplers is told")
 
 
-def test_some_samplers_that_differ():
+def test_sentence_names_some_samplers_that_differ():
     blocks = blocks_of(np.random.default_rng(0).random((20, 4)) + np.array([1, 1.2, 0, 0]))
     pairs = compare(blocks)
     said = best(blocks, pairs, NAMES)
@@ -87,7 +87,7 @@ def test_some_samplers_that_differ():
     )
 
 
-def test_one_pair_of_three_is_told_apart():
+def test_sentence_names_one_pair_of_three():
     blocks = alike()
     pairs = compare(blocks).assign(better=["a", None, None])
     assert told_apart(blocks, pairs, NAMES).startswith("1 of 3 pairs of samplers is told apart (")
@@ -100,7 +100,7 @@ def test_one_pair_of_three_is_told_apart():
         (3, "is not shown to be better than any", "The two samplers are not told apart ("),
     ],
 )
-def test_two_samplers(n, said, rank):
+def test_sentence_compares_two_samplers(n, said, rank):
     blocks = ordered(n)
     two = Blocks(blocks.values[["a", "b"]], frozenset())
     pairs = compare(two)
@@ -108,14 +108,14 @@ def test_two_samplers(n, said, rank):
     assert told_apart(two, pairs, NAMES).startswith(rank)
 
 
-def test_samplers_that_share_the_best_rank():
+def test_sentence_names_samplers_that_share_the_best_rank():
     blocks = blocks_of([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0]])
     assert best(blocks, compare(blocks), NAMES) == (
         "Random and k-means share the best average rank (1.50)."
     )
 
 
-def test_few_blocks_are_said_to_be_few():
+def test_sentence_warns_of_few_blocks():
     assert cautions(ordered(3), 3) == (
         "3 blocks are too few to tell any pair apart: the smallest possible p is 0.75 after Holm's "
         "correction."
@@ -127,14 +127,14 @@ def test_few_blocks_are_said_to_be_few():
 @pytest.mark.parametrize(
     ("level", "words"), [("budget", "several numbers of labels"), ("seed", "several sampler seeds")]
 )
-def test_blocks_that_share_an_encoder_are_said_to(level, words):
+def test_sentence_warns_of_blocks_that_share_an_encoder(level, words):
     blocks = blocks_of(np.random.default_rng(0).random((12, 3)), level=level)
     assert words in cautions(blocks, 3)
     one = Blocks(blocks.values.iloc[:1], frozenset())
     assert "share" not in cautions(one, 3)
 
 
-def test_numbers_in_words():
+def test_small_numbers_are_written_in_words():
     assert in_numbers(friedman(alike().values)).startswith("Friedman's test: F(2, 16) = ")
     assert [p_value(p) for p in (0.0004, 0.0012, 0.034, 1.0)] == [
         "p < 0.001",

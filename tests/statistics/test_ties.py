@@ -48,13 +48,13 @@ def exact_p(counts):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_p_of_means_of_thirds_is_that_of_whole_numbers(seed):
+def test_p_of_thirds_equals_p_of_whole_numbers(seed):
     counts = hits(seed)
     blocks = arrange(tidy(counts), ["a", "b"], ["run", "encoder-seed", "budget"])
     assert compare(blocks)["p"][0] == pytest.approx(float(exact_p(counts)), abs=1e-12)
 
 
-def test_p_where_rounding_to_digits_breaks_ties():
+def test_p_keeps_ties_that_rounding_to_digits_would_break():
     # Rounded to 12 digits before and after they are subtracted, these means give 38/1024.
     counts = hits(seed=4808)
     assert exact_p(counts) == Fraction(40, 1024)
@@ -74,7 +74,7 @@ def test_equal_average_ranks_are_equal():
     assert average_ranks(ranks / 3).nunique() == 1
 
 
-def test_near_values_that_rounding_would_part_are_one():
+def test_near_values_on_both_sides_of_a_rounding_edge_are_tied():
     boundary = 0.5e-12  # where rounding to 12 digits goes up or down
     values = np.array([0.3 + boundary * (1 - 1e-4), 0.9, 0.3 + boundary * (1 + 1e-4)])
     tied = tie(values)
@@ -84,7 +84,7 @@ def test_near_values_that_rounding_would_part_are_one():
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
-def test_one_hit_more_is_no_tie(scale):
+def test_one_more_correct_image_is_no_tie(scale):
     values = scale * (np.arange(10) / 1e9 + 0.5)  # a hit among a billion
     assert len(set(tie(values))) == 10
     assert len(set(subtract(values, np.full(10, values[0])))) == 10
@@ -98,7 +98,7 @@ def test_differences_of_equal_size_and_zeros_are_equal():
     assert differences[2] == 0
 
 
-def test_rows_are_tied_one_by_one():
+def test_ties_are_found_in_each_row_alone():
     rows = np.array([[1.0, 1.0 + 1e-15, 2.0], [1e6, 1e6 + 1e-3, 1e6 + 1e-9]])
     tied = tie(rows)
     assert tied[0].tolist() == [1.0, 1.0, 2.0]
@@ -107,14 +107,14 @@ def test_rows_are_tied_one_by_one():
     assert named.index.tolist() == list("abc")
 
 
-def test_a_mean_of_rounding_errors_is_nought():
+def test_mean_of_rounding_errors_is_zero():
     assert 0.1 + 0.2 - 0.3 != 0
     assert average(np.array([0.1, 0.2, -0.3])) == 0
     assert average(np.array([0.1, 0.2, -0.3 + 1e-9])) > 0
     assert average(np.zeros(3)) == 0
 
 
-def test_bounds_are_exceeded_by_more_than_rounding_errors():
+def test_rounding_error_does_not_exceed_a_bound():
     assert not exceeds(0.1 + 0.2, 0.3)
     assert exceeds(0.3 + 1e-9, 0.3)
     assert exceeds(1e-13, 0.0)  # differences are exactly 0 where they are nought

@@ -20,7 +20,7 @@ def test_list_shows_each_artefact_oldest_first(store, identity, capsys):
     assert [line[5:7] for line in lines] == [["d", "user1"], ["d", "user0"]]
 
 
-def test_list_passes_over_a_damaged_artefact_and_says_so(store, identity, publish, capsys):
+def test_list_skips_a_damaged_artefact_with_a_message(store, identity, publish, capsys):
     bad, good = publish(identity(0)).key, publish(identity(1)).key
     manifest = store.root / "objects" / bad[:2] / bad / "manifest.json"
     manifest.chmod(0o644)
@@ -32,7 +32,9 @@ def test_list_passes_over_a_damaged_artefact_and_says_so(store, identity, publis
 
 
 @pytest.mark.parametrize("set_by", ["default", "file", "list", "environment", "option"])
-def test_where_the_store_is(tmp_path, identity, monkeypatch, capsys, set_by):
+def test_store_is_found_by_option_variable_and_setting(
+    tmp_path, identity, monkeypatch, capsys, set_by
+):
     monkeypatch.chdir(tmp_path)
     if set_by != "default":
         said = "[listed, /elsewhere]" if set_by == "list" else "filed"
@@ -50,7 +52,7 @@ def test_where_the_store_is(tmp_path, identity, monkeypatch, capsys, set_by):
     assert capsys.readouterr().out.splitlines()[1].startswith(identity().key[:12])
 
 
-def test_progress_is_shown_as_a_program(store, identity, publish):
+def test_command_shows_progress_as_a_program(store, identity, publish):
     publish(identity())
     code = "import sys; from coldstart.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "store", "verify", "--store", str(store.root)]
@@ -66,9 +68,7 @@ def test_an_unknown_command_is_a_usage_error(capsys):
     assert "invalid choice" in capsys.readouterr().err
 
 
-def test_verify_reads_the_stores_below_and_names_the_one_that_is_damaged(
-    tmp_path, identity, monkeypatch, capsys
-):
+def test_verify_names_the_damaged_store_among_several(tmp_path, identity, monkeypatch, capsys):
     own, team = Store(tmp_path / "own"), Store(tmp_path / "team")
     for seed, store in enumerate((own, team)):
         with store.publishing(identity(seed)) as folder:

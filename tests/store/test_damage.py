@@ -195,7 +195,7 @@ def fresh(store):
     return Store(store.root)
 
 
-def test_an_object_of_another_store_format_is_not_ours_to_remove(store, identity, publish):
+def test_object_of_another_store_format_is_kept(store, identity, publish):
     key = publish(identity()).key
     edit(store.root / "objects" / key[:2] / key, format=2)
     (fault,) = store.verify()
@@ -241,7 +241,7 @@ def test_only_pointers_are_removed_from_results(identity, publish, results, tmp_
     assert team.has(identity(3).key)
 
 
-def test_a_share_that_is_not_mounted_costs_no_pointers(identity, results, capsys, monkeypatch):
+def test_unmounted_store_removes_no_pointers(identity, results, capsys, monkeypatch):
     monkeypatch.delenv("COLDSTART_STORE")
     pointer = point(results, "a.json", identity().key)
     assert cli.main(["store", "verify", "--heal"]) == 1
@@ -251,7 +251,7 @@ def test_a_share_that_is_not_mounted_costs_no_pointers(identity, results, capsys
     assert pointer.exists()
 
 
-def test_what_a_killed_removal_left_is_swept(store, identity, publish, results, capsys):
+def test_remains_of_a_killed_removal_are_swept(store, identity, publish, results, capsys):
     key = publish(identity()).key
     folder = store.root / "objects" / key[:2] / key
     folder.rename(folder.with_name(f".discarded-{0:032x}"))
@@ -260,7 +260,7 @@ def test_what_a_killed_removal_left_is_swept(store, identity, publish, results, 
     assert list(folder.parent.iterdir()) == []
 
 
-def test_what_another_has_healed_meanwhile_stays(
+def test_object_healed_by_another_process_is_kept(
     store, identity, publish, results, capsys, monkeypatch
 ):
     key = publish(identity()).key
@@ -289,7 +289,7 @@ def unreadable(folder, key):
 
 
 @pytest.mark.parametrize(("look", "again"), [(faults, False), (unreadable, False), (faults, True)])
-def test_what_took_the_place_of_a_damaged_object_is_put_back(
+def test_replacement_of_a_damaged_object_is_put_back(
     store, identity, publish, monkeypatch, look, again
 ):
     """Another heals and publishes after the object was found damaged and before it is moved.
@@ -320,17 +320,17 @@ def test_what_took_the_place_of_a_damaged_object_is_put_back(
     assert list(faults(folder, key)) == []
 
 
-def test_a_sound_object_stays_where_it_is(store, identity, publish, monkeypatch):
+def test_sound_object_is_kept(store, identity, publish, monkeypatch):
     key = publish(identity()).key
     monkeypatch.setattr(Path, "rename", lambda *_: pytest.fail("readers would miss it"))
     assert not store.discard_damaged(key)
 
 
-def test_what_is_gone_already_is_no_error(store, identity):
+def test_object_that_is_gone_is_no_error(store, identity):
     assert store.discard_damaged(identity().key)
 
 
-def test_what_is_looked_at_is_not_swept_by_another(store, identity, publish):
+def test_object_under_inspection_is_not_swept(store, identity, publish):
     key = publish(identity()).key
     folder = store.root / "objects" / key[:2] / key
     suspect = folder.rename(folder.with_name(f".suspect-{0:032x}"))

@@ -124,7 +124,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_bad_manifest_is_named_and_stops_nobody(store, identity, publish, bad, capsys):
+def test_bad_manifest_is_reported_and_stops_no_command(store, identity, publish, bad, capsys):
     good, damaged = publish(identity(0)), publish(identity(1))
     manifest = store.root / "objects" / damaged.key[:2] / damaged.key / "manifest.json"
     content = json.loads(manifest.read_text())
@@ -142,7 +142,7 @@ def test_bad_manifest_is_named_and_stops_nobody(store, identity, publish, bad, c
     assert store.keys() == [good.key]
 
 
-def test_text_that_is_nested_without_end_is_no_manifest(store, identity, publish):
+def test_deeply_nested_manifest_is_refused(store, identity, publish):
     key = publish(identity()).key
     manifest = store.root / "objects" / key[:2] / key / "manifest.json"
     manifest.chmod(0o644)
@@ -151,7 +151,7 @@ def test_text_that_is_nested_without_end_is_no_manifest(store, identity, publish
         store.manifest(key)
 
 
-def test_bundle_that_is_nested_without_end_is_refused(store, tmp_path):
+def test_deeply_nested_bundle_is_refused(store, tmp_path):
     text = tmp_path / "bundle.json"
     text.write_text('{"format": ' + "[" * 200_000)
     with tarfile.open(tmp_path / "deep.tar", "w") as archive:

@@ -83,7 +83,7 @@ def test_a_limit_of_file_sizes_publishes_nothing_and_leaves_nothing(store, start
     assert list((store.root / "tmp").iterdir()) == []
 
 
-def test_a_read_only_store_is_read_and_says_so_before_any_work(store, identity, publish, read_only):
+def test_read_only_store_is_reported_before_any_work(store, identity, publish, read_only):
     key = publish(identity(0)).key
     read_only(store.root)
     assert fresh(store).open(key)
@@ -98,7 +98,7 @@ def test_a_read_only_store_is_read_and_says_so_before_any_work(store, identity, 
     assert store.keys() == [key]
 
 
-def test_other_errors_of_a_block_are_passed_on_as_they_are(store, identity):
+def test_other_errors_while_publishing_are_passed_on(store, identity):
     def fail():
         with store.publishing(identity()) as folder:
             (folder / "a").write_bytes(b"")
@@ -109,7 +109,7 @@ def test_other_errors_of_a_block_are_passed_on_as_they_are(store, identity):
     assert store.keys() == []
 
 
-def test_a_truncated_parquet_is_named(store, identity):
+def test_truncated_parquet_file_is_named(store, identity):
     with store.publishing(identity()) as folder:
         rows = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
         write_embeddings(folder / "embeddings.parquet", np.arange(50), ["test"] * 50, rows)
@@ -156,7 +156,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_manifest_that_lies_is_found(store, identity, publish, lie):
+def test_forged_manifest_is_found(store, identity, publish, lie):
     change, said = LIES[lie]
     folder = store.open(publish(identity()).key).folder
     manifest = json.loads((folder / "manifest.json").read_bytes())

@@ -21,7 +21,7 @@ def sha(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_golden_keys():
+def test_keys_equal_golden_ones():
     # If these change, every stored artefact is lost to its users: raise FORMAT, and know why.
     assert FORMAT == 1
     assert SOURCE.key == "9d1e6820629b3cfabce50ce68f0f06cf4eef4b884221602a976d0ae3c7395c5f"
@@ -29,7 +29,7 @@ def test_golden_keys():
     assert ENCODER.recipe_key == "b5da6c3aa455128d22c372291ffb7ee864c28f667d04d8c4cd3a1859e7ebdd56"
 
 
-def test_keys_are_the_hash_of_a_text_that_can_be_written_by_hand():
+def test_key_is_the_hash_of_a_canonical_text():
     source = sha('{"code":"","format":1,"inputs":{},"recipe":{"digest":"00ff"},"stage":"source"}')
     recipe = '"recipe":{"epochs":2,"lr":0.1,"ops":["crop",null]},"stage":"pretrain"}'
     assert SOURCE.key == source
@@ -38,7 +38,7 @@ def test_keys_are_the_hash_of_a_text_that_can_be_written_by_hand():
     assert ENCODER.recipe_key == sha(f'{{"format":1,"inputs":{{"x":"{plain}"}},{recipe}')
 
 
-def test_every_part_is_in_the_key():
+def test_every_part_of_an_identity_changes_the_key():
     changed = [
         Identity("embed", ENCODER.recipe, ENCODER.inputs, ENCODER.code),
         Identity(ENCODER.stage, {**ENCODER.recipe, "epochs": 3}, ENCODER.inputs, ENCODER.code),
@@ -74,7 +74,7 @@ def test_order_does_not_matter_and_equal_keys_are_equal_identities():
     assert ENCODER != SOURCE
 
 
-def test_an_input_may_be_known_by_its_keys_alone():
+def test_input_may_be_given_by_its_keys_alone():
     inputs = {"x": Reference(SOURCE.key, SOURCE.recipe_key)}
     twin = Identity(ENCODER.stage, ENCODER.recipe, inputs, ENCODER.code)
     assert (twin.key, twin.recipe_key) == (ENCODER.key, ENCODER.recipe_key)
@@ -105,12 +105,12 @@ class Colour(StrEnum):
         Colour.GREY,
     ],
 )
-def test_what_has_no_json_form_is_an_error_that_names_its_place(value):
+def test_value_without_a_json_form_is_an_error_that_names_its_path(value):
     with pytest.raises(ColdstartError, match=r"recipe of pretrain\.ops\[1\]\.p"):
         Identity("pretrain", {"ops": [{}, {"p": value}]}, {}, "cc")
 
 
-def test_keys_of_mappings_are_text():
+def test_mapping_keys_that_are_no_text_are_refused():
     with pytest.raises(ColdstartError, match="1 is not text"):
         Identity("pretrain", {"ops": {1: 2}}, {}, "cc")
 
@@ -136,7 +136,7 @@ JSON = st.recursive(
 
 @settings(max_examples=50, deadline=None)
 @given(JSON)
-def test_what_a_manifest_gives_back_has_the_same_digest(value):
+def test_recipe_read_from_a_manifest_has_the_same_digest(value):
     assert digest(json.loads(json.dumps(value, indent=2))) == digest(value)
 
 

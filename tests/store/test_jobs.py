@@ -63,7 +63,7 @@ def test_a_job_publishes_to_its_own_store_and_reads_the_teams(run, tmp_path, ide
     assert not (tmp_path / "other").exists()
 
 
-def test_a_store_that_is_read_only_is_said_before_the_work(run, tmp_path, read_only):
+def test_read_only_store_is_reported_before_the_work(run, tmp_path, read_only):
     team = tmp_path / "team"
     team.mkdir()
     read_only(team)
@@ -73,7 +73,7 @@ def test_a_store_that_is_read_only_is_said_before_the_work(run, tmp_path, read_o
     assert "Traceback" not in said
 
 
-def test_a_full_store_is_said_by_the_job(run, tmp_path, small_disk):
+def test_full_store_is_reported_by_the_job(run, tmp_path, small_disk):
     store = Store(small_disk / "store")
     said = failed(run, tmp_path, lambda job: write(job, 2 << 20), store.root)
     assert f"Cannot write to the store {store.root} ({store.root}/tmp/" in said
@@ -91,7 +91,7 @@ def stopped(job):
     pytest.fail("it went on")
 
 
-def test_a_job_that_is_told_to_stop_keeps_its_state_and_says_so_by_its_code(run, tmp_path):
+def test_stopped_job_keeps_its_state_and_ends_with_the_code_of_sigterm(run, tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as stop:
         run(stopped, tmp_path / "store")
@@ -101,7 +101,7 @@ def test_a_job_that_is_told_to_stop_keeps_its_state_and_says_so_by_its_code(run,
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_job_that_is_told_to_stop_while_it_publishes_ends_well(run, tmp_path, monkeypatch):
+def test_job_stopped_while_publishing_ends_well(run, tmp_path, monkeypatch):
     publishing = Store.publishing
 
     def disturbed(*args):
@@ -131,7 +131,7 @@ def write_state(job):
 
 
 @pytest.mark.parametrize("make", [lambda job: write(job, 2 << 20), write_model, write_state])
-def test_a_full_disk_beside_the_store_is_said_too(run, tmp_path, small_disk, make):
+def test_full_disk_outside_the_store_is_reported(run, tmp_path, small_disk, make):
     (tmp_path / "results").symlink_to(small_disk)
     store = Store(tmp_path / "store")
     said = failed(run, tmp_path, make, store.root)

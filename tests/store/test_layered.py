@@ -42,7 +42,7 @@ def everything(root):
     return [(path, path.lstat().st_mtime_ns, path.lstat().st_mode) for path in paths]
 
 
-def test_what_only_the_team_has_is_found_and_read(layered, team, identity):
+def test_artefact_of_the_team_store_is_read(layered, team, identity):
     key = put(team, identity())
     assert layered.has(key)
     assert layered.open(key).path("a").read_bytes() == b"sound"
@@ -51,13 +51,13 @@ def test_what_only_the_team_has_is_found_and_read(layered, team, identity):
     assert not layered.root.exists()
 
 
-def test_the_first_store_wins(layered, team, identity):
+def test_first_store_has_precedence(layered, team, identity):
     key = put(team, identity(), b"team's")
     put(Store(layered.root), identity(), b"own")
     assert layered.open(key).path("a").read_bytes() == b"own"
 
 
-def test_publishing_goes_to_the_own_store(layered, team, identity, read_only):
+def test_artefacts_are_published_to_the_own_store(layered, team, identity, read_only):
     before = everything(team.root)
     read_only(team.root)
     layered.require_writable()
@@ -74,7 +74,7 @@ def test_a_later_store_is_searched_too(tmp_path, layered, team, identity):
     assert LayeredStore(layered.root, team.root, third.root).open(key)
 
 
-def test_other_codes_artefacts_of_all_stores(layered, team, identity):
+def test_artefacts_of_other_code_are_found_in_all_stores(layered, team, identity):
     old, new, mine = identity(code="old"), identity(code="new"), identity(code="mine")
     for place, which in enumerate((old, new)):
         put(team, which)
@@ -86,7 +86,7 @@ def test_other_codes_artefacts_of_all_stores(layered, team, identity):
     assert layered.others(old.recipe_key)[2:] == [new.key]
 
 
-def test_a_damaged_object_of_the_team_names_its_store_and_what_to_do(layered, team, identity):
+def test_damaged_object_of_the_team_is_reported_with_store_and_remedy(layered, team, identity):
     key = put(team, identity())
     flip(team, key)
     with pytest.raises(ColdstartError) as error:
@@ -99,7 +99,9 @@ def test_a_damaged_object_of_the_team_names_its_store_and_what_to_do(layered, te
 
 
 @pytest.mark.parametrize("damaged", ["own", "team"])
-def test_a_sound_copy_further_down_is_used_and_said(layered, team, identity, caplog, damaged):
+def test_sound_copy_in_a_later_store_is_used_with_a_message(
+    layered, team, identity, caplog, damaged
+):
     own, third = Store(layered.root), Store(layered.root.parent / "third")
     first = own if damaged == "own" else team
     key = put(first, identity())
@@ -115,7 +117,7 @@ def test_a_sound_copy_further_down_is_used_and_said(layered, team, identity, cap
     assert ("Ask its owner" in message) == (damaged == "team")
 
 
-def test_an_own_sound_copy_comes_before_a_damaged_one_of_the_team(layered, team, identity, caplog):
+def test_sound_own_copy_is_preferred_to_a_damaged_one_of_the_team(layered, team, identity, caplog):
     key = put(team, identity())
     flip(team, key)
     put(Store(layered.root), identity())
@@ -123,7 +125,7 @@ def test_an_own_sound_copy_comes_before_a_damaged_one_of_the_team(layered, team,
     assert not caplog.records
 
 
-def test_an_unreadable_manifest_is_passed_over(layered, team, identity):
+def test_unreadable_manifest_is_skipped(layered, team, identity):
     key = put(team, identity())
     put(Store(layered.root), identity())
     path = layered.root / "objects" / key[:2] / key / "manifest.json"
@@ -132,7 +134,7 @@ def test_an_unreadable_manifest_is_passed_over(layered, team, identity):
     assert layered.manifest(key)["key"] == key
 
 
-def test_what_no_store_has_names_them_all(layered, team, identity):
+def test_missing_artefact_is_reported_with_all_stores(layered, team, identity):
     with pytest.raises(ColdstartError) as error:
         layered.open(identity().key)
     assert f"is not in any of the stores {layered.root}, {team.root}." in str(error.value)
@@ -140,7 +142,7 @@ def test_what_no_store_has_names_them_all(layered, team, identity):
         LayeredStore(layered.root).open(identity().key)
 
 
-def test_a_share_that_is_not_mounted_is_an_error_and_not_an_empty_store(tmp_path):
+def test_unmounted_store_is_an_error_and_not_an_empty_store(tmp_path):
     with pytest.raises(ColdstartError, match=r"no store at .*share.*mount it.*COLDSTART_STORE"):
         LayeredStore(tmp_path / "own", tmp_path / "share")
 
@@ -162,7 +164,7 @@ def test_only_own_objects_are_listed_verified_and_healed(layered, team, identity
     assert layered.keys() == []
 
 
-def test_store_that_is_a_file_is_named(tmp_path):
+def test_store_that_is_a_file_is_reported(tmp_path):
     (tmp_path / "a").touch()
     for folders in ((tmp_path / "a",), (tmp_path / "own", tmp_path / "a")):
         with pytest.raises(ColdstartError, match="a is a file: name a folder"):

@@ -10,7 +10,7 @@ from coldstart.store import Identity, Store, manifest, objects
 from coldstart.store.manifest import faults
 
 
-def test_what_is_published_can_be_opened(store, identity, publish):
+def test_published_artefact_can_be_opened(store, identity, publish):
     key = publish(identity()).key
     artefact = Store(store.root).open(key)
     assert artefact.path("weights.bin").read_bytes() == b"0123456789" * 100
@@ -24,7 +24,7 @@ def test_what_is_published_can_be_opened(store, identity, publish):
         artefact.path("other")
 
 
-def test_the_manifest_says_what_it_is_and_how_it_was_made(store, identity):
+def test_manifest_has_recipe_and_provenance(store, identity):
     which = identity()
     with store.publishing(which, {"epochs_resumed": 3}) as folder:
         (folder / "a").write_bytes(b"abc")
@@ -53,7 +53,7 @@ def test_gpu_is_recorded_where_one_was_used(store, identity, monkeypatch):
     assert (made["cuda"], made["gpu"]) == ("12.8", "H100")
 
 
-def test_a_missing_store_has_nothing_and_is_not_made_by_reading(store, identity):
+def test_missing_store_is_empty_and_is_not_created_by_reading(store, identity):
     which = identity()
     assert not store.has(which.key)
     assert store.keys() == store.others(which.recipe_key) == store.verify() == []
@@ -62,7 +62,7 @@ def test_a_missing_store_has_nothing_and_is_not_made_by_reading(store, identity)
     assert not store.root.exists()
 
 
-def test_a_block_that_raises_publishes_nothing(store, identity):
+def test_error_while_publishing_publishes_nothing(store, identity):
     def fail():
         with store.publishing(identity()) as folder:
             (folder / "a").write_bytes(b"half")
@@ -91,7 +91,7 @@ def test_an_artefact_is_plain_files(store, identity, leave):
     assert list((store.root / "tmp").iterdir()) == []
 
 
-def test_the_winner_of_a_race_stays(store, identity):
+def test_first_of_two_publishers_wins(store, identity):
     which = identity()
     with store.publishing(which) as late:
         (late / "a").write_bytes(b"late")
@@ -118,9 +118,7 @@ def test_a_sound_copy_takes_the_place_of_a_damaged_one(store, identity, publish,
 
 
 @pytest.mark.parametrize("looks", [1, 2, 3])
-def test_of_publishers_that_met_the_same_damage_the_first_one_stays(
-    store, identity, publish, monkeypatch, looks
-):
+def test_first_replacement_of_a_damaged_object_wins(store, identity, publish, monkeypatch, looks):
     """The other publishes between one of the late one's looks and what the late one does next."""
     which = identity()
     folder = store.open(publish(which).key).folder
@@ -177,7 +175,7 @@ def test_others_finds_artefacts_that_other_code_made(store, identity, publish):
     assert store.others(old.recipe_key) == [old.key]
 
 
-def test_an_index_entry_without_an_object_is_passed_over(store, identity):
+def test_index_entry_without_an_object_is_skipped(store, identity):
     which = identity()
 
     def fail():
@@ -242,7 +240,7 @@ def test_a_store_that_cannot_be_made_is_a_clear_error(tmp_path, identity):
 
 
 @pytest.mark.parametrize("key", ["../../x", "", "ABC", "0" * 63, "0" * 64 + "\n"])
-def test_what_is_no_key_is_refused(store, key):
+def test_malformed_key_is_refused(store, key):
     for use in (store.has, store.open, store.discard, store.manifest):
         with pytest.raises(ColdstartError, match="not the key of an artefact"):
             use(key)

@@ -32,7 +32,7 @@ def point(path, key):
 OLD, NEW = "a" * 64, "b" * 64
 
 
-def test_pointer_of_a_run_with_other_settings_goes(results):
+def test_pointer_of_a_run_with_other_settings_is_removed(results):
     stale, right, unmade = (point(results / f"{name}.json", OLD) for name in "abc")
     planned = {str(stale): NEW, str(right): OLD, str(unmade): "c" * 64, "results/d.json": NEW}
     assert settle(results, planned, {OLD, NEW}.__contains__) == [stale]
@@ -44,7 +44,7 @@ def test_pointer_of_a_run_with_other_settings_goes(results):
     assert indexed(results) == planned | {str(stale): OLD}
 
 
-def test_no_other_file_goes(results):
+def test_no_other_file_is_removed(results):
     results.mkdir()
     mine = results / "mine.json"
     mine.write_text('{"key": "mine"}')
@@ -71,7 +71,7 @@ def test_shown_counts_while_its_file_is_there(results):
     assert shown_keys(results) == {OLD, NEW}
 
 
-def test_path_of_a_pointer_that_the_store_made_needless_is_shown(results, identity, capsys):
+def test_path_of_a_removed_pointer_still_names_its_artefact(results, identity, capsys):
     with Store(results / "store").publishing(identity()) as folder:
         (folder / "a").touch()
     path = results / "embeddings/own/frozen.json"
@@ -88,7 +88,7 @@ def test_path_of_a_pointer_that_the_store_made_needless_is_shown(results, identi
         assert f"key     {identity().key}" in capsys.readouterr().out
 
 
-def test_roots_hold_what_was_planned_last_and_what_is_shown(results, monkeypatch):
+def test_roots_are_the_last_plan_and_the_shown_artefacts(results, monkeypatch):
     monkeypatch.setattr("coldstart.cli.plans.reach", set)
     point(results / "a.json", OLD)
     settle(results, {"results/b.json": NEW}, lambda key: True)

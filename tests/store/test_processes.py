@@ -88,7 +88,7 @@ def test_a_killed_publisher_leaves_nothing_that_a_reader_sees(
     assert store.keys() == [identity().key]
 
 
-def test_a_folder_with_a_file_that_is_still_written_to_is_not_swept(store, identity):
+def test_draft_that_is_still_written_to_is_not_swept(store, identity):
     with store.publishing(identity()) as folder:
         (folder / "a").touch()
         os.utime(folder, (0, 0))
@@ -219,9 +219,7 @@ def test_eight_writers_of_two_users_publish_one_object_for_each_key(shared, iden
         assert act(user, 60000, lambda: [store.open(key) for key in keys]) == 0
 
 
-def test_a_folder_that_another_member_makes_is_the_groups_from_the_first(
-    shared, identity, monkeypatch
-):
+def test_folder_made_by_another_member_belongs_to_the_group(shared, identity, monkeypatch):
     store, act = shared
     first = identity(0)
     neighbour = next(i for i in map(identity, range(1, 10000)) if i.key[:2] == first.key[:2])
@@ -319,7 +317,7 @@ def test_a_reader_during_a_publish_sees_all_of_it_or_nothing(store, identity, st
 
 
 @pytest.mark.parametrize("name", ["a", "manifest.json"])
-def test_a_file_that_one_may_not_read_is_not_damaged(shared, identity, name):
+def test_file_without_permission_does_not_count_as_damaged(shared, identity, name):
     """Healing it would throw a team mate's work away."""
     store, act = shared
     which = identity()

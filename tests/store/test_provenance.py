@@ -52,7 +52,7 @@ def test_a_run_looks_once_and_its_jobs_do_not_need_git(repository, store, identi
 
 
 @pytest.mark.parametrize("why", ["inside another repository", "no git", "no commit"])
-def test_no_commit_is_recorded_as_none(repository, store, identity, monkeypatch, why):
+def test_missing_commit_is_recorded_as_none(repository, store, identity, monkeypatch, why):
     root, git = repository
     if why == "no git":
         monkeypatch.setenv("PATH", "")

@@ -46,7 +46,7 @@ def test_heal_in_a_folder_that_is_no_store_removes_nothing(tmp_path, clone, caps
 
 
 @pytest.mark.parametrize("command", ["verify", "list", "gc"])
-def test_commands_on_a_store_that_is_not_there_fail(tmp_path, clone, capsys, command):
+def test_commands_on_a_missing_store_fail(tmp_path, clone, capsys, command):
     assert cli.main(["store", command, "--store", str(tmp_path / "nowhere")]) == 1
     assert f"There is no store at {tmp_path / 'nowhere'}" in capsys.readouterr().err
 
@@ -157,7 +157,7 @@ def test_bundle_does_not_overwrite_another_file(tmp_path, store, identity, publi
         {"key": "0" * 64, "stage": "x", "files": {"a": "b"}},
     ],
 )
-def test_only_what_has_the_form_of_a_pointer_is_removed_as_one(clone, identity, content):
+def test_only_well_formed_pointers_are_removed(clone, identity, content):
     with Store(clone / "results/store").publishing(identity()) as folder:
         (folder / "a").touch()
     mine = write(clone / "results/mine.json", json.dumps(content))

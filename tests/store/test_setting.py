@@ -24,7 +24,7 @@ CONFIGURED = ["results/store"]
         (["/mine", "/team", "/mine"], None, ["/mine", "/team"]),
     ],
 )
-def test_precedence(monkeypatch, given, variable, expected):
+def test_option_comes_before_variable_and_setting(monkeypatch, given, variable, expected):
     monkeypatch.delenv("COLDSTART_STORE", raising=False)
     if variable is not None:
         monkeypatch.setenv("COLDSTART_STORE", variable)
@@ -39,7 +39,7 @@ def test_home_and_variables_are_expanded(monkeypatch):
 
 
 @pytest.mark.parametrize("variable", [None, "own:/team"])
-def test_a_relative_folder_is_of_the_root_wherever_one_stands(tmp_path, monkeypatch, variable):
+def test_relative_folder_is_below_the_root(tmp_path, monkeypatch, variable):
     (tmp_path / "root").mkdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -51,7 +51,7 @@ def test_a_relative_folder_is_of_the_root_wherever_one_stands(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("name", ["$NOT_SET/store", "~no-such-user/store", "", "/mine:", ":/team"])
-def test_what_cannot_be_expanded_is_refused(monkeypatch, name):
+def test_unknown_variable_is_refused(monkeypatch, name):
     monkeypatch.delenv("NOT_SET", raising=False)
     monkeypatch.setenv("COLDSTART_STORE", "/fine")
     with pytest.raises(ColdstartError, match="`store` has"):
@@ -63,7 +63,7 @@ def test_what_cannot_be_expanded_is_refused(monkeypatch, name):
 
 
 @pytest.mark.parametrize("stand", ["root", "elsewhere"])
-def test_jobs_find_what_the_run_found(tmp_path, monkeypatch, stand):
+def test_jobs_use_the_stores_of_the_run(tmp_path, monkeypatch, stand):
     (tmp_path / "root").mkdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / stand)
@@ -77,7 +77,7 @@ def test_jobs_find_what_the_run_found(tmp_path, monkeypatch, stand):
     assert choose_stores(None, CONFIGURED, tmp_path / "root") == settings.stores
 
 
-def test_one_folder_or_a_list():
+def test_store_may_be_one_folder_or_a_list():
     assert Config(store="a").store == ["a"]
     assert Config(store=["a", "b"]).store == ["a", "b"]
     with pytest.raises(ValueError, match="at least 1"):

@@ -69,7 +69,7 @@ def test_another_clone_on_the_same_store_plans_only_figures(built, fresh):
     assert ours == theirs
 
 
-def test_one_figure_needs_only_what_it_shows(fresh):
+def test_one_figure_builds_only_what_it_shows(fresh):
     planned = fresh.planned(f"{FIGURES}/first-picks.svg")
     assert planned["figure"] == 1
     assert "evaluate" not in planned
@@ -120,7 +120,7 @@ def test_a_recipe_changed_in_one_number_gets_artefacts_of_its_own(built, copy_of
     assert json.loads((clone.folder / pointer).read_text())["key"] in after - before
 
 
-def test_other_code_is_accepted_only_when_asked(built, copy_of):
+def test_artefacts_of_other_code_are_accepted_only_if_asked(built, copy_of):
     clone = copy_of(built)
     clone.edit("workflow/coldstart/selection/samplers/kmeans.py", "weights /= weights.sum()",
                "weights = weights / weights.sum()")  # fmt: skip

@@ -85,7 +85,7 @@ def litter(store):
     return identity.key
 
 
-def test_garbage_is_shown_first_and_then_it_alone_is_removed(built, copy_of):
+def test_garbage_is_listed_first_and_removed_alone(built, copy_of):
     clone = copy_of(built)
     store = store_of(clone)
     kept = store.keys()
@@ -107,7 +107,7 @@ def forget(clone):
     shutil.rmtree(clone.folder / "results/.shown")
 
 
-def test_what_the_plan_reaches_needs_no_pointer_and_the_other_way_round(built, copy_of):
+def test_plan_and_pointers_each_keep_artefacts(built, copy_of):
     clone = copy_of(built)
     store = store_of(clone)
     pointer = clone.folder / f"results/evaluation/{STUDY}/byol/seed0.json"
@@ -125,7 +125,7 @@ def test_what_the_plan_reaches_needs_no_pointer_and_the_other_way_round(built, c
     assert stages(store) > {"pretrain", "embed", "select"}
 
 
-def test_what_another_clone_needs_stays(built, copy_of, fresh):
+def test_artefacts_of_another_clone_are_kept(built, copy_of, fresh):
     clone = copy_of(built)
     store = store_of(clone)
     pointer = clone.folder / f"results/evaluation/{STUDY}/byol/seed0.json"
@@ -152,7 +152,7 @@ def test_no_garbage_is_collected_without_all_studies(built, copy_of):
     assert "not from this clone" in said
 
 
-def test_a_study_is_copied_with_all_that_it_reaches(built, tmp_path):
+def test_study_is_copied_with_all_its_artefacts(built, tmp_path):
     command(built, "store", "copy", "results/store", tmp_path / "there", "--study", STUDY)
     assert Store(tmp_path / "there").keys() == store_of(built).keys()
     said = command(
@@ -162,7 +162,7 @@ def test_a_study_is_copied_with_all_that_it_reaches(built, tmp_path):
     assert "nothing was copied" in said
 
 
-def test_embeddings_open_elsewhere_as_they_are(built, tmp_path):
+def test_embeddings_are_read_by_other_tools(built, tmp_path):
     """Pandas, DuckDB and Hugging Face datasets read the file of the real stage, and agree."""
     duckdb = pytest.importorskip("duckdb")
     datasets = pytest.importorskip("datasets")

@@ -19,7 +19,7 @@ tables:
 CONFIG = ("scale=smoke", "studies=cycles")
 
 
-def test_cycles_are_walked_and_judged(fresh):
+def test_cycles_run_and_are_evaluated(fresh):
     (fresh.folder / "workflow/studies/cycles.yaml").write_text(STUDY)
     table = "results/tables/cycles/metrics.csv"
     planned = fresh.planned(table, config=CONFIG)

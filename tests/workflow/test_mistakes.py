@@ -24,19 +24,19 @@ def refused(clone, *args, **kwargs):
         ("config.yaml", "scale: cpu", "scale: cpu\nscale: paper", ["config.yaml, line", "`scale`"]),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_file(fresh, file, old, new, expected):
+def test_mistake_in_a_file_is_reported(fresh, file, old, new, expected):
     fresh.edit(file, old, new)
     output = refused(fresh, FIGURE)
     for part in expected:
         assert part in output
 
 
-def test_a_misspelt_study(fresh):
+def test_misspelt_study_is_reported(fresh):
     output = refused(fresh, config=("studies=byol-sampler",))
     assert "did you mean `byol-samplers`" in output
 
 
-def test_image_files_that_are_not_there(fresh, tmp_path):
+def test_missing_image_files_are_reported(fresh, tmp_path):
     target = "results/figures/byol-samplers/figure-3c.svg"
     output = refused(fresh, target, config=("scale=cpu", f"data_dir={tmp_path / 'nothing'}"))
     assert "CIFAR-10" in output
@@ -45,7 +45,7 @@ def test_image_files_that_are_not_there(fresh, tmp_path):
     assert "download=true" in output
 
 
-def test_a_store_that_cannot_be_written_to(fresh, tmp_path):
+def test_read_only_store_is_reported(fresh, tmp_path):
     (tmp_path / "file").touch()
     done = fresh.snakemake(
         "results/data/digits/labels.json", check=False, config=(f"store={tmp_path / 'file'}/store",)
@@ -76,7 +76,7 @@ def test_snakefile_of_another_folder_is_refused(fresh, tmp_path):
     assert f"snakemake --directory {fresh.folder}" in output
 
 
-def test_settings_in_another_encoding_are_named(fresh):
+def test_settings_in_another_encoding_are_reported(fresh):
     (fresh.folder / "config.yaml").write_bytes("images: Zoë\n".encode("latin-1"))
     assert "config.yaml, line 1: is not UTF-8" in refused(fresh, FIGURE)
 
@@ -94,6 +94,6 @@ def test_folder_with_a_strange_name_is_the_one_that_is_ranked(fresh, tmp_path):
     assert "3 images" in done.stdout or "3/3" in done.stdout
 
 
-def test_settings_without_any_are_named(fresh):
+def test_empty_settings_are_reported(fresh):
     (fresh.folder / "config.yaml").write_text("# nothing\n")
     assert "config.yaml: has no setting; write one" in refused(fresh, FIGURE)

@@ -79,7 +79,7 @@ def test_the_tasks_are_those_to_label_in_order(done):
     assert "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=" in said
 
 
-def test_the_pictures_lie_beside(done):
+def test_figures_are_beside_the_ranking(done):
     clone, *_ = done
     for name in ("contact-sheet", "embedding-map", "data-sheet"):
         for suffix in ("png", "pdf", "svg"):
@@ -92,7 +92,7 @@ def test_the_pictures_lie_beside(done):
     assert shown["labelled"].sum() == 2
 
 
-def test_a_second_run_does_nothing_and_without_a_target_means_the_same(done):
+def test_second_run_without_a_target_does_nothing(done):
     clone, config, *_ = done
     assert clone.planned(config=config) == {}
 
@@ -104,7 +104,7 @@ def test_the_same_images_elsewhere_are_not_read_again(done, tmp_path):
     assert clone.planned(TARGET, config=config) == {"own": 1}
 
 
-def test_more_labels_make_new_picks_and_no_new_encoder(done, tmp_path):
+def test_more_labels_change_the_picks_and_not_the_encoder(done, tmp_path):
     clone, _, images, _ = done
     (tmp_path / "more.csv").write_text(f"path,label\n{images}/plain/4.jpg,cat\n", "utf-8")
     config = settings(images, labelled=tmp_path / "more.csv")
@@ -123,7 +123,7 @@ def test_the_earlier_name_of_the_ranking_is_still_a_target(done):
     assert "cat" in kept.read_text("utf-8")
 
 
-def test_labels_typed_into_an_output_survive_everything(done, copy_of):
+def test_labels_typed_into_an_output_are_kept(done, copy_of):
     """A kill, another budget with all jobs forced, and the deletion of all outputs."""
     first, config, *_ = done
     clone = copy_of(first)
@@ -151,14 +151,14 @@ def test_labels_typed_into_an_output_survive_everything(done, copy_of):
     assert survives(text)
 
 
-def test_an_output_is_no_input(done):
+def test_output_of_a_ranking_is_refused_as_labels(done):
     clone, config, *_ = done
     said = clone.snakemake("-n", config=[*config, f"labelled={TARGET}"], check=False).stdout
     assert "lies in results/, where runs write" in said
     assert "--config labelled=my-labels.csv" in said
 
 
-def test_a_folder_in_which_nothing_can_be_read(done, tmp_path):
+def test_folder_without_a_readable_image_is_reported(done, tmp_path):
     clone, *_ = done
     (tmp_path / "notes.txt").write_text("no image")
     said = clone.snakemake("-n", config=settings(tmp_path), check=False)

@@ -54,7 +54,7 @@ def draw(clone, name, pool, path, test, budgets):
     return drawn[drawn["n"] > 0]
 
 
-def test_svhns_figure_is_drawn_of_a_part_of_its_test_images(fresh):
+def test_figure_of_svhn_is_drawn_from_a_part_of_its_test_images(fresh):
     path = Path(os.environ["COLDSTART_DATA"], "svhn/svhn_test_first10000.npz").resolve()
     few, many = {"from": 5, "to": 91, "step": 3}, [500, 1000, 1500, 2000, 2500, 5000, 7500]
     drawn = draw(fresh, "figure-3b", "svhn-test-10000", path, 2000, [few, *many])
@@ -64,7 +64,7 @@ def test_svhns_figure_is_drawn_of_a_part_of_its_test_images(fresh):
     )
 
 
-def test_stl10s_figure_is_drawn_of_the_few_of_its_images(fresh, tmp_path):
+def test_figure_of_stl10_is_drawn_from_the_few_images_here(fresh, tmp_path):
     few = np.load(Path(os.environ["COLDSTART_DATA"], "stl10_binary/stl10_test_first95.npz"))
     np.savez(tmp_path / "few.npz", images=few["X"], labels=few["y"].astype(np.int64) - 1)
     budgets = [*range(5, 75, 3)]

@@ -12,7 +12,7 @@ def key_in(path):
     return json.loads(path.read_text())["key"]
 
 
-def test_after_a_setting_and_back_no_pointer_names_the_other(built, copy_of):
+def test_pointers_follow_a_setting_that_is_changed_and_changed_back(built, copy_of):
     clone = copy_of(built)
     selections = sorted((clone.folder / "results/selection/quickstart").rglob("kmeans.json"))
     before = {path: key_in(path) for path in selections}
@@ -28,7 +28,9 @@ def test_after_a_setting_and_back_no_pointer_names_the_other(built, copy_of):
     assert clone.planned(FIGURE) == {}
 
 
-def test_store_that_lacks_what_pointers_name_is_said_before_any_job(built, copy_of, tmp_path):
+def test_store_without_the_artefacts_of_pointers_is_reported_before_any_job(
+    built, copy_of, tmp_path
+):
     clone = copy_of(built)
     team = tmp_path / "team"
     team.mkdir()

@@ -24,7 +24,7 @@ def listing(store):
     return {path: path.lstat().st_mtime_ns for path in store.rglob("*")}
 
 
-def test_a_teammate_plans_only_what_the_team_lacks(built, fresh, team, read_only):
+def test_teammate_plans_only_artefacts_that_the_team_lacks(built, fresh, team, read_only):
     stores = {"COLDSTART_STORE": f"~/own:{read_only(team)}", "HOME": str(fresh.folder)}
     before = listing(team)
     fresh.env = stores
@@ -55,7 +55,7 @@ def test_a_teammate_plans_only_what_the_team_lacks(built, fresh, team, read_only
         ("from-file", "from-variable", "[given, team]", "given"),
     ],
 )
-def test_which_store_is_written_to(fresh, line, variable, given, expected):
+def test_first_store_that_is_given_is_written_to(fresh, line, variable, given, expected):
     (fresh.folder / "team").mkdir()
     fresh.edit("config.yaml", "store: results/store", f"store: {line}")
     env = {} if variable is None else {"COLDSTART_STORE": variable}
@@ -65,7 +65,7 @@ def test_which_store_is_written_to(fresh, line, variable, given, expected):
     assert written == {Path(expected)}
 
 
-def test_other_code_matters_unless_accepted(fresh, team):
+def test_artefacts_of_other_code_are_made_again_unless_accepted(fresh, team):
     fresh.edit("workflow/coldstart/selection/samplers/kmeans.py", "weights /= weights.sum()",
                "weights = weights / weights.sum()")  # fmt: skip
     for manifest in team.glob("objects/*/*/manifest.json"):
@@ -88,7 +88,7 @@ def test_other_code_matters_unless_accepted(fresh, team):
         assert part in line
 
 
-def test_a_damaged_artefact_of_the_team_names_its_store(fresh, team):
+def test_damaged_artefact_of_the_team_is_reported_with_its_store(fresh, team):
     victim = next(team.glob("objects/*/*/metrics.parquet"))
     victim.chmod(0o644)
     victim.write_bytes(victim.read_bytes()[:-8])
@@ -100,7 +100,7 @@ def test_a_damaged_artefact_of_the_team_names_its_store(fresh, team):
     assert "Traceback" not in done.stdout
 
 
-def test_a_share_that_is_not_mounted_stops_the_run(fresh, tmp_path):
+def test_unmounted_store_stops_the_run(fresh, tmp_path):
     fresh.env = {"COLDSTART_STORE": f"results/store:{tmp_path / 'share'}"}
     done = fresh.snakemake("-n", check=False)
     assert done.returncode != 0

@@ -76,7 +76,7 @@ def test_any_tar_tool_finds_the_figures_and_the_list_first(packed):
         (member("bundle.json", b"{}"), r"'bundle\.json' stands in it twice"),
     ],
 )
-def test_a_member_that_does_not_belong_is_refused(packed, other, extra, said):
+def test_unlisted_member_is_refused(packed, other, extra, said):
     pack(packed, [*members(packed), extra])
     with pytest.raises(ColdstartError, match=f"nothing was written: its member {said}"):
         unpack.read(packed, other)
@@ -95,7 +95,7 @@ def test_a_listed_member_that_is_a_link_is_refused(packed, other, kind):
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/../../outside"])
-def test_a_list_that_names_what_lies_outside_does_not_help(packed, other, name):
+def test_listed_path_outside_of_the_bundle_is_refused(packed, other, name):
     edit(
         packed, lambda said: said["members"].update({name: said["members"]["figures/study/a.svg"]})
     )
@@ -114,7 +114,7 @@ def edit(file, change):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_truncated_archive(packed, other, share):
+def test_truncated_archive_is_refused(packed, other, share):
     content = packed.read_bytes().rstrip(b"\0")
     packed.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(ColdstartError, match=r"truncated|not a bundle"):
@@ -122,7 +122,7 @@ def test_a_truncated_archive(packed, other, share):
     assert not other.root.exists()
 
 
-def test_an_archive_that_ends_after_a_member(packed, other):
+def test_archive_that_ends_after_a_member_is_refused(packed, other):
     parts = members(packed)
     pack(packed, parts[:-1])
     with pytest.raises(ColdstartError, match=f"{parts[-1][0].name}' is missing"):
@@ -130,7 +130,7 @@ def test_an_archive_that_ends_after_a_member(packed, other):
     assert not other.root.exists()
 
 
-def test_a_flipped_bit_in_any_member(packed, other):
+def test_flipped_bit_in_any_member_is_refused(packed, other):
     for position, (one, content) in enumerate(members(packed)):
         if one.name == "bundle.json":
             continue
@@ -175,7 +175,7 @@ def not_a_digest(said):
         (lambda said: said.update(format=2), "format 2, not 1"),
     ],
 )
-def test_a_list_that_lies(packed, other, lie, said):
+def test_forged_list_is_refused(packed, other, lie, said):
     edit(packed, lie)
     with pytest.raises(ColdstartError, match=said):
         unpack.read(packed, other)
@@ -197,7 +197,7 @@ def test_a_list_that_lies(packed, other, lie, said):
         (lambda one: one.update(recipe_key="../../x"), "no valid keys"),
     ],
 )
-def test_a_manifest_that_lies_with_a_list_that_agrees(family, packed, other, change, said):
+def test_forged_manifest_with_a_matching_list_is_refused(family, packed, other, change, said):
     name = f"objects/{family.metrics.key}/manifest.json"
     parts = members(packed)
     position = next(i for i, (one, _) in enumerate(parts) if one.name == name)
@@ -215,20 +215,20 @@ def test_a_manifest_that_lies_with_a_list_that_agrees(family, packed, other, cha
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"\x1f\x8b" + b"\0" * 600])
-def test_what_is_no_archive(packed, other, content):
+def test_file_that_is_no_archive_is_refused(packed, other, content):
     packed.write_bytes(content)
     with pytest.raises(ColdstartError, match="not a bundle"):
         unpack.read(packed, other)
 
 
-def test_an_archive_that_cannot_be_written_leaves_nothing(family, small_disk):
+def test_failed_export_leaves_nothing(family, small_disk):
     artefact = family.store.open(family.make("pretrain", {"seed": 1}, size=2_000_000).key)
     with pytest.raises(ColdstartError, match=r"Cannot write .*study\.tar: No space left"):
         bundle.write(small_disk / "study.tar", "study", "smoke", [artefact], {})
     assert list(small_disk.iterdir()) == []
 
 
-def test_a_full_store(family, packed, small_disk):
+def test_full_store_is_reported_by_import(family, packed, small_disk):
     artefact = family.store.open(family.make("pretrain", {"seed": 1}, size=2_000_000).key)
     bundle.write(packed, "study", "smoke", [artefact], {})
     store = Store(small_disk / "store")

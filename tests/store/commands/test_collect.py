@@ -29,7 +29,7 @@ def garbage(found):
     return [entry.key for entry in found.garbage]
 
 
-def test_what_a_root_reaches_stays_and_users_go_before_their_inputs(family, old):
+def test_reachable_artefacts_are_kept_and_users_are_removed_before_inputs(family, old):
     images, encoder = old
     found = scan(family.store, [family.metrics.key], 30 * DAY)
     assert garbage(found) == [encoder.key, images.key]
@@ -39,7 +39,7 @@ def test_what_a_root_reaches_stays_and_users_go_before_their_inputs(family, old)
     assert family.store.verify() == []
 
 
-def test_what_a_young_artefact_was_made_from_stays(family, old):
+def test_inputs_of_a_young_artefact_are_kept(family, old):
     _, encoder = old
     age(family, encoder, 29)
     found = scan(family.store, [family.metrics.key], 30 * DAY)
@@ -47,14 +47,14 @@ def test_what_a_young_artefact_was_made_from_stays(family, old):
     assert found.young == 2
 
 
-def test_age_counts_from_when_it_came_to_this_store(family, old):
+def test_age_counts_from_the_arrival_in_this_store(family, old):
     images, encoder = old
     age(family, encoder, 0)
     assert garbage(scan(family.store, family.keys, 30 * DAY)) == []
     assert garbage(scan(family.store, family.keys, 0)) == [encoder.key, images.key]
 
 
-def test_what_was_published_after_the_scan_stays_with_its_inputs(family, old):
+def test_artefact_published_after_the_scan_is_kept_with_its_inputs(family, old):
     images, encoder = old
     found = scan(family.store, [family.metrics.key], 30 * DAY)
     family.make("embed", {}, images=images)
@@ -62,7 +62,7 @@ def test_what_was_published_after_the_scan_stays_with_its_inputs(family, old):
     assert family.store.has(images.key)
 
 
-def test_what_was_published_anew_after_the_scan_stays_with_its_inputs(family, old):
+def test_artefact_published_again_after_the_scan_is_kept_with_its_inputs(family, old):
     images, encoder = old
     found = scan(family.store, [family.metrics.key], 30 * DAY)
     family.store.discard(encoder.key)
@@ -72,20 +72,20 @@ def test_what_was_published_anew_after_the_scan_stays_with_its_inputs(family, ol
     assert family.store.has(images.key)
 
 
-def test_what_somebody_else_has_removed_is_no_error(family, old):
+def test_artefact_removed_by_another_process_is_no_error(family, old):
     images, encoder = old
     found = scan(family.store, [family.metrics.key], 30 * DAY)
     family.store.discard(encoder.key)
     assert [entry.key for entry in remove(found)] == [images.key]
 
 
-def test_a_root_that_cannot_be_read_stops_it_all(family, old):
+def test_unreadable_root_stops_the_collection(family, old):
     damage(family, family.encoder)
     with pytest.raises(ColdstartError, match=f"{family.encoder.key}.*unknown what it needs"):
         scan(family.store, [family.metrics.key], 30 * DAY)
 
 
-def test_what_cannot_be_judged_is_left_alone(family, old):
+def test_unreadable_artefact_is_kept(family, old):
     images, encoder = old
     damage(family, images)
     manifest = family.folder(encoder) / "manifest.json"
@@ -98,7 +98,7 @@ def test_what_cannot_be_judged_is_left_alone(family, old):
     assert found.left_alone == 2
 
 
-def test_a_store_that_is_not_there_is_an_error(family, tmp_path):
+def test_missing_store_is_an_error(family, tmp_path):
     with pytest.raises(ColdstartError, match="There is no store"):
         scan(type(family.store)(tmp_path / "unmounted"), [], 0)
 

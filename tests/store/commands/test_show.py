@@ -29,7 +29,7 @@ def pointer(family, tmp_path):
     return path
 
 
-def test_list_says_what_each_artefact_is_and_who_uses_it(family, pointer, run):
+def test_list_shows_each_artefact_and_its_users(family, pointer, run):
     header, *lines = run("store", "list")
     assert re.fullmatch("key +stage +size +age +by +used by +pointers +what", header)
     rows = {line.split()[0]: re.split("  +", line)[-4:] for line in lines}
@@ -40,7 +40,7 @@ def test_list_says_what_each_artefact_is_and_who_uses_it(family, pointer, run):
     }
 
 
-def test_list_for_machines(family, pointer, run):
+def test_list_prints_json(family, pointer, run):
     listed = {one["key"]: one for one in json.loads("\n".join(run("store", "list", "--json")))}
     assert sorted(listed) == family.keys
     metrics = listed[family.metrics.key]
@@ -52,7 +52,7 @@ def test_list_for_machines(family, pointer, run):
 
 
 @pytest.mark.parametrize("by", ["key", "prefix", "pointer"])
-def test_show_has_the_recipe_the_files_and_the_provenance(family, pointer, run, by):
+def test_show_prints_recipe_files_and_provenance(family, pointer, run, by):
     key = family.metrics.key
     shown = run("store", "show", {"key": key, "prefix": key[:8], "pointer": str(pointer)}[by])
     text = "\n".join(shown)
@@ -71,7 +71,7 @@ def test_show_has_the_recipe_the_files_and_the_provenance(family, pointer, run, 
     ]
 
 
-def test_what_is_shown_already_is_not_shown_again_with_all_below_it(family, run):
+def test_repeated_input_is_shown_once_with_its_inputs(family, run):
     both = family.make("compare", {}, one=family.metrics, other=family.encoder)
     tree = run("store", "show", both.key)[-1]
     assert tree.endswith(
@@ -79,7 +79,7 @@ def test_what_is_shown_already_is_not_shown_again_with_all_below_it(family, run)
     )
 
 
-def test_a_missing_input_is_shown_as_missing(family, run):
+def test_missing_input_is_shown_as_missing(family, run):
     shutil.rmtree(family.folder(family.encoder))
     shown = run("store", "show", family.metrics.key)
     assert f"  ├── checkpoint: {family.encoder.key[:12]}  (missing)" in shown
@@ -94,7 +94,7 @@ def test_a_missing_input_is_shown_as_missing(family, run):
         ("gone.json", "is not in"),
     ],
 )
-def test_what_cannot_be_shown(family, run, tmp_path, asked, said):
+def test_artefact_that_cannot_be_shown_is_reported(family, run, tmp_path, asked, said):
     (tmp_path / "clone/config.yaml").touch()
     gone = {"key": Identity("x", {}, {}, "c").key, "stage": "x", "files": {}}
     (tmp_path / "clone/gone.json").write_text(json.dumps(gone))
@@ -102,7 +102,7 @@ def test_what_cannot_be_shown(family, run, tmp_path, asked, said):
     assert said in message
 
 
-def test_a_prefix_of_several_keys_asks_for_more(family, run):
+def test_ambiguous_prefix_is_refused(family, run):
     first = {}
     for number in range(20):  # more than there are first digits
         made = family.make("note", {"number": number})

@@ -113,7 +113,7 @@ def raw(address):
     return {path.split("/store/")[1]: files.cat_file(path) for path in files.find(root)}
 
 
-def test_there_and_back_every_byte_is_the_same(family, address, tmp_path):
+def test_copies_there_and_back_are_identical(family, address, tmp_path):
     done = copy(source(family), end_at(address), family.keys)
     assert sorted(done.copied) == family.keys
     assert raw(address) == raw(str(family.store.root))
@@ -124,7 +124,7 @@ def test_there_and_back_every_byte_is_the_same(family, address, tmp_path):
     assert Store(back).others(family.encoder.recipe_key) == [family.encoder.key]
 
 
-def test_what_is_there_is_not_copied_again(family, address):
+def test_existing_artefact_is_not_copied_again(family, address):
     copy(source(family), end_at(address), [family.encoder.key])
     done = copy(source(family), end_at(address), family.keys)
     assert done.copied == [family.metrics.key]
@@ -137,7 +137,7 @@ def test_inputs_travel_with_an_artefact_and_come_first(family, address):
     assert done.copied == [family.images.key, family.encoder.key, family.metrics.key]
 
 
-def test_an_input_that_the_source_lacks_is_said(family, address, caplog):
+def test_input_missing_at_the_source_is_reported(family, address, caplog):
     shutil.rmtree(family.folder(family.images))
     done = copy(source(family), end_at(address), [family.encoder.key])
     assert done.copied == [family.encoder.key]
@@ -152,7 +152,7 @@ def test_a_flipped_bit_at_the_source_is_not_copied(family, address):
     assert end_at(address).keys() == [family.images.key]
 
 
-def test_a_flipped_bit_at_an_address_is_not_taken(family, memory, tmp_path):
+def test_flipped_bit_at_an_address_is_refused(family, memory, tmp_path):
     copy(source(family), end_at(memory), family.keys)
     files = fsspec.filesystem("memory")
     (path,) = files.glob(f"/shared/store/objects/*/{family.encoder.key}/table.bin")
@@ -162,7 +162,7 @@ def test_a_flipped_bit_at_an_address_is_not_taken(family, memory, tmp_path):
     assert not Store(tmp_path / "back").has(family.encoder.key)
 
 
-def test_a_manifest_at_an_address_that_lies_is_not_taken(family, memory, tmp_path):
+def test_forged_manifest_at_an_address_is_refused(family, memory, tmp_path):
     copy(source(family), end_at(memory), family.keys)
     files = fsspec.filesystem("memory")
     (path,) = files.glob(f"/shared/store/objects/*/{family.encoder.key}/manifest.json")
@@ -187,7 +187,7 @@ def test_a_damaged_copy_at_the_destination_is_replaced(family, address):
     assert raw(address) == raw(str(family.store.root))
 
 
-def test_what_reads_back_otherwise_is_not_published(family, memory):
+def test_copy_that_reads_back_differently_is_not_published(family, memory):
     end = end_at(memory)
     whole = end.files.open
 
@@ -209,7 +209,7 @@ COMMAND = "import sys; from coldstart.cli import main; sys.exit(main(sys.argv[1:
 
 
 @pytest.mark.parametrize("address", ["folder", "s3", "sftp"], indirect=True)
-def test_a_killed_copy_leaves_nothing_half_and_is_resumed(family, address, tmp_path):
+def test_killed_copy_leaves_no_partial_artefact_and_is_resumed(family, address, tmp_path):
     victim = family.folder(family.encoder) / "table.bin"
     content = victim.read_bytes()
     # The source's disk gets stuck in the middle of a file that was verified: a pipe.
@@ -250,7 +250,7 @@ def _unread(pipe):
     return count[0]
 
 
-def test_a_full_destination(family, small_disk):
+def test_full_destination_is_reported(family, small_disk):
     big = family.make("pretrain", {"seed": 1}, size=2_000_000)
     with pytest.raises(ColdstartError, match="No space left on device"):
         copy(source(family), end_at(str(small_disk / "store")), [family.images.key, big.key])
@@ -258,13 +258,13 @@ def test_a_full_destination(family, small_disk):
     assert list((small_disk / "store/tmp").iterdir()) == []
 
 
-def test_a_read_only_destination(family, read_only, tmp_path):
+def test_read_only_destination_is_reported(family, read_only, tmp_path):
     (tmp_path / "shared").mkdir()
     with pytest.raises(ColdstartError, match=r"Cannot write to the store .*shared"):
         copy(source(family), end_at(str(read_only(tmp_path / "shared"))), family.keys)
 
 
-def test_a_bucket_that_is_not_there(family, s3):
+def test_missing_bucket_is_reported(family, s3):
     with pytest.raises(ColdstartError, match=r"^s3://no-such-bucket/x: "):
         copy(source(family), end_at("s3://no-such-bucket/x"), family.keys)
 
@@ -280,7 +280,7 @@ def test_a_missing_package_is_named():
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_kind_of_address():
+def test_unknown_kind_of_address_is_refused():
     with pytest.raises(ColdstartError, match=r"^nowhere://x"):
         end_at("nowhere://x")
 
