@@ -53,7 +53,7 @@ lint: .venv/.tested ## ruff, mypy, snakefmt and Snakemake's own linter; changes 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tests/lint_docstrings.py workflow envs
+	$(BIN)/python tests/lint_docstrings.py workflow envs tests
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

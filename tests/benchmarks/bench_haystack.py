@@ -1,4 +1,4 @@
-"""How k-centre grows with the haystack: time and peak memory from 50 thousand to 2 million rows.
+"""Cost of k-centre by size of the haystack: time and peak memory, 50 thousand to 2 million rows.
 
 For each size, embeddings of the embed stage's form are written to a Parquet file, and a fresh
 process reads them and picks. The time of reading and that of picking are apart; the peak is that of
@@ -63,7 +63,7 @@ def pick(path: Path) -> dict[str, float]:
 
 
 def in_process(*arguments: str) -> str:
-    """What this script prints with other arguments, in a process of its own."""
+    """Run this script with other arguments in a process of its own; returns its output."""
     run = [sys.executable, __file__, *arguments]
     return subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True).stdout
 

@@ -24,7 +24,7 @@ from coldstart.selection.traversal import farthest_first
 
 
 def matrix_vector(X: NDArray[np.float32], budget: int, start: int) -> list[int]:
-    """What one would write: one product with all rows for each pick."""
+    """The obvious implementation: one product with all rows for each pick."""
     X = X - X.mean(axis=0)
     norms = np.einsum("nd,nd->n", X, X)
     nearest = np.full(len(X), np.inf, dtype=np.float32)
@@ -58,7 +58,7 @@ def clusters(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float3
 
 
 def same(ours: list[int], others: list[int]) -> str:
-    """How many picks two orders begin with in common; theirs are rounded."""
+    """The number of picks that two orders begin with in common; theirs are rounded."""
     differ = np.flatnonzero(np.array(ours[: len(others)]) != np.array(others))
     return f"the first {differ[0] if len(differ) else len(others)} of {len(others)} picks the same"
 

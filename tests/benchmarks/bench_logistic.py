@@ -74,7 +74,7 @@ def fastest(*works):
 
 
 def score_one(model, test, truth):
-    """What a user would write to score one probe; its top-1 accuracy."""
+    """Score one probe as a user would with scikit-learn; returns its top-1 accuracy."""
     classes = np.arange(CLASSES)
     probabilities = np.zeros((len(test), CLASSES))
     probabilities[:, model.classes_] = model.predict_proba(test)

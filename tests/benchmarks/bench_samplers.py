@@ -1,4 +1,4 @@
-"""How long samplers take on a large table, and beside scikit-activeml or the obvious way.
+"""Times of samplers on a large table, beside scikit-activeml or the obvious implementation.
 
 Each runs in a process of its own, which gives its peak memory; that of a process with nothing but
 the table stands first. The table is random, of overlapping clusters of different sizes. What a

@@ -289,7 +289,7 @@ def settings(side):
 
 
 def run(side, method, arguments, threads):
-    """What a process of its own prints for one side."""
+    """Measure one side in a process of its own; returns its output."""
     options = ["--batch", str(arguments.batch), "--steps", str(arguments.steps)]
     command = [sys.executable, __file__, method, *options, "--device", arguments.device]
     done = subprocess.run(
@@ -320,7 +320,7 @@ def measure(method, arguments):
 
 
 def machine(arguments):
-    """What the numbers hold for, a column each."""
+    """The machine and versions that the numbers hold for, a column each."""
     device = resolve_device(arguments.device)
     gpu = device.type == "cuda"
     return {

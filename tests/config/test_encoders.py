@@ -1,4 +1,4 @@
-"""How many steps a training has."""
+"""Number of steps of a training."""
 
 import pytest
 

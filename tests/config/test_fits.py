@@ -1,4 +1,4 @@
-"""Which images an encoder can take."""
+"""Sizes of images that an encoder can take."""
 
 import re
 

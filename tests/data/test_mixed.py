@@ -3,7 +3,6 @@
 import errno
 import multiprocessing
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,29 +11,17 @@ from PIL import Image
 
 from coldstart.data.mix import brought_to, make_images, make_labels
 from coldstart.data.pool import OUTLIERS
-from coldstart.running.job import Job
-from coldstart.running.settings import Settings
-
-
-class Folder:
-    """What a stage sees of an artefact."""
-
-    def __init__(self, path):
-        self.folder = path
-        path.mkdir()
-
-    def path(self, name):
-        return self.folder / name
+from tests.helpers.jobs import artefact_in, make_job
 
 
 def artefact(path, images, parts):
-    made = Folder(path)
-    np.save(made.path("images.npy"), images)
+    path.mkdir()
+    np.save(path / "images.npy", images)
     items = pd.DataFrame({"id": np.arange(len(images)), "part": parts})
-    items.to_parquet(made.path("items.parquet"))
+    items.to_parquet(path / "items.parquet")
     labels = items[["id"]].assign(label=items["id"] % 3)
-    labels.to_parquet(made.path("labels.parquet"))
-    return made
+    labels.to_parquet(path / "labels.parquet")
+    return artefact_in(path)
 
 
 @pytest.fixture
@@ -47,10 +34,10 @@ def mixed(tmp_path):
         "outliers": artefact(tmp_path / "others", others, ["train", "test"] * 3),
     }
     recipe = {"shape": [8, 8, 3], "dataset": "others", "part": "test", "count": 2}
-    out = Folder(tmp_path / "out")
-    make_images(Job(recipe, inputs, out.folder, Path(), Settings()))
-    make_labels(Job(recipe, inputs | {"images": out}, out.folder, Path(), Settings()))
-    return own, others, out
+    out = tmp_path / "out"
+    make_images(make_job(out, recipe, inputs))
+    make_labels(make_job(out, recipe, inputs | {"images": artefact_in(out)}))
+    return own, others, artefact_in(out)
 
 
 def test_outliers_follow_the_images_of_the_pool(mixed):
@@ -84,7 +71,7 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path, small_disk):
         "outliers": artefact(tmp_path / "others", images[:1], "train"),
     }
     recipe = {"shape": [64, 64, 1], "dataset": "others", "part": "train", "count": 1}
-    job = Job(recipe, inputs, small_disk, Path(), Settings())
+    job = make_job(small_disk, recipe, inputs)
     process = multiprocessing.get_context("fork").Process(target=write_and_end, args=(job,))
     process.start()
     process.join()

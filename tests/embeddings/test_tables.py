@@ -62,7 +62,7 @@ print(pyarrow.default_memory_pool().max_memory())
 
 
 def test_reading_needs_little_memory_beside_the_result(tmp_path):
-    """Of one row group. In a process of its own, because the peak is the process's."""
+    """Memory stays near that of one row group, in a process of its own, which has its own peak."""
     embeddings = np.zeros((200_000, 64), dtype=np.float32)
     path = tmp_path / "embeddings.parquet"
     write_embeddings(path, np.arange(len(embeddings)), ["test"] * len(embeddings), embeddings)

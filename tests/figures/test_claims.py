@@ -12,7 +12,7 @@ from coldstart.statistics.intervals import mean_interval
 from tests.helpers.jobs import script_job
 
 GAIN = [0.08, 0.09, 0.10, 0.11, 0.12]
-"""What k-means adds to random in each of five draws."""
+"""Advantage of k-means over random in each of five trials."""
 RANDOM, KMEANS = ({"runs": ["main"], "sampler": name} for name in ("random", "kmeans"))
 
 
@@ -167,7 +167,7 @@ def test_share_of_a_class_is_compared_with_a_number(studio):
 
 
 SETS = {"one": [0.9, 0.8, 0.7], "two": [0.5, 0.6, 0.4], "three": [0.9, 0.1, 0.2]}
-"""What three samplers reach on three sets."""
+"""Accuracies of three samplers on three data sets."""
 
 
 @pytest.fixture

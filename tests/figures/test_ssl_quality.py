@@ -1,4 +1,4 @@
-"""How good encoders are: the figure, and the table of their ends."""
+"""Quality of encoders: the figure over epochs, and the table of the last epoch."""
 
 import numpy as np
 import pandas as pd

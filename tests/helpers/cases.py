@@ -73,7 +73,7 @@ CASES: dict[str, Trained] = {
 
 
 def inputs(height=8, width=8, channels=1):
-    """What a model is told of images of this shape."""
+    """The description of images of this shape, as a model is given it."""
     return Inputs(height, width, channels, torch.full([channels], 0.4), torch.full([channels], 0.3))
 
 

@@ -11,7 +11,7 @@ STEP = 1 / 255
 """Between two neighbouring values of a uint8 image; the reference rounds to it or cuts to it."""
 ROUNDING = 5e-6
 LEVEL = 1e-3
-"""Of the statistical tests; the seeds are fixed, so each passes always or never."""
+"""Significance of the statistical tests; seeds are fixed, so each passes always or never."""
 
 
 def seeded(seed=0):

@@ -1,4 +1,4 @@
-"""What the tests of trainings have in common."""
+"""Helpers of the tests of trainings: recipes, interruptions and comparisons."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def send(number):
 
 
 def start_of(recipe, images, folder):
-    """What a recipe goes on from, trained for an epoch; ``None`` of a recipe that starts anew."""
+    """The encoder that a recipe starts from, trained for an epoch; None if it starts from none."""
     if not isinstance(recipe, Clustering):
         return None
     first = changed(CASES[recipe.encoder], epochs=1)
@@ -102,5 +102,5 @@ def forked(function):
 
 
 def ended(child):
-    """How a process ended: its exit code, negative the signal that killed it."""
+    """Wait for a process; returns its exit code, or minus the signal that killed it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

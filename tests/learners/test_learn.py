@@ -151,7 +151,7 @@ def test_a_state_of_other_labels_is_not_gone_on_from(pool, monkeypatch, caplog):
 
 
 def test_each_image_meets_its_own_label(pool):
-    """What is bright and what is dark is easily learnt, unless labels stray from their images."""
+    """Brightness is learnt easily, unless labels are mixed up between images."""
     recipe = RECIPE.model_copy(update={"epochs": 15, "batch_size": 10})
     bright = pool.images.mean((1, 2, 3))
     chosen = np.argsort(bright)[np.r_[:60, -60:0]]

@@ -1,4 +1,4 @@
-"""What the jobs of a study with cycles are made from."""
+"""Inputs of the jobs of a study with cycles."""
 
 from itertools import pairwise
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What jobs ask a scheduler for."""
+"""Memory, time and GPUs that jobs ask a scheduler for."""
 
 import copy
 from pathlib import Path

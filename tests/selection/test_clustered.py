@@ -109,7 +109,7 @@ def test_k_means_has_at_most_as_many_clusters_as_different_images():
 
 
 def stratify(sizes, allocation, budget, labelled=(), seed=0):
-    """How many of each cluster are picked."""
+    """The number of picks of each cluster."""
     clusters = np.repeat(np.arange(len(sizes)), sizes) + 7  # an encoder's numbers may have gaps
     first = np.cumsum([0, *sizes[:-1]])
     known = [first[cluster] + i for cluster, many in enumerate(labelled) for i in range(many)]

@@ -1,4 +1,4 @@
-"""What must hold of every sampler. A new sampler joins with one line in CASES."""
+"""Properties that every sampler must have. A new sampler joins with one line in CASES."""
 
 import numpy as np
 import pytest

@@ -109,7 +109,7 @@ def test_traversal_of_a_line_halves_it():
 
 @pytest.fixture
 def work(monkeypatch):
-    """How many distances were bounded, and how many computed without rounding, so far."""
+    """The number of distances bounded, and of those computed without rounding, so far."""
     done = {"bounded": 0, "computed": 0}
     bounds, squared = traversal._Traversal._bounds, traversal.squared
 

@@ -96,7 +96,7 @@ class Clone:
         assert code == 0, self.output.read_text()[-5000:]
 
     def job(self, rule):
-        """What SLURM knows of the jobs of a rule, oldest first."""
+        """Records of SLURM about the jobs of a rule, oldest first."""
         jobs = [job for job in self.cluster.jobs() if job["WorkDir"] == str(self.folder)]
         return [job for job in jobs if rule in job["Comment"]]
 
@@ -153,7 +153,7 @@ class Clone:
         path.write_text(text.replace(old, new, 1))
 
     def set_epochs(self, epochs):
-        """How long the pretraining is, in the recipe; it is slowed to ten epochs a second."""
+        """Set the epochs of the pretraining, which is slowed to ten epochs a second."""
         path = self.folder / "workflow/recipes/encoders.yaml"
         old = r"(byol-digits:.*?smoke:.*?epochs:) \d+"
         text, found = re.subn(old, rf"\1 {epochs}", path.read_text(), count=1, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""What may happen to a job on a cluster: the run ends well, and training goes on where it was."""
+"""Faults of a cluster: the run ends well, and training resumes where it was."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a recipe of clusters goes on from, and who reads clusters: asked while planning."""
+"""The plan of encoders with clusters: the encoder they start from, and who reads clusters."""
 
 from pathlib import Path
 

@@ -348,7 +348,7 @@ def test_images_that_a_backbone_cannot_take_are_refused_by_the_plan(tmp_path):
 
 
 def test_linear_layers_within_the_head_are_kept(monkeypatch):
-    """Of several linear layers at the end, as VGG has them, only the classifier goes."""
+    """VGG has several linear layers at its end, of which only the classifier is removed."""
     built = nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 1000))
     monkeypatch.setattr(torchvision.models, "get_model", lambda name, weights: built)
     network = existing.build_network(recipe("weights.pth"))

@@ -42,7 +42,7 @@ def test_started_processes_share_the_start(digits, tmp_path):
 
 
 def wait_for(commands, folder, requested=False):
-    """What waiting for such processes comes to; none is left behind."""
+    """Wait for such processes; returns for each if it was still running. None is left behind."""
     workers = [subprocess.Popen(["sh", "-c", command]) for command in commands]
     termination = Termination()
     termination.requested = requested

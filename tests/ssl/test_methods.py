@@ -1,4 +1,4 @@
-"""What holds of every method's model, whatever its loss."""
+"""Properties of the models of all methods, whatever their loss."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""What goes wrong on real machines: full disks, no permission, lies and malice in a store."""
+"""Faults of real machines: full disks, no permission, forged and malicious files in a store."""
 
 import contextlib
 import json
@@ -73,7 +73,7 @@ except ColdstartError as error:
 
 
 def test_a_limit_of_file_sizes_publishes_nothing_and_leaves_nothing(store, start):
-    """What a full disk is, without being root."""
+    """A limit of file sizes acts like a full disk, and needs no root."""
     process = start(TOO_LARGE, store.root)
     message = process.communicate()[1]
     assert f"Cannot write to the store {store.root}" in message

@@ -70,7 +70,7 @@ class Clone:
         self.snakemake("--unlock", config=config)
 
     def planned(self, *targets, config=(SMOKE,)):
-        """How many jobs of each rule a dry run announces."""
+        """The number of jobs of each rule that a dry run announces."""
         output = self.snakemake("-n", *targets, config=config).stdout
         table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
         if table is None:

@@ -1,4 +1,4 @@
-"""What a user sees after a mistake: a message before any job starts, and no stack trace."""
+"""Mistakes of users: each gives a message before any job starts, and no stack trace."""
 
 import pytest
 

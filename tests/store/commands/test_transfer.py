@@ -101,7 +101,7 @@ def rewrite(path, content):
 
 
 def raw(address):
-    """What lies at an address, by its path below it: found without the code that put it there."""
+    """The files at an address by their paths, read without the code that put them there."""
     if "://" not in address:
         return {
             str(path.relative_to(address)): path.read_bytes()
