@@ -53,7 +53,7 @@ def fill(root: Path, files: int) -> None:
 
 
 def ours(root: Path, side: int, out: Path) -> dict[str, float]:
-    from coldstart.config.recipes.folders import Folder
+    from coldstart.config.recipes.datasets.folder import Folder
     from coldstart.data.sources import folder
     from coldstart.data.sources.scan import export_places, scan_folder
     from coldstart.running.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coldstart.config.recipes.folders import Arrays
+from coldstart.config.recipes.datasets.arrays import Arrays
 from coldstart.data.sources import arrays, digests
 from coldstart.data.sources.scan import PLACES, export_places
 from coldstart.errors import ColdstartError

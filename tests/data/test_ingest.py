@@ -12,7 +12,7 @@ import pytest
 
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import load_recipes
-from coldstart.config.recipes.datasets import Dataset
+from coldstart.config.recipes.datasets import SOURCES, Dataset
 from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.source import CHUNK_BYTES
 from coldstart.errors import ColdstartError
@@ -216,8 +216,8 @@ def test_progress_is_shown(tmp_path, caplog):
     ("change", "message"),
     [
         ({"parts": {"all": [1] * 9}}, "has counts of 9 classes, but `classes` names 10"),
-        ({"labels": "fine"}, "belongs to source cifar100"),
-        ({"source": "cifar100"}, "belongs to source cifar100, which needs it"),
+        ({"labels": "fine"}, "digits.labels"),
+        ({"source": "cifar100"}, "cifar100.labels"),
         ({"digest": "none"}, "digest"),
         ({"parts": {}}, "parts"),
     ],
@@ -225,4 +225,4 @@ def test_progress_is_shown(tmp_path, caplog):
 def test_recipe_with_contradictions_is_refused(change, message):
     digits = RECIPES.get("datasets", "digits").model_dump()
     with pytest.raises(ValueError, match=message):
-        Dataset.model_validate({**digits, **change})
+        SOURCES.adapter().validate_python({**digits, **change})

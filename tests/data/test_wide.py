@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from coldstart.config.recipes.folders import Folder
+from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.notes import sentences
 from coldstart.data.sources.scan import scan_folder
 from coldstart.data.sources.wide import SAMPLED, measured, sample

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from coldstart.config.recipes.folders import Folder
+from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import export_places, scan_folder
 from coldstart.running.settings import Settings

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from coldstart.config.recipes.folders import Folder
+from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.ingest import make_images
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.data.sources.scan import PLACES, export_places, scan_folder

@@ -122,9 +122,12 @@ class Registry(Generic[Recipe]):
 
     def module(self, recipe: BaseModel) -> str:
         """The qualified name of the module that computes a recipe's member."""
+        return self.module_named(getattr(recipe, self.field))
+
+    def module_named(self, name: str) -> str:
+        """The qualified name of the module that computes the member of a name."""
         if self.computed_in is None:
-            return type(recipe).__module__
-        name: str = getattr(recipe, self.field)
+            return self.find(name).__module__
         return f"{self.computed_in}.{name.replace('-', '_')}"
 
     def load(self, recipe: BaseModel) -> Any:

@@ -6,7 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from coldstart.config.model import Count, Model, Side
 from coldstart.config.recipes.datasets import ClassName
-from coldstart.config.recipes.folders import MEASURED, Levels, Table
+from coldstart.config.recipes.datasets.folder import Table
+from coldstart.config.recipes.datasets.levels import MEASURED, Levels
 
 Scale = Literal["paper", "cpu", "smoke"]
 

@@ -1,7 +1,8 @@
 """The protocol between a reader of images and ingest.
 
 A reader is a module of ``coldstart.data.sources``, with the name of the recipe's ``source`` (``-``
-becomes ``_``). It has:
+becomes ``_``). Its recipe is a sub-class of ``Dataset`` in the module of
+``coldstart.config.recipes.datasets`` of the same name. The reader has:
 
 ``missing(recipe, settings) -> str | None``
     What is not there, where it was looked for and what to do; None if nothing is missing. It is
@@ -30,6 +31,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.config.recipes.datasets import SOURCES
 from coldstart.running.settings import Settings
 
 UNLABELLED = -1
@@ -94,12 +96,7 @@ class Reader(Protocol):
 
 def reader(source: str) -> Reader:
     """The reader of a recipe's ``source``."""
-    return cast(Reader, importlib.import_module(module_name(source)))
-
-
-def module_name(source: str) -> str:
-    """The module that reads a recipe's ``source``."""
-    return f"coldstart.data.sources.{source.replace('-', '_')}"
+    return cast(Reader, importlib.import_module(SOURCES.module_named(source)))
 
 
 def chunk_images(image_bytes: int) -> int:

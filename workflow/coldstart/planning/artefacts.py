@@ -12,6 +12,7 @@ from typing import Any
 from coldstart.config.checks.fits import misfit, misfit_elsewhere, misstart
 from coldstart.config.loading.load import Loaded
 from coldstart.config.recipes.datasets import Dataset
+from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.config.recipes.encoders import (
     Clustering,
     Encoder,
@@ -19,10 +20,8 @@ from coldstart.config.recipes.encoders import (
     Transferred,
 )
 from coldstart.config.recipes.encoders.existing import Existing
-from coldstart.config.recipes.folders import Folder
 from coldstart.config.recipes.pools import mixture as mixture_of
 from coldstart.config.recipes.pools import part_size, splits_of
-from coldstart.data.source import module_name
 from coldstart.data.sources.arrays import scan_arrays
 from coldstart.data.sources.scan import Scan, export_places, scan_folder
 from coldstart.errors import ColdstartError, nearest
@@ -79,7 +78,7 @@ class Artefacts:
             recipe.images_recipe() if what == "images" else recipe.labels_recipe(),
             {},
             "coldstart.data.ingest",
-            module_name(recipe.source),
+            model=self.recipes.get("datasets", dataset),
         )
 
     @once

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from coldstart.config.loading.ranking import LABELLED, OWN
+from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders import Trained
-from coldstart.config.recipes.folders import ARRAYS
 from coldstart.data.sources.scan import Scan
 from coldstart.errors import ColdstartError
 from coldstart.planning.fingerprint import fingerprint, source_digest

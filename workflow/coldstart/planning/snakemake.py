@@ -11,7 +11,7 @@ import coldstart
 from coldstart.config.loading.given import as_typed
 from coldstart.config.loading.load import load
 from coldstart.config.loading.yaml import read_yaml
-from coldstart.config.recipes.folders import Folder
+from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
 from coldstart.place import complaint

@@ -10,7 +10,7 @@ from typing import Any
 
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
-from coldstart.config.recipes.folders import ARRAYS
+from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.settings import Config, Scale
 from coldstart.errors import nearest
 from coldstart.texts import unprintable

@@ -4,18 +4,17 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Any, cast, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.yaml import read_yaml
 from coldstart.config.model import Name
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.backbones import BACKBONES
-from coldstart.config.recipes.datasets import Dataset
+from coldstart.config.recipes.datasets import SOURCES
 from coldstart.config.recipes.encoders import ENCODERS, Transferred
-from coldstart.config.recipes.folders import Arrays, Folder
 from coldstart.config.recipes.learners import Learner
 from coldstart.config.recipes.pools import Pool
 from coldstart.config.recipes.probes import Probe
@@ -30,9 +29,7 @@ from coldstart.selection.base import SAMPLERS
 def kinds() -> dict[str, TypeAdapter[Any]]:
     """Return the type of each kind of recipe, in an order in which the parts come first."""
     return {
-        "datasets": TypeAdapter(
-            Annotated[Dataset | Folder | Arrays, Field(discriminator="source")]
-        ),
+        "datasets": SOURCES.adapter(),
         "pools": TypeAdapter(Pool),
         "backbones": BACKBONES.adapter(),
         "augmentations": TypeAdapter(Augmentation),

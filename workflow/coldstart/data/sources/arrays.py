@@ -18,7 +18,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.folders import MEASURED, Arrays
+from coldstart.config.recipes.datasets.arrays import Arrays
+from coldstart.config.recipes.datasets.levels import MEASURED
 from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.digests import File, digest_files

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from coldstart.config.recipes.folders import Resize
+from coldstart.config.recipes.datasets.folder import Resize
 from coldstart.data.sources.formats import formats
 from coldstart.data.sources.wide import Levels, eight_bits, is_wide, surely_narrow, values
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.folders import MEASURED
+from coldstart.config.recipes.datasets.levels import MEASURED
 from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.decode import (

@@ -1,11 +1,12 @@
-"""Recipes of a user's own images: a folder of files, or a file of arrays."""
+"""Recipe of a folder of a user's own images, and the tables of their labels."""
 
-import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from coldstart.config.model import Model, Side
+from coldstart.config.model import Side
+from coldstart.config.recipes.datasets import DataSource
+from coldstart.config.recipes.datasets.levels import MEASURED, Levels
 
 Resize = Literal["crop", "squash", "pad"]
 
@@ -38,40 +39,7 @@ Table = Annotated[str, AfterValidator(check_table)]
 LabelsFrom = Annotated[str | list[str], AfterValidator(_check_labels)]
 
 
-MEASURED: Literal["measured"] = "measured"
-
-
-def _read_levels(given: object) -> object:
-    """Two numbers, also as ``--config`` hands them over: as text."""
-    if given == MEASURED:
-        return given
-    try:
-        low, high = map(float, given if isinstance(given, list | tuple) else ())
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not -math.inf < low < high < math.inf:
-        raise ValueError(
-            f"should be `{MEASURED}` or two numbers, the lowest value first, such as [0, 4095], "
-            f"but is {given!r}"
-        )
-    return [low, high]
-
-
-Levels = Annotated[Literal["measured"] | list[float], BeforeValidator(_read_levels)]
-"""The lowest and the highest value of images of more than 8 bits, or how they are found."""
-
-
-ARRAYS = (".npz", ".npy")
-"""Endings of the names of files of arrays."""
-
-
-def _named_as_arrays(path: str) -> str:
-    if not path.endswith(ARRAYS):
-        raise ValueError(f"should be a file that ends with {' or '.join(ARRAYS)}, but is {path!r}")
-    return path
-
-
-class Folder(Model):
+class Folder(DataSource):
     """Image files in a folder and those below it."""
 
     source: Literal["folder"]
@@ -92,16 +60,3 @@ class Folder(Model):
     ``[0, 4095]``. ``measured``: all but the lowest and the highest 0.1 % of the folder's pixels."""
     on_broken: Literal["skip", "fail"] = "fail"
     """An image that cannot be read is skipped and listed with the images, or it ends the run."""
-
-
-class Arrays(Model):
-    """Images in an ``.npz`` or ``.npy`` file of NumPy."""
-
-    source: Literal["arrays"]
-    path: Annotated[str, AfterValidator(_named_as_arrays)]
-    """The file; a relative path is one below ``data_dir``. It is no part of any key."""
-    labels: Literal["array", "none"] = "array"
-    """``array``: the file's array ``labels``, where it has one, holds the labels."""
-    levels: Levels = MEASURED
-    """The values that become black and white, such as ``[0, 4095]``. ``measured``: all but the
-    lowest and the highest 0.1 % of the pixels. uint8 is taken as it is."""

@@ -1,11 +1,12 @@
 """Recipes of data sets: where images come from."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, Field, model_validator
 
 from coldstart.config.model import Count, Model
+from coldstart.registry import Registry
 from coldstart.texts import unprintable
 
 ClassCounts = Annotated[list[Count], Field(min_length=2)]
@@ -43,21 +44,21 @@ class Described(Protocol):
         """Their sizes."""
 
 
-class Dataset(Model):
-    """A set of images, read whole."""
+class DataSource(Model):
+    """A place that images come from, which a module of ``coldstart.data.sources`` reads."""
 
-    source: Literal[
-        "digits",
-        "cifar10",
-        "cifar100",
-        "stl10",
-        "svhn",
-        "mnist",
-        "fashion-mnist",
-        "kmnist",
-        "tiny-imagenet",
-    ]
-    """The module of ``coldstart.data.sources`` that reads it, with ``-`` for ``_``."""
+    source: str
+    """The source's name: a ``Literal`` in each sub-class."""
+
+
+SOURCES: Registry[DataSource] = Registry(
+    DataSource, "source", "coldstart.config.recipes.datasets", "coldstart.data.sources"
+)
+
+
+class Dataset(DataSource):
+    """A published set of images, read whole."""
+
     digest: Annotated[str, Field(pattern="^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{0,64})$")]
     """Pins the content: the published edition's digest, or the SHA-256 of an own edition's
     files. Who does not know that yet writes ``sha256:``; the refusal says what it is."""
@@ -65,8 +66,6 @@ class Dataset(Model):
     """Height, width and channels of an image."""
     classes: Annotated[list[ClassName], Field(min_length=2)]
     """Names of the classes, in the order of their numbers."""
-    labels: Literal["fine", "coarse"] | None = None
-    """Labels of CIFAR-100: its 100 classes or its 20 superclasses."""
     parts: Annotated[dict[str, ClassCounts | Count], Field(min_length=1)]
     """Images of each class in each of the publisher's parts, or how many there are in all where
     they have no labels; checked when the set is read. Parts that are not named are not read."""
@@ -79,8 +78,6 @@ class Dataset(Model):
                     f"part `{part}` has counts of {len(counts)} classes, but `classes` names "
                     f"{len(self.classes)}"
                 )
-        if (self.labels is None) == (self.source == "cifar100"):
-            raise ValueError("`labels` (fine or coarse) belongs to source cifar100, which needs it")
         return self
 
     def images_recipe(self) -> Mapping[str, Any]:
