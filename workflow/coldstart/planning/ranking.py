@@ -29,7 +29,7 @@ FORMATS = ("png", "pdf", "svg")
 OLD_RANKING = f"{FOLDER}/labels.csv"
 """The ranking's earlier name, which is still a target: a copy for those who ask for it."""
 
-MODULES = tuple(f"coldstart.ranking.{name}" for name in ("stage", "ranking", "label_studio"))
+MODULES = tuple(f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio"))
 
 
 def texts(images: str) -> list[str]:
