@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import re
@@ -13,21 +12,13 @@ import pandas as pd
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.clones import copy_project, replace_text
+from tests.slurm import cluster as slurm
+
 # Seconds instead of a cluster's minutes. The plugin adds ten seconds to each wait itself.
 POLLING = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5")
 EPOCHS = 120
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-
-
-def _module(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-slurm = _module(Path(__file__).with_name("cluster.py"))
 
 
 def pytest_ignore_collect(collection_path):
@@ -147,10 +138,7 @@ class Clone:
 
     def edit(self, name, old, new):
         """Replace text in one file."""
-        path = self.folder / name
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
+        replace_text(self.folder / name, old, new)
 
     def set_epochs(self, epochs):
         """Set the epochs of the pretraining, which is slowed to ten epochs a second."""
@@ -164,7 +152,7 @@ class Clone:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory, cluster):
     """A clone that has its data already."""
-    clone = Clone(_copy_project(tmp_path_factory.mktemp("prepared")), cluster)
+    clone = Clone(copy_project(tmp_path_factory.mktemp("prepared")), cluster)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", "scale=smoke", "--"]
     subprocess.run(
         [*command, "results/data/pools/biased-digits.json"],
@@ -192,22 +180,9 @@ def fresh(tmp_path, cluster):
     clones = []
 
     def make(name):
-        clones.append(Clone(_copy_project(tmp_path / name), cluster))
+        clones.append(Clone(copy_project(tmp_path / name), cluster))
         return clones[-1]
 
     yield make
     for clone in clones:
         clone.stop()
-
-
-def _copy_project(folder):
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.split()  # fmt: skip
-    for name in listed:
-        if name.split("/")[0] not in {"tests", "results"} and (ROOT / name).exists():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target, follow_symlinks=False)
-    return folder

@@ -5,13 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.store import Identity, Store
-
-
-def make_identity(seed=0, code="c" * 64):
-    images = Identity("images", {"dataset": "digits"}, {}, "d" * 64)
-    return Identity("embed", {"seed": seed, "lr": 0.1}, {"images": images}, code)
-
+from coldstart.store import Store
+from tests.helpers.stores import make_identity
 
 PRELUDE = (
     "from coldstart.store import Identity, Store\n"
