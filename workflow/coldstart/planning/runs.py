@@ -141,7 +141,8 @@ class Runs(Artefacts):
             described,
             inputs,
             "coldstart.evaluation.evaluate",
-            model=recipe,
+            # A classifier is not computed with any more: its metrics are gathered.
+            model=None if isinstance(recipe, Classifier) else recipe,
         )
 
     # Inside.

@@ -45,14 +45,14 @@ class Network(Model, ABC):
 
     def macs(self, height: int, width: int, channels: int) -> float:
         """Multiply-adds of one image's forward pass: an estimate, at most twice off."""
-        return sum(one.positions * one.weights for one in self._stages(height, width, channels))
+        return sum(one.positions * one.weights for one in self._costs(height, width, channels))
 
     def activations(self, height: int, width: int, channels: int) -> float:
         """Numbers that all layers put out for one image: an estimate, at most twice off."""
-        return sum(one.positions * one.outputs for one in self._stages(height, width, channels))
+        return sum(one.positions * one.outputs for one in self._costs(height, width, channels))
 
     @abstractmethod
-    def _stages(self, height: int, width: int, channels: int) -> Iterator[Stage]:
+    def _costs(self, height: int, width: int, channels: int) -> Iterator[Stage]:
         """The stages that cost the most: no exact description, which the network itself is."""
 
 

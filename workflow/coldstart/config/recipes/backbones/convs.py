@@ -40,7 +40,7 @@ class Convs(Network):
         rows, columns = self.sizes(height, width)[-1]
         return rows * columns * self.widths[-1]
 
-    def _stages(self, height: int, width: int, channels: int) -> Iterator[Stage]:
+    def _costs(self, height: int, width: int, channels: int) -> Iterator[Stage]:
         sizes = self.sizes(height, width)[1:]
         for (below, out), size in zip(pairwise((channels, *self.widths)), sizes, strict=True):
             yield Stage(math.prod(size), 9 * below * out, out)

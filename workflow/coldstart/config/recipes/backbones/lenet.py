@@ -30,5 +30,5 @@ class LeNet(Network):
         """Numbers that reach the first linear layer."""
         return 16 * ((height // 2 - 4) // 2) * ((width // 2 - 4) // 2)
 
-    def _stages(self, height: int, width: int, channels: int) -> Iterator[Stage]:
+    def _costs(self, height: int, width: int, channels: int) -> Iterator[Stage]:
         yield Stage(height * width, 1000, 10)

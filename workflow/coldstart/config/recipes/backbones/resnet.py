@@ -49,7 +49,7 @@ class ResNet(Network):
         """Channels that a block puts out, over those that it has inside."""
         return EXPANSION if self.block == "bottleneck" else 1
 
-    def _stages(self, height: int, width: int, channels: int) -> Iterator[Stage]:
+    def _costs(self, height: int, width: int, channels: int) -> Iterator[Stage]:
         shrunk = {"imagenet": 4, "half": 2, "cifar-pool": 2, "cifar": 1}[self.stem]
         weights, outputs = (1.25, 2) if self.block == "bottleneck" else (18, 3)
         for number, (out, blocks) in enumerate(zip(self.widths, self.blocks, strict=True)):

@@ -41,6 +41,6 @@ class Vgg(Network):
         """Pixels that an image's shorter side must have: each stage halves and rounds down."""
         return 1 << len(self.widths)
 
-    def _stages(self, height: int, width: int, channels: int) -> Iterator[Stage]:
+    def _costs(self, height: int, width: int, channels: int) -> Iterator[Stage]:
         for number, (out, count) in enumerate(zip(self.widths, self.convolutions, strict=True)):
             yield Stage(height * width / 4**number, count * 9 * out**2, count * out)

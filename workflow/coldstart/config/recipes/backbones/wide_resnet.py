@@ -39,7 +39,7 @@ class WideResNet(Network):
         """Channels of each stage."""
         return [channels * self.width for channels in (16, 32, 64)]
 
-    def _stages(self, height: int, width: int, channels: int) -> Iterator[Stage]:
+    def _costs(self, height: int, width: int, channels: int) -> Iterator[Stage]:
         for number, out in enumerate(self.widths):
             yield Stage(
                 height * width / 4**number, self.blocks * 18 * out**2, self.blocks * 2 * out
