@@ -59,13 +59,13 @@ def test_each_trial_has_a_row_of_its_picks_in_order(studio, channels):
     assert numbers["encoder_seed"].unique().tolist() == [4]
     assert numbers["sampler"].unique().tolist() == ["kmeans"]
     ids = {row: part["id"].tolist() for row, part in numbers.groupby("row")}
-    assert ids == {"draw 1": [0, 3, 6], "draw 2": [3, 6, 9], "draw 3": [3, 6, 9, 12]}
-    ranks = numbers[numbers["row"] == "draw 2"]["rank"].tolist()
+    assert ids == {"trial 1": [0, 3, 6], "trial 2": [3, 6, 9], "trial 3": [3, 6, 9, 12]}
+    ranks = numbers[numbers["row"] == "trial 2"]["rank"].tolist()
     assert ranks == [3, 6, 8]
     # No more than three images in a row, but the number of all.
     assert shown_images(figure) == [[0], [3], [6], [3], [6], [9], [3], [6], [9]]
     titles = [axes.texts[0].get_text() for axes in figure.axes if axes.texts]
-    assert titles == ["draw 1\n(3)", "draw 2\n(3)", "draw 3\n(4)"]
+    assert titles == ["trial 1\n(3)", "trial 2\n(3)", "trial 3\n(4)"]
     assert "k-means, 8 labels, class plane" in note(figure)
 
 
@@ -109,7 +109,7 @@ def test_test_images_are_classified_by_the_learner_of_the_run(studio, learner):
     first, *rest = table.loc[ids[1], "predicted"].tolist()
     right = len(planes) - len(wrong)
     assert texts == [f"right\n({right})", first, f"wrong\n({len(wrong)})", *rest]
-    assert "draw 3 with 4 of the class among its labels" in note(figure)
+    assert "trial 3 with 4 of the class among its labels" in note(figure)
 
 
 def test_outlier_is_not_trained_on(studio):
@@ -132,7 +132,7 @@ def test_trial_without_the_class_has_an_empty_row(studio):
     assert numbers.empty
     assert shown_images(figure) == [[]] * 9
     titles = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert titles == ["draw 1\n(0)", "draw 2\n(0)", "draw 3\n(0)"]
+    assert titles == ["trial 1\n(0)", "trial 2\n(0)", "trial 3\n(0)"]
     target = target.model_copy(update={"show": "tested"})
     _, numbers = class_examples.draw(studio.shown(), target)
     assert numbers["seed"].unique().tolist() == [0]

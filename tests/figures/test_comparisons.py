@@ -210,8 +210,8 @@ def test_matrix_names_samplers_that_it_cannot_test(studio):
     figure, numbers = penalty_matrix.draw(studio.shown(), MATRIX)
     table = numbers.set_index(["winner", "loser"])
     assert np.isnan(table.loc[("loss-var", "loss-mean"), "penalty"])
-    assert "over 3 draws" in note(figure)
-    assert note(figure).endswith("Grey: both have one draw.")
+    assert "over 3 trials" in note(figure)
+    assert note(figure).endswith("Grey: both have one trial.")
     assert "nan" not in texts(figure)
 
 

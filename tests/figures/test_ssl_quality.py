@@ -61,7 +61,7 @@ def test_note_names_encoders_that_start_from_others(measured):
     assert "another encoder" not in note()
     measured.run("chained", [], encoder="scan-digits")
     probes(measured, "chained", 0, {5: 0.6, 10: 0.7})
-    assert "Lines that start later go on from another encoder." in note()
+    assert "Lines that start later belong to encoders fine-tuned from another one." in note()
 
 
 def test_table_has_each_encoder_trained_and_untrained(measured):

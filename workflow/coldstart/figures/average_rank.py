@@ -15,7 +15,7 @@ from coldstart.statistics.sentences import count
 def tabulate(shown: Shown, target: AverageRank) -> pd.DataFrame:
     """Average rank of each sampler, best first.
 
-    In each of the target's blocks the samplers are ranked by their mean (over draws, and over
+    In each of the target's blocks the samplers are ranked by their mean (over trials, and over
     classes where the metric is of one); higher is better, and ties share the average of their
     ranks.
 

@@ -15,7 +15,7 @@ from coldstart.statistics.intervals import FEWEST
 from coldstart.statistics.ties import tie
 
 MOST_NUMBERS = 3
-"""Steps between the numbers along an axis, which may have six digits."""
+"""At most this many steps between ticks, whose numbers may have six digits."""
 TITLES = {"linear": "over the number of labels", "log": "over its logarithm"}
 
 
@@ -25,7 +25,7 @@ def tabulate(shown: Shown, target: BudgetArea) -> pd.DataFrame:
 
 
 def draw(shown: Shown, target: BudgetArea) -> tuple[Figure, pd.DataFrame]:
-    """Two panels for each run: the draws as dots, their mean and its interval; best on top."""
+    """Two panels for each run: the trials as dots, their mean and its interval; best on top."""
     drawn = areas(shown.compared(target))
     numbers = summarise_areas(drawn)
     runs = list(numbers["run"].unique())
@@ -73,8 +73,8 @@ def _panel(axes: Axes, table: pd.DataFrame, dots: pd.DataFrame) -> None:
 def _note(draws: pd.Series) -> str:
     text = "Area under the curve by trapezia, divided by the span of the axis."
     if draws.max() == 1:
-        return f"{text} One draw (encoder seed and sampler seed) each: no spread is shown."
-    text += " Small dots: draws (encoder and sampler seeds)"
+        return f"{text} One trial (encoder seed and sampler seed) each: no spread is shown."
+    text += " Small dots: trials (encoder and sampler seeds)"
     if draws.max() >= FEWEST:
-        text += f"; bars: 95 % t-intervals of their mean, from {FEWEST} draws on"
+        text += f"; bars: 95 % t-intervals of their mean, from {FEWEST} trials on"
     return f"{text}."

@@ -28,13 +28,13 @@ LINE = 0.15
 FILLS = ("full", "bottom", "left", "top")
 """Fill styles of markers, by run; hollow markers are the paper's."""
 DODGE = 0.045
-"""Decades over which the series at one number of labels are set apart, where there is room."""
+"""Width, in decades, over which the series at one budget are shifted apart."""
 MOST_MARKED = 15
-"""A line through more points than this has no markers, or so many where colours repeat."""
+"""A line with more points has no markers, or about this many if colours repeat."""
 
 
 def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
-    """Means over all draws with one standard deviation, as bands or as error bars.
+    """Means over all trials with one standard deviation, as bands or as error bars.
 
     Returns:
         The figure and run, pool, encoder, sampler, metric, label, budget, mean, sd, n, low and
@@ -83,13 +83,13 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
 
 
 def _cut_to_possible(axes: Axes) -> None:
-    """Show no values beyond 0 and 1, which no metric takes, though a standard deviation may."""
+    """Limit the axis to 0 and 1, which error bars may exceed and metrics cannot."""
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -0.02), min(high, 1.02))
 
 
 def _with_paper(numbers: pd.DataFrame, shown: Shown, target: BudgetCurve) -> pd.DataFrame:
-    """The paper's values in a column beside ours, also where we have none."""
+    """Add the paper's values as a column, with rows for those that we lack."""
     assert shown.published is not None
     paper = shown.published.astype({"label": "Int64"}).rename(columns={"value": "paper"})
     kept = (paper["metric"] == target.metric) & paper["run"].isin(list(shown.runs))
@@ -108,7 +108,7 @@ def _with_paper(numbers: pd.DataFrame, shown: Shown, target: BudgetCurve) -> pd.
 def _dodged(
     budgets: NDArray[np.int64], all_budgets: NDArray[np.int64], place: float
 ) -> NDArray[np.float64]:
-    """Where on the axis to draw, so that series do not hide one another.
+    """Positions along the axis, shifted so that series do not hide one another.
 
     Args:
         budgets: of one series.
@@ -188,10 +188,10 @@ def _class_name(shown: Shown, target: BudgetCurve) -> str | None:
 
 def _note(style: str, draws: pd.Series) -> str:
     if draws.max() == 1:
-        return "One draw (encoder seed and sampler seed) per point: no spread is shown."
+        return "One trial (encoder seed and sampler seed) per point: no spread is shown."
     mark = "bands" if style == "band" else "bars"
     most = draws.max()
     fewest = draws[draws > 0].min()
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
-    text = f"Mean over {count} draws (encoder and sampler seeds); {mark}: ± 1 s.d"
-    return text + (". (none for one draw)." if fewest == 1 else ".")
+    text = f"Mean over {count} trials (encoder and sampler seeds); {mark}: ± 1 s.d"
+    return text + (". (none for one trial)." if fewest == 1 else ".")

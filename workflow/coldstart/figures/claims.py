@@ -20,25 +20,24 @@ RANK = "rank-by-"
 CELL = ("run", "encoder-seed", "budget")
 PLACE = ["run", "budget"]
 ORDER = ("no", "undecided", "yes")
-"""A claim about each number of labels holds as little as it does at the worst."""
+"""Answers from worst to best: a claim about each budget has the answer of its worst one."""
 
 
 def tabulate(shown: Shown, target: Claims) -> pd.DataFrame:
     """Judge each claim by the 95 % t interval of its paired difference.
 
-    Blocks are draws: encoder seeds and sampler seeds, and runs where a claim is about several. With
-    fewer than three of them they are numbers of labels instead, which share their encoders, so that
-    the interval is too narrow. A claim about each number of labels has an interval at each (draws
-    are its only blocks), all of which hold together (Bonferroni), and the row is of the number at
-    which it holds least.
+    Blocks are trials: encoder seeds and sampler seeds, and runs where a claim is about several. If
+    there are fewer than three, budgets are the blocks instead; these share their encoders, so that
+    the interval is too narrow. A claim about each budget has an interval at each, over trials
+    alone, with Bonferroni's correction; its row is of the budget at which it holds least.
 
     The best of the other samplers is the one with the best mean over all that the claim is about.
 
     Returns:
         claim, holds (``yes`` or ``no`` where the interval leaves no other answer, else
-        ``undecided``), asked (direction and margin), against, ours and other (means), difference
-        (ours - other), low and high (its 95 % interval; none for fewer than three blocks), blocks,
-        block (what one is), and at (the number of labels, of a claim about each).
+        ``undecided``), asked (direction and margin), against (the other side), ours and other
+        (means), difference (ours - other), low and high (its 95 % interval; none for fewer than
+        three blocks), blocks, block (its properties), and at (the budget, of a claim about each).
     """
     return pd.DataFrame([_judge(shown, claim) for claim in target.claims.values()])
 
@@ -65,7 +64,7 @@ def _judge(shown: Shown, claim: Claim) -> dict[str, Any]:
 
 
 def _interval(claim: Claim, blocks: pd.DataFrame, alpha: float) -> dict[str, Any]:
-    """Means over blocks, the interval of their difference, and what it says of the claim."""
+    """Means over blocks, the interval of their difference, and the answer that it gives."""
     differences = blocks["difference"].to_numpy(dtype=float)
     low, high = mean_interval(differences, alpha)
     levels = [str(name) for name in blocks.index.names]
@@ -82,7 +81,7 @@ def _interval(claim: Claim, blocks: pd.DataFrame, alpha: float) -> dict[str, Any
 
 
 def _holds(claim: Claim, low: float, high: float) -> str:
-    """``undecided`` where the interval holds the margin, or is none."""
+    """``yes`` or ``no`` if the interval lies on one side of the margin, else ``undecided``."""
     if claim.direction == "alike":
         yes = exceeds(low, -claim.margin) and exceeds(claim.margin, high)
         no = exceeds(low, claim.margin) or exceeds(-claim.margin, high)
@@ -101,7 +100,7 @@ def _room(claim: Claim, row: dict[str, Any]) -> float:
 
 
 def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Draws, or numbers of labels where there are too few draws for an interval."""
+    """Means by trial, or by budget if there are too few trials for an interval."""
     draws = _draws(frame)
     if len(draws) >= FEWEST:
         return draws
@@ -109,17 +108,17 @@ def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draws(frame: pd.DataFrame) -> pd.DataFrame:
-    """Means over the numbers of labels of each draw."""
+    """Means over the budgets of each trial."""
     names = [name for name in frame.index.names if name != "budget"]
     return frame.groupby(level=names, sort=False).mean()
 
 
 def _beside(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
-    """Both sides of a claim in each draw and at each number of labels.
+    """Both sides of a claim in each trial and at each budget.
 
     Returns:
-        What ours is held against, and ours, other and difference by run, encoder_seed, seed and
-        budget; without seed where neither side has more than one draw.
+        The name of the other side, and ours, other and difference by run, encoder_seed, seed and
+        budget; without seed where neither side has more than one trial.
     """
     first, ours = _called(claim.ours), _values(shown, claim, claim.ours, [claim.ours.sampler])
     if isinstance(claim.other, float):
@@ -152,10 +151,10 @@ def _best_other(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
 
 
 def _values(shown: Shown, claim: Claim, side: Side, samplers: Sequence[str]) -> pd.DataFrame:
-    """Some samplers by a side's figure of merit, at the claim's numbers of labels.
+    """Values of some samplers by the metric of a side, at the budgets of the claim.
 
     Returns:
-        run (the one of ours that it stands beside), encoder_seed, sampler, seed, budget and value.
+        run (the one of ours that it pairs with), encoder_seed, sampler, seed, budget and value.
     """
     metric = side.metric.removeprefix(RANK)
     frames = [
@@ -172,13 +171,13 @@ def _values(shown: Shown, claim: Claim, side: Side, samplers: Sequence[str]) -> 
 
 
 def _ranks(table: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
-    """Each sampler's rank by the mean of its draws, for each encoder at each number of labels."""
+    """Rank of each sampler by its mean over trials, for each encoder and budget."""
     ranks = rank(arrange(table, samplers, CELL).values)
     return ranks.melt(ignore_index=False).reset_index().assign(seed=0)
 
 
 def _repeated(values: pd.DataFrame, beside: pd.DataFrame) -> pd.DataFrame:
-    """A run with one encoder seed stands beside each encoder seed of the other side's."""
+    """Repeat the values of a run with one encoder seed for each seed of the other side."""
     frames = []
     for run, part in values.groupby("run", sort=False):
         if part["encoder_seed"].nunique() == 1:
@@ -189,7 +188,7 @@ def _repeated(values: pd.DataFrame, beside: pd.DataFrame) -> pd.DataFrame:
 
 
 def _called(side: Side) -> str:
-    """A side in words that no other side has."""
+    """A name of a side that no other side has."""
     of = "" if side.label is None else f" of class {side.label}"
     return f"{side.sampler} ({', '.join(side.runs)}), {side.metric}{of}"
 

@@ -14,14 +14,14 @@ from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDTH, add_note, looks, new_figure, shortened
 
 ROW_TITLE = 1.0
-"""Inches for what a row is of."""
+"""Inches for the titles of rows."""
 
 
 def draw(shown: Shown, target: ClassExamples) -> tuple[Figure, pd.DataFrame]:
-    """A row of images for each draw of the sampler, or one each for what was right and wrong.
+    """A row of picks for each trial, or two rows of test images: classified rightly and wrongly.
 
-    Of the test images those of the class are shown which the learner was surest of, after the draw
-    that has the most picks of the class (the first of several).
+    Test images are those of the class, the most confident predictions first, after the trial with
+    the most picks of the class (the first of several).
 
     Returns:
         The figure and, for each image, run, encoder_seed, sampler, seed, row, id, and rank (from 1)
@@ -31,20 +31,19 @@ def draw(shown: Shown, target: ClassExamples) -> tuple[Figure, pd.DataFrame]:
     picks = _picks(shown, target)
     of_class = picks[shown.labels(run, picks["id"].to_numpy()) == target.label]
     counts = of_class["seed"].value_counts().reindex(picks["seed"].unique(), fill_value=0)
-    rows = [f"draw {seed + 1}" for seed in counts.index]
-    numbers = of_class.assign(row=[f"draw {seed + 1}" for seed in of_class["seed"]])
+    rows = [f"trial {seed + 1}" for seed in counts.index]
+    numbers = of_class.assign(row=[f"trial {seed + 1}" for seed in of_class["seed"]])
     note = (
-        "The candidates of the class among the picks of each draw, in their order, and how many "
-        "these are."
+        "Candidates of the class among the picks of each trial, in their order, and their number."
     )
     if target.show == "tested":
         seed = int(counts.idxmax())
         rows = ["right", "wrong"]
         numbers = _tested(shown, run, target, picks[picks["seed"] == seed])
         note = (
-            f"Test images of the class, the surest first, and how many these are, after draw "
-            f"{seed + 1} with {counts[seed]} of the class among its labels; below those that were "
-            "wrong, what they were taken for."
+            "Test images of the class, the most confident predictions first, and their number, "
+            f"after trial {seed + 1} with {counts[seed]} of the class among its labels; below "
+            "wrong ones, the predicted class."
         )
     name = shown.class_names(run)[target.label]
     look = looks([target.sampler])[target.sampler].name
@@ -53,7 +52,7 @@ def draw(shown: Shown, target: ClassExamples) -> tuple[Figure, pd.DataFrame]:
 
 
 def _picks(shown: Shown, target: ClassExamples) -> pd.DataFrame:
-    """The picks of every draw with the first encoder seed, in their order."""
+    """The picks of every trial with the first encoder seed, in their order."""
     picks = shown.selections
     picks = picks[
         (picks["sampler"] == target.sampler)
@@ -66,7 +65,7 @@ def _picks(shown: Shown, target: ClassExamples) -> pd.DataFrame:
 
 
 def _tested(shown: Shown, run: str, target: ClassExamples, picks: pd.DataFrame) -> pd.DataFrame:
-    """The test images of the class, by how sure the learner of one draw was of them."""
+    """The test images of the class, in the order of the confidence of one trial's learner."""
     encoder_seed, seed = (int(picks[key].iloc[0]) for key in ("encoder_seed", "seed"))
     learner = LogisticRegression.model_validate(shown.runs[run]["learner"])
     candidates, test = (_labelled(shown, run, encoder_seed, s) for s in ("candidates", "test"))

@@ -20,21 +20,21 @@ from coldstart.figures.style import (
 )
 
 SIDE = 96
-"""Pixels of an image on the sheet, at least: enlarged here, so that no viewer smooths them."""
+"""Images are enlarged to at least this many pixels a side, so that no viewer smooths them."""
 GAP = 0.06
-"""Space between images, as a part of their size."""
+"""Space between images, as a share of their size."""
 LABELS = 1.05
 """Inches for the samplers' names."""
 LARGEST = 0.32
-"""Inches that an image takes where there is room."""
+"""Largest width of an image, in inches."""
 MOST_NUMBERED = 20
-"""Above so many columns only every fifth has its number."""
+"""With more columns than this, only every fifth has a number."""
 
 
 def draw(shown: Shown, target: ContactSheet) -> tuple[Figure, pd.DataFrame]:
     """A row of images per sampler, from the first encoder seed and sampler seed 0.
 
-    A sampler whose picks depend on the number of labels is shown at the smallest that has as many.
+    If a sampler's picks depend on the budget, those of the smallest sufficient budget are shown.
 
     Returns:
         The figure and run, encoder_seed, sampler, budget, rank (from 1) and id of each image.

@@ -27,9 +27,9 @@ INCHES = 0.21
 """Height of a row of names, the unit of the diagram."""
 BAR_STEP = 0.42
 MARGIN = 0.04
-"""Share of the ruler by which lines go on beyond its ends."""
+"""Length of lines beyond the ends of the ruler, as a share of its length."""
 APART = 0.15
-"""Ranks between two bars of one level."""
+"""Least distance between two bars on one level, in ranks."""
 
 
 def draw(shown: Shown, target: CriticalDifference) -> tuple[Figure, pd.DataFrame]:
@@ -64,7 +64,7 @@ def draw(shown: Shown, target: CriticalDifference) -> tuple[Figure, pd.DataFrame
     axes = figure.subplots()
     axes.set_axis_off()
     margin = MARGIN * (len(ranks) - 1)
-    # Few blocks have a critical difference that is longer than the ruler.
+    # With few blocks the critical difference is longer than the ruler.
     axes.set_xlim(1 - margin, max(len(ranks), 1 + nemenyis) + margin)
     axes.set_ylim(below + rows - 0.5, -above)
     _ruler(axes, len(ranks), f"average rank by {metric_title(target.metric)} (1 is best)")
@@ -136,7 +136,7 @@ def _ruler(axes: Axes, samplers: int, title: str) -> None:
 
 
 def _names(axes: Axes, ranks: pd.Series, below: float) -> None:
-    """The better half on the left and the others on the right, each led to its rank."""
+    """Write the names, the better half on the left, each joined to its rank by a line."""
     look = looks(ranks.index)
     count, better = len(ranks), (len(ranks) + 1) // 2
     margin = MARGIN * (count - 1)

@@ -95,9 +95,10 @@ class Shown:
         return table
 
     def compared(self, target: Compared) -> pd.DataFrame:
-        """The rows that are held against each other.
+        """The rows of the metric that is compared.
 
-        Where those are the samplers of each run, ``sampler`` names both and all runs are one.
+        Where each sampler of each run is a series, ``sampler`` is the series' name, and ``run`` is
+        the same in all rows.
         """
         values = pd.concat(
             [
@@ -174,19 +175,19 @@ class Shown:
         return read_labels(self.artefacts[f"labels/{run}"], ids)
 
     def labelled(self, run: str) -> NDArray[np.int64]:
-        """The ids of the images that had a label before any was picked, int64 [n]."""
+        """The ids of the images that were labelled before the first pick, int64 [n]."""
         if f"labelled/{run}" not in self.artefacts:
             return np.empty(0, dtype=np.int64)
         path = self.artefacts[f"labelled/{run}"].path("labels.parquet")
         return np.asarray(pd.read_parquet(path, columns=["id"])["id"], dtype=np.int64)
 
     def paths(self, run: str, ids: NDArray[np.int64]) -> list[str] | None:
-        """The images' files, from the set's folder on; None where they are no files."""
+        """Paths of the images' files below the data set's folder; None if they have no files."""
         items = pd.read_parquet(self.artefacts[f"images/{run}"].path("items.parquet"))
         return items.set_index("id").loc[ids, "path"].tolist() if "path" in items else None
 
     def known_labels(self, pool: str, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The labels of a pool's images, OUTLIER where one has none or was never labelled."""
+        """The labels of a pool's images; OUTLIER for those without a class or never labelled."""
         if f"labels/{pool}" not in self.artefacts:
             return np.full(len(ids), OUTLIER)
         table = pd.read_parquet(self.artefacts[f"labels/{pool}"].path("labels.parquet"))
@@ -226,11 +227,11 @@ class Shown:
 
 
 def summarise(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Mean and spread of ``value`` over all draws of each group, in order of first appearance.
+    """Mean and spread of ``value`` over all trials of each group, in order of first appearance.
 
     Returns:
         The columns ``by``, then mean, sd (of the sample: n - 1), n, low and high (mean -/+ sd).
-        With one draw there is no spread: sd, low and high are missing.
+        With one trial there is no spread: sd, low and high are missing.
     """
     groups = table.groupby(by, sort=False, dropna=False)["value"]
     summary = groups.agg(mean="mean", sd="std", n="size").reset_index()

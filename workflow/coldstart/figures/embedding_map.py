@@ -26,18 +26,18 @@ from coldstart.figures.style import (
 )
 
 MOST_POINTS = 5000
-"""Candidates above which an even spread is laid out, beside all that were picked."""
+"""Of more candidates than this, an even subset is laid out, beside all picks."""
 MOST_SHAPES = 1000
-"""Points above which the candidates are pixels in SVG and PDF, too."""
+"""With more points than this, candidates are rasterised in SVG and PDF."""
 PANELS = 4
-"""In one row."""
+"""Panels in a row."""
 NO_CLASS = "outlier"
 MOST_NAMED = 10
-"""Above so many classes colours would be shared: candidates are grey, and picks of one colour."""
+"""With more classes than this, candidates are grey and all picks have one colour."""
 NUMBERED = 10
-"""Picks whose ranks stand beside them, where there is one panel and so room for it."""
+"""In a single panel, the first picks have their ranks beside them."""
 ALONE = 4.2
-"""Inches of the side of a panel that is alone."""
+"""Inches of the side of a single panel."""
 LEGEND = 1.3
 """Inches of the legend beside it."""
 STRONG = (
@@ -50,7 +50,7 @@ LIGHT = (
 )
 """Tableau's pairs of colours: the picks of a class, and its candidates."""
 MANY = ("0.78", "#4E79A7")
-"""Candidates and picks of classes that are too many for colours."""
+"""Colours of candidates and picks if there are more than ``MOST_NAMED`` classes."""
 
 
 def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
@@ -117,7 +117,7 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
 
 
 def _drawn(shown: Shown, numbers: pd.DataFrame) -> str:
-    """Say of how many candidates the dots are, where not all are drawn."""
+    """Describe the dots: all candidates, or a subset and its size."""
     drawn = numbers.drop_duplicates(["run", "id"]).groupby("run", sort=False).size()
     seeds = numbers.groupby("run", sort=False)["encoder_seed"].first()
     there = [len(shown.embeddings(str(run), int(seed))[0]) for run, seed in seeds.items()]
@@ -136,14 +136,14 @@ def lay_out(embeddings: NDArray[np.float32], perplexity: float) -> NDArray[np.fl
 
     Args:
         embeddings: float32 [n, dim].
-        perplexity: lowered to a third of the points where there are few.
+        perplexity: lowered to a third of the number of points if it is larger.
 
     Returns:
         float32 [n, 2]; zeros where all embeddings are the same.
     """
     from sklearn.manifold import TSNE
 
-    # scikit-learn divides by the components' spread and is killed by the signal SIGSEGV at nought.
+    # scikit-learn divides by the spread of the components, and crashes (SIGSEGV) if it is zero.
     if not np.ptp(embeddings, axis=0).any():
         return np.zeros((len(embeddings), 2), dtype=np.float32)
     fitting = min(perplexity, (len(embeddings) - 1) / 3)
@@ -156,12 +156,12 @@ def lay_out(embeddings: NDArray[np.float32], perplexity: float) -> NDArray[np.fl
 
 
 def spread(ids: NDArray[np.int64], picked: NDArray[np.int64], most: int) -> NDArray[np.intp]:
-    """Positions, ascending, of what is laid out: everything, or the picks and an even spread.
+    """Positions, ascending, of the candidates to lay out: all, or the picks and an even subset.
 
     Args:
         ids: int64 [n].
         picked: ids that must be among them.
-        most: how many to spread where there are more.
+        most: size of the subset, which is taken if there are more candidates.
     """
     if len(ids) <= most:
         return np.arange(len(ids))
@@ -170,7 +170,7 @@ def spread(ids: NDArray[np.int64], picked: NDArray[np.int64], most: int) -> NDAr
 
 
 def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -> pd.DataFrame:
-    """Every laid out candidate of a run, once per sampler."""
+    """The candidates of a run that are laid out, once for each sampler."""
     seed = int(picks["encoder_seed"].iloc[0])
     picks = picks[picks["encoder_seed"] == seed]
     ids, embeddings = shown.embeddings(run, seed)

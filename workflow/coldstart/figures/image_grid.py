@@ -19,17 +19,17 @@ from coldstart.texts import printable
 
 COLUMNS = 8
 SIDE = 160
-"""Pixels of an image's longer side, where its file is at hand."""
+"""Pixels of the longer side of an image that is decoded from its file."""
 NAME_SIZE = 4.5
 LONGEST = 22
-"""Characters of a name, of which the end is shown."""
+"""Longer names are shortened to this many characters at their end."""
 
 
 def draw(shown: Shown, target: ImageGrid) -> tuple[Figure, pd.DataFrame]:
     """Rows of images in the order of their ranks.
 
-    Images are shown from their files where these lie where the plan has seen them, cut as the
-    encoder sees them but larger; else as they are in the store.
+    Images are decoded from their files if these are still where the plan found them, cropped as for
+    the encoder but larger. Otherwise the stored images are shown.
 
     Returns:
         The figure and run, encoder_seed, sampler, budget, rank (from 1), id and path of each image.

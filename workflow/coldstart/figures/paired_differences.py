@@ -25,7 +25,7 @@ COLUMNS = 3
 MOST_MARKED = 30
 """A line through more points than this has no markers."""
 NARROW_DECADES = 1.7
-"""Decades over which a panel has room for ticks at one, two and five."""
+"""A panel over more decades than this has ticks at powers of ten alone."""
 
 
 def tabulate(shown: Shown, target: PairedDifferences) -> pd.DataFrame:

@@ -16,13 +16,13 @@ from coldstart.statistics.penalties import penalties
 INCHES = 0.42
 """Width of a cell."""
 MOST_NUMBERED = 24
-"""Samplers above which cells have no room for their numbers."""
+"""With more samplers than this, cells have no numbers."""
 GAP = 0.25
-"""Cells between the matrix and its means."""
+"""Distance of the means from the matrix, in cells."""
 
 
 def draw(shown: Shown, target: PenaltyMatrix) -> tuple[Figure, pd.DataFrame]:
-    """A heat map: in each row how often its sampler beats the others, and the means of both sides.
+    """A heat map of the wins of each row's sampler over each column's, with means of both.
 
     Returns:
         The figure and winner, loser, penalty, tests and draws, as ``penalties`` describes them.
@@ -70,7 +70,7 @@ def _means(cells: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 def _patch(
     axes: Axes, cells: NDArray[np.float64], left: float, top: float, most: float, size: float
 ) -> None:
-    """Cells with their numbers; those without are grey."""
+    """Draw cells with their numbers; cells without one are grey."""
     height, width = cells.shape
     x, y = left + np.arange(width + 1), top + np.arange(height + 1)
     axes.pcolormesh(
@@ -101,12 +101,12 @@ def _note(target: PenaltyMatrix, numbers: pd.DataFrame, runs: int) -> str:
     share = "Share" if runs == 1 else f"Sum over {runs} runs of the shares"
     tested = numbers[numbers["tests"] > 0]
     if tested.empty:
-        return "Every sampler has one draw (encoder seed and sampler seed): there is no test."
+        return "Every sampler has one trial (encoder seed and sampler seed): there is no test."
     fewest, most = tested["draws"].min(), tested["draws"].max()
     draws = f"{most}" if fewest == most else f"{fewest} to {most}"
     text = (
         f"{share} of the numbers of labels at which the row's sampler has a higher "
-        f"{metric_title(target.metric)} than the column's (paired t-tests over {draws} draws, "
+        f"{metric_title(target.metric)} than the column's (paired t-tests over {draws} trials, "
         f"{ALPHA:.2f}, not corrected); last row and column: means."
     )
-    return text + (" Grey: both have one draw." if len(tested) < len(numbers) else "")
+    return text + (" Grey: both have one trial." if len(tested) < len(numbers) else "")

@@ -20,18 +20,19 @@ from coldstart.figures.style import (
 )
 
 MOST_ANNOTATED = 20
-"""Above so many classes the numbers would overlap, and a bar of colours stands for them."""
+"""With more classes than this, a colour bar replaces the numbers, which would overlap."""
 MOST_SHAPES = 5000
-"""Cells above which the map is pixels in SVG and PDF, too."""
+"""With more cells than this, the map is rasterised in SVG and PDF."""
 MOST_PARTED = 60
-"""Above so many classes cells have no white edges, which would hide them, and bars no spread."""
+"""With more classes than this, cells have no white edges and bars no error bars."""
 
 
 def draw(shown: Shown, target: PickedClasses) -> tuple[Figure, pd.DataFrame]:
     """The mean number picked of each class: a heat map per run, or a histogram per sampler.
 
     Returns:
-        The figure and run, sampler, budget, label, class, mean, sd, n, low and high over all draws.
+        The figure and run, sampler, budget, label, class, and over all trials mean, sd, n, low and
+        high.
     """
     values = shown.values("picked", budgets=[target.budget])
     numbers = summarise(values, ["run", "sampler", "budget", "label"])
@@ -74,7 +75,7 @@ def _bars(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Figure:
         figure,
         f"Labels of each class among the first {target.budget:,}: mean over all seeds"
         + (", and one standard deviation each way" if most <= MOST_PARTED else "")
-        + f". Dashed: as many of each class.{thinned(most)}",
+        + f". Dashed: equal numbers of all classes.{thinned(most)}",
     )
     return figure
 

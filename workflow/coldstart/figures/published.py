@@ -12,7 +12,7 @@ def tabulate(shown: Shown, target: Published) -> pd.DataFrame:
     """One row per value that the paper has of these runs.
 
     Returns:
-        run, sampler, budget, metric, label, paper (its value), ours (mean over all draws), sd, n
+        run, sampler, budget, metric, label, paper (its value), ours (mean over all trials), sd, n
         and difference (ours - paper); ours is missing where the study has no such value.
     """
     assert shown.published is not None  # the target names the table, so it was read

@@ -95,7 +95,11 @@ def _note(numbers: pd.DataFrame) -> str:
     draws = numbers["n"].max()
     spread = "one seed" if draws == 1 else f"mean ± 1 s.d. over {draws} seeds"
     starts = numbers.groupby("run")["epoch"].min().dropna()
-    later = " Lines that start later go on from another encoder." if (starts > 0).any() else ""
+    later = (
+        " Lines that start later belong to encoders fine-tuned from another one."
+        if (starts > 0).any()
+        else ""
+    )
     return (
         "Measured offline on frozen embeddings, with the labels of all candidates; accuracy on the "
         f"test images; {spread}. Epoch 0: before training.{later} Dotted: encoders without epochs."

@@ -26,13 +26,13 @@ WIDE = 6.75
 GREY = "0.45"
 NOTE_SIZE = 7.0
 LONGEST = 24
-"""Characters of a class's name that have room along an axis or in a legend."""
+"""Longer names of classes are shortened to this many characters."""
 MOST_TICKS = 25
-"""Names that have room along an axis."""
+"""At most this many names stand along an axis."""
 DECADES = 3.0
-"""Decades above which an axis has ticks at the powers of ten alone."""
+"""An axis over more decades than this has ticks at the powers of ten alone."""
 TICK_ROOM = 0.08
-"""The part of an axis that a number below it takes."""
+"""Share of an axis that the number at a tick takes."""
 
 _RC = {
     "font.family": "sans-serif",
@@ -147,9 +147,9 @@ _WORDS = {
 def looks(samplers: Iterable[str]) -> dict[str, Look]:
     """Name, colour and marker of each sampler.
 
-    A sampler looks the same in every figure. Those that are not known by name take the spare looks
-    by a hash of their name, and the next one where two of them in a figure would look alike; of
-    more than there are looks, each further round has its colours with other markers.
+    A sampler looks the same in every figure. Samplers without a look of their own take a spare one
+    by a hash of their name, and the next one if it is taken in this figure. If there are more of
+    them than spare looks, colours repeat with other markers.
     """
     found: dict[str, Look] = {}
     taken: list[int] = []
@@ -170,9 +170,9 @@ def looks(samplers: Iterable[str]) -> dict[str, Look]:
 
 
 def sampler_name(sampler: str) -> str:
-    """As readers know it, behind a run's title where it has one.
+    """The display name of a sampler, after the run's title if ``sampler`` begins with one.
 
-    A number behind a known name is that of its passes or clusters.
+    A number after a known name is that of its passes or clusters.
     """
     title, _, last = sampler.rpartition(" ")
     if title:
@@ -198,7 +198,7 @@ def line_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def hollow(marker: str, colour: str) -> dict[str, Any]:
-    """Style of a paper's point: over ours, larger, and with nothing inside."""
+    """Style of a published value: a larger, hollow marker above ours."""
     return {
         "linestyle": "none",
         "marker": marker,
@@ -211,9 +211,9 @@ def hollow(marker: str, colour: str) -> dict[str, Any]:
 
 
 def run_titles(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Their titles or, for lack of these, what tells the runs of a figure apart.
+    """Display names of the runs of a figure: their titles, or else their first difference.
 
-    That is nothing for one run, else the encoder, the pool, or the run's name.
+    The difference is the encoder, the pool or the run's name; a single run has an empty name.
     """
     own = {name: run["title"] for name, run in runs.items() if run.get("title") is not None}
     return _apart(runs) | own
@@ -239,7 +239,7 @@ def metric_title(metric: str, label_name: str | None = None) -> str:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw and save within: matplotlib's own defaults, then the style, whatever a user has set."""
+    """Context for drawing and saving: matplotlib's defaults and this style, not the user's."""
     with matplotlib.style.context(["default", _RC]):
         yield
 
@@ -252,7 +252,7 @@ def new_figure(title: str, height: float, width: float = WIDTH) -> Figure:
 
 
 def add_note(figure: Figure, text: str) -> None:
-    """A line below the figure that says what is drawn."""
+    """Write a note below the figure."""
     wrapped = textwrap.fill(text, round(18 * figure.get_figwidth()))
     figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=NOTE_SIZE, color=GREY)
 
@@ -261,8 +261,8 @@ def budget_axis(axes: Axes, budgets: NDArray[np.int64]) -> None:
     """A logarithmic axis of numbers of labels, its ticks plain numbers.
 
     Args:
-        axes: whose x axis it is.
-        budgets: int64 [n], ascending; each has a tick where they all have room.
+        axes: its x axis is changed.
+        budgets: int64 [n], ascending; each has a tick if all of them fit.
     """
     axes.set_xscale("log")
     axes.set_xlim(budgets[0] / 1.12, budgets[-1] * 1.12)
@@ -277,11 +277,11 @@ def budget_axis(axes: Axes, budgets: NDArray[np.int64]) -> None:
 
 
 def log_ticks(budgets: NDArray[np.int64], decades: float = DECADES) -> tuple[float, ...]:
-    """Multiples of powers of ten that have room as ticks: one, two and five, or one alone.
+    """Multiples of powers of ten that fit as ticks: one, two and five, or one alone.
 
     Args:
         budgets: ascending.
-        decades: over which an axis has room for all three.
+        decades: an axis over at most so many has room for all three.
     """
     wide = np.log10(budgets[-1] / budgets[0]) > decades
     return (1.0,) if wide else (1.0, 2.0, 5.0)

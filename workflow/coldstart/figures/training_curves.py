@@ -19,13 +19,13 @@ PANELS = {
 LINE = 0.155
 """Inches of a line of the legend."""
 MUCH = 5
-"""Factor by which the losses of runs may differ on one scale."""
+"""If the ranges of losses differ by more than this factor, each run has its own scale."""
 
 
 def draw(shown: Shown, target: TrainingCurves) -> tuple[Figure, pd.DataFrame]:
     """Loss, learning rate and the spread of the embeddings, a line per run and encoder seed.
 
-    Losses of very different sizes are drawn from 0 to 1 within each run.
+    Losses of very different ranges are scaled to 0 to 1 within each run.
 
     Returns:
         The figure and run, pool, encoder, encoder_seed, epoch, loss, lr, embedding_std and
@@ -59,7 +59,7 @@ def draw(shown: Shown, target: TrainingCurves) -> tuple[Figure, pd.DataFrame]:
 
 
 def _alike(losses: pd.Series, runs: pd.Series) -> pd.Series | None:
-    """Losses from 0 to 1 within each run, where one scale would make lines of some level.
+    """Losses scaled to 0 to 1 within each run if one scale would flatten some; else None.
 
     Methods have losses of any size: Barlow Twins' starts at hundreds, an entropy can be below 0.
     """

@@ -1,4 +1,4 @@
 """Statistics over samplers: pure functions of tables, higher values are better."""
 
 ALPHA = 0.05
-"""Above this p nothing is said to differ."""
+"""Significance level of all tests."""

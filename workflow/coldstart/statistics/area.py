@@ -10,12 +10,12 @@ from coldstart.statistics.intervals import mean_interval
 
 Axis = Literal["linear", "log"]
 AXES: tuple[Axis, ...] = ("linear", "log")
-"""Over the number of labels, its large values weigh most; over its logarithm, doublings alike."""
+"""On a linear axis large budgets weigh most; on a logarithmic one each doubling weighs alike."""
 DRAW = ["run", "encoder_seed", "sampler", "seed"]
 
 
 def areas(values: pd.DataFrame) -> pd.DataFrame:
-    """The area under the curve of each draw, by trapezia, divided by the span of its axis.
+    """The area under the curve of each trial, by trapezia, divided by the span of its axis.
 
     So an area is a mean of the metric over the numbers of labels, in the metric's units.
 
@@ -27,7 +27,7 @@ def areas(values: pd.DataFrame) -> pd.DataFrame:
         run, encoder_seed, sampler, seed, axis and area.
 
     Raises:
-        ColdstartError: a draw lacks a number of labels of its run, or a run has only one.
+        ColdstartError: a trial lacks a number of labels of its run, or a run has only one.
     """
     found = []
     for run, of_run in values.groupby("run", sort=False):
@@ -43,8 +43,8 @@ def areas(values: pd.DataFrame) -> pd.DataFrame:
         lacking = curves.columns[curves.isna().any()]
         if len(lacking):
             raise ColdstartError(
-                f"not every draw of run {run} has values at {', '.join(map(str, lacking))} labels; "
-                "name `budgets` in the figure or table that all have"
+                f"not every trial of run {run} has values at {', '.join(map(str, lacking))} "
+                "labels; name `budgets` in the figure or table that all have"
             )
         for axis in AXES:
             x = curves.columns.to_numpy(dtype=float)
@@ -55,13 +55,14 @@ def areas(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_areas(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean area of each sampler with its 95 % interval by Student's t over draws.
+    """Mean area of each sampler with its 95 % interval by Student's t over trials.
 
     Args:
         table: what ``areas`` returns.
 
     Returns:
-        run, sampler, axis, area, sd, draws, low and high; no interval for fewer than three draws.
+        run, sampler, axis, area, sd, draws (number of trials), low and high; no interval for fewer
+        than three trials.
     """
     groups = table.groupby(["run", "sampler", "axis"], sort=False)["area"]
     summary = groups.agg(area="mean", sd="std", draws="size").reset_index()

@@ -1,4 +1,4 @@
-"""Values of the samplers in blocks: what a test compares them within."""
+"""Values of samplers in blocks, the sets of conditions within which tests compare them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class Blocks:
     """One value of each sampler in each block.
 
     Attributes:
-        values: float64 [blocks, samplers], higher is better; the levels of the index are what a
-            block is told from others by, in the order of ``COLUMNS``.
-        once: samplers without randomness, which have one draw for each encoder.
+        values: float64 [blocks, samplers], higher is better; the levels of the index are the
+            properties that tell blocks apart, in the order of ``COLUMNS``.
+        once: samplers without randomness, which have one trial for each encoder.
     """
 
     values: pd.DataFrame
@@ -39,7 +39,7 @@ class Blocks:
 
         Differences that are equal but for rounding errors are equal, and so are zeros.
 
-        Where blocks are sampler seeds and neither sampler has more than one draw, its repetitions
+        Where blocks are sampler seeds and neither sampler has more than one trial, its repetitions
         are no blocks of their own: one of them is kept.
         """
         columns = (self.values[name].to_numpy(dtype=float) for name in (first, second))
@@ -54,14 +54,14 @@ class Blocks:
 def arrange(values: pd.DataFrame, samplers: Sequence[str], block: Sequence[str]) -> Blocks:
     """The samplers' mean values in each block.
 
-    A sampler's value in a cell (run, encoder seed, number of labels) is the mean over its draws,
+    A sampler's value in a cell (run, encoder seed, number of labels) is the mean over its trials,
     and over classes where the metric is of one; its value in a block is the mean over the block's
-    cells. Where blocks are told apart by sampler seed, the draws are cells of their own, and the
-    one draw of a sampler without randomness stands beside each draw of the others.
+    cells. Where blocks are told apart by sampler seed, the trials are cells of their own, and the
+    one trial of a sampler without randomness pairs with each trial of the others.
 
     Args:
         values: tidy: run, encoder_seed, sampler, seed, budget and value.
-        samplers: which, in the order of the columns.
+        samplers: their names, in the order of the columns.
         block: of ``COLUMNS``.
 
     Raises:
@@ -88,7 +88,7 @@ def described(block: Sequence[str]) -> str:
 
 
 def _repeated(values: pd.DataFrame, once: frozenset[str]) -> pd.DataFrame:
-    """The one draw of samplers without randomness, repeated for each seed of the others."""
+    """The one trial of samplers without randomness, repeated for each seed of the others."""
     alone = values["sampler"].isin(list(once))
     seeds = values.loc[~alone, [*CELL, "seed"]].drop_duplicates()
     repeated = values[alone].drop(columns="seed").merge(seeds, how="left", on=CELL)
@@ -97,7 +97,7 @@ def _repeated(values: pd.DataFrame, once: frozenset[str]) -> pd.DataFrame:
 
 
 def _check(missing: pd.DataFrame) -> None:
-    """Refuse missing values: a test would drop them unseen, or their blocks."""
+    """Refuse missing values: a test would silently drop them, or their blocks."""
     if missing.empty:
         return
     named = [

@@ -19,7 +19,7 @@ def mean_interval(values: NDArray[np.float64], alpha: float = ALPHA) -> tuple[fl
 
     Args:
         values: float64 [n].
-        alpha: what both tails hold together; the default gives the 95 % interval.
+        alpha: probability of both tails together; the default gives the 95 % interval.
 
     Returns:
         The two ends; not a number for fewer than three values.

@@ -14,7 +14,7 @@ from coldstart.statistics.intervals import mean_interval
 from coldstart.statistics.ties import average
 
 MOST_EXACT = 500
-"""Blocks up to which p is exact; the normal distribution is as good beyond them."""
+"""Up to this many blocks p is exact; beyond, the normal distribution is as good."""
 
 
 def signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:
@@ -48,7 +48,7 @@ def signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values of p adjusted for their number (Holm 1979), float64 [n], in the order given."""
+    """Values of p with Holm's correction (1979) for their number, float64 [n], in this order."""
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
     steps = p[order] * np.arange(len(p), 0, -1)
@@ -66,8 +66,8 @@ def compare(blocks: Blocks) -> pd.DataFrame:
 
     Returns:
         first, second, mean_difference (first - second), low, high (its 95 % t interval), blocks,
-        p (Wilcoxon's), p_holm and better (the sampler that is, missing where they are not told
-        apart).
+        p (Wilcoxon's), p_holm and better (the better sampler, missing where they are not
+        told apart).
     """
     rows = []
     for first, second in combinations(blocks.values.columns, 2):

@@ -1,4 +1,4 @@
-"""The pairwise penalty matrix: how often one sampler beats another."""
+"""The pairwise penalty matrix: the wins of one sampler over another."""
 
 from collections.abc import Sequence
 from itertools import permutations
@@ -20,18 +20,18 @@ def penalties(values: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
     2020, section 4.
 
     At each number of labels of a run, two samplers are compared by a paired two-sided t-test over
-    draws; where it tells them apart, the loser gets 1 / (numbers of labels of the run). So a
-    penalty is at most the number of runs. A draw is an encoder seed and a sampler seed. The one
-    draw of a sampler without randomness is compared with each draw of another; two such samplers
-    have one draw for each encoder seed. Without two draws there is no test.
+    trials; where it tells them apart, the loser gets 1 / (numbers of labels of the run). So a
+    penalty is at most the number of runs. A trial is an encoder seed and a sampler seed. The one
+    trial of a sampler without randomness is compared with each trial of another; two such samplers
+    have one trial for each encoder seed. Without two trials there is no test.
 
     Args:
         values: tidy: run, encoder_seed, sampler, seed, budget and value.
-        samplers: which, in order.
+        samplers: their names, in order.
 
     Returns:
-        winner, loser, penalty (missing without any test), tests (how many) and draws (of the test
-        with the fewest).
+        winner, loser, penalty (missing without any test), tests (their number) and draws (number of
+        trials of the test with the fewest).
 
     Raises:
         ColdstartError: a value is missing.
@@ -46,7 +46,7 @@ def penalties(values: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
         fewest = int(tests["draws"].min())
         tests = tests[tests["draws"] > 1]
         with np.errstate(divide="ignore", invalid="ignore"):
-            # Equal draws give 0 / 0, which is no difference; a constant one is infinitely sure.
+            # Equal trials give 0 / 0, which is no difference; a constant one is infinitely sure.
             statistic = tests["mean"] / (tests["sd"] / np.sqrt(tests["draws"]))
         won = t.sf(statistic, tests["draws"] - 1) < ALPHA / 2
         rows.append(

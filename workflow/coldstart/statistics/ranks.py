@@ -44,7 +44,7 @@ class Friedman:
     """Friedman's test that samplers differ in rank.
 
     Attributes:
-        blocks: how many.
+        blocks: their number.
         chi2: Friedman's statistic, corrected for ties.
         p_chi2: its p by the chi-squared distribution with ``samplers - 1`` degrees of freedom.
         f: the statistic of Iman and Davenport, which is less conservative; infinite where all
@@ -89,14 +89,14 @@ def friedman(values: pd.DataFrame) -> Friedman:
 
 
 def _chance(ranks: pd.DataFrame) -> float:
-    """The probability that all blocks have the ranks of the first, if every order is as likely."""
+    """The probability that all blocks have the ranks of the first if all orders are as likely."""
     ties = ranks.iloc[0].value_counts()
     orders = factorial(ranks.shape[1]) / prod(factorial(int(tie)) for tie in ties)
     return float(orders ** -(len(ranks) - 1))
 
 
 def critical_difference(samplers: int, blocks: int) -> float:
-    """Nemenyi's: average ranks that are farther apart than this differ."""
+    """Nemenyi's critical difference: average ranks farther apart than this differ."""
     return float(studentized_range.isf(ALPHA, samplers, np.inf)) * _scale(samplers, blocks)
 
 

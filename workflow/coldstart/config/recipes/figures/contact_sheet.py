@@ -24,8 +24,8 @@ class ContactSheet(Target):
         """The text below the title in the report, in reStructuredText."""
         return (
             f"The first {self.count} images that each sampler picked, in order from left to right, "
-            "for the first encoder seed and the first sampler seed. A sampler whose picks depend "
-            "on the number of labels is shown at the smallest number that has as many."
+            "for the first encoder seed and the first sampler seed. If a sampler's picks depend on "
+            "the number of labels, those of the smallest sufficient number are shown."
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:

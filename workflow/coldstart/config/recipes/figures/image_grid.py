@@ -24,8 +24,8 @@ class ImageGrid(Target):
         """The text below the title in the report, in reStructuredText."""
         return (
             f"The first images that the sampler picked, in order, at most {self.count}, each with "
-            "its rank and the end of its file's name. They are cut as the encoder sees them, and "
-            "shown larger where their files are at hand."
+            "its rank and the end of its file's name. Images are cropped as for the encoder, and "
+            "shown larger if their files are available."
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
