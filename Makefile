@@ -10,7 +10,7 @@ LOCK := envs/requirements.lock
 TEST_LOCK := envs/requirements-test.lock
 CPU_LOCK := envs/requirements-cpu.lock
 CUDA_LOCK := envs/requirements-cuda.lock
-FAST_TESTS := $(addprefix tests/,config embeddings evaluation planning running selection statistics ssl/test_full_disk.py) $(wildcard tests/test_*.py)
+FAST_TESTS := $(addprefix tests/,config embeddings evaluation planning ranking running selection statistics) $(wildcard tests/test_*.py)
 SLURM_TESTS ?= # more for pytest, such as -m quick
 QUICKSTART := --config studies=quickstart
 # Each job is a process: where byte code is not written, each compiles torch and pandas anew, 3.5 s.
@@ -36,8 +36,8 @@ quickstart: setup ## run the study `quickstart`: from images to figures and a re
 test: .venv/.tested ## the tests; those on real image sets need COLDSTART_DATA
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-fast: .venv/.tested ## the tests that need neither Snakemake nor training
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(FAST_TESTS)
+test-fast: .venv/.tested ## under two minutes on two cores: no Snakemake, no training
+	$(BIN)/pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(FAST_TESTS)
 
 test-slurm: .venv/.tested ## the tests on a private SLURM, started here; needs root, and installs SLURM on Debian
 	$(BIN)/python tests/slurm/cluster.py install

@@ -9,12 +9,14 @@ import pytest
 
 SCRIPT = Path(__file__).parent / "helpers/fuzz.py"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("kind", "cases"), [("settings", 60), ("manifests", 200), ("bundles", 200)]
 )
 def test_every_broken_file_ends_in_a_sentence(kind, cases, tmp_path):
-    workflow = str(SCRIPT.parents[1] / "workflow")
+    workflow = str(SCRIPT.parents[2] / "workflow")
     done = subprocess.run(
         [sys.executable, SCRIPT, kind, "0", str(cases)],
         cwd=tmp_path, capture_output=True, text=True,

@@ -24,6 +24,8 @@ from coldstart.running.job import Job
 from coldstart.running.settings import Settings
 from coldstart.store import Store
 
+pytestmark = pytest.mark.slow  # it trains
+
 STAGES = {
     "images", "labels", "pool", "pretrain", "embed", "score", "select", "learn", "query",
     "evaluate", "probe",

@@ -27,6 +27,9 @@ def loaded(code, **environment):
     return [line.split("'")[1] for line in done.stderr.splitlines() if "OMP_WAIT_POLICY" in line]
 
 
+pytestmark = pytest.mark.slow  # processes that import torch and scikit-learn
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other runtimes say it otherwise")
 def test_runtimes_are_loaded_with_passive_waiting():
     policies = loaded("import coldstart.running.job, torch, sklearn.neighbors")

@@ -157,6 +157,7 @@ def test_random_picks_every_candidate_equally_often():
     assert abs(counts - 900).max() < 110
 
 
+@pytest.mark.slow
 def test_kmeans_picks_every_cluster_equally_often():
     sizes = [5, 20, 75]
     centres = np.repeat(np.eye(3, dtype=np.float32) * 10, sizes, axis=0)
@@ -169,6 +170,7 @@ def test_kmeans_picks_every_cluster_equally_often():
     assert abs(counts - 150).max() < 45
 
 
+@pytest.mark.slow
 def test_kmeans_draws_without_replacement_as_numpy_does():
     weights = np.array([0.5, 0.3, 0.1, 0.1])
     embeddings = np.eye(4, dtype=np.float32)

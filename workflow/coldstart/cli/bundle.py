@@ -17,13 +17,15 @@ def add(commands: "Commands") -> None:
     """Declare the commands."""
     parser = commands.add_parser("bundle", help="hand a finished study on as one file")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    export = actions.add_parser("export", help="write what a study's figures are made of to FILE")
+    export = actions.add_parser(
+        "export", help="write the artefacts, figures and tables of a study to FILE"
+    )
     export.add_argument("study", metavar="STUDY")
     export.add_argument("file", metavar="FILE.tar", type=Path)
     export.add_argument("--scale", help="paper, cpu or smoke (default: `scale` in config.yaml)")
     export.add_argument("--with-encoders", action="store_true", help="the trained encoders as well")
     export.set_defaults(command=_export)
-    take = actions.add_parser("import", help="publish what is in FILE in this clone's store")
+    take = actions.add_parser("import", help="publish the artefacts of FILE in this clone's store")
     take.add_argument("file", metavar="FILE.tar", type=Path)
     take.set_defaults(command=_import)
 
@@ -35,7 +37,7 @@ def _export(arguments: argparse.Namespace) -> int:
     plan, scale = plan_at(store, arguments.scale)
     study = arguments.study
     shown = {planned.key: planned for planned in shown_in(plan, study)}
-    # What an evaluation reads as well, so that another learner can be tried on the same picks.
+    # The inputs of evaluations as well, so that another learner can be tried on the same picks.
     wanted = {
         made_from.key: made_from
         for planned in shown.values()

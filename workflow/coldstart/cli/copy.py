@@ -19,8 +19,8 @@ def add(actions: "Commands") -> None:
         "copy",
         help="copy artefacts and what they were made from to another store",
         description="Copy artefacts and what they were made from. SOURCE and DESTINATION are "
-        "folders, or addresses such as s3://bucket/prefix or sftp://host/folder. What is there "
-        "already is passed over, so that the same command goes on after an interruption.",
+        "folders, or addresses such as s3://bucket/prefix or sftp://host/folder. Artefacts that "
+        "are there already are skipped, so the same command resumes after an interruption.",
     )
     copying.add_argument("source", metavar="SOURCE")
     copying.add_argument("destination", metavar="DESTINATION")

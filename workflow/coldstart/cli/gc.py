@@ -1,4 +1,4 @@
-"""``coldstart store gc``: remove what nobody needs; and ``roots``: what this clone needs."""
+"""``coldstart store gc`` removes what nobody needs; ``roots`` lists what this clone needs."""
 
 import argparse
 from pathlib import Path
@@ -16,10 +16,10 @@ def add(actions: "Commands") -> argparse.ArgumentParser:
     """Declare the command."""
     collect = actions.add_parser(
         "gc",
-        help="remove what neither a study's plan nor a pointer reaches",
-        description="Remove what neither the studies of this clone (at any scale) nor its pointers "
-        "reach, nor those of the clones that --clone names, and what has been in the store for "
-        "long. Without --yes, only say what that is.",
+        help="remove artefacts that no study and no pointer needs",
+        description="Remove artefacts that have been in the store for long and that no study (at "
+        "any scale) and no pointer needs, in this clone or in those that --clone names. Without "
+        "--yes, only list them.",
     )
     collect.add_argument(
         "--clone",
@@ -34,15 +34,17 @@ def add(actions: "Commands") -> argparse.ArgumentParser:
         type=seconds,
         default=seconds("30d"),
         metavar="TIME",
-        help="keep what came to the store less than this long ago (default: 30d)",
+        help="keep artefacts that came to the store less than this long ago (default: 30d)",
     )
-    collect.add_argument("--yes", action="store_true", help="remove; without it, only say what")
+    collect.add_argument(
+        "--yes", action="store_true", help="remove them; without it, only list them"
+    )
     collect.set_defaults(command=_gc)
     return collect
 
 
 def add_roots(actions: "Commands") -> None:
-    """Declare what ``gc`` asks other clones with."""
+    """Declare the command by which ``gc`` asks other clones for the keys that they need."""
     listing = actions.add_parser(
         "roots", help="the keys that this clone's studies and pointers need"
     )

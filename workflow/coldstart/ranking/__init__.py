@@ -1,1 +1,1 @@
-"""A user's own images: every one of them ranked, and handed over to whoever labels them."""
+"""The ranking of a user's own images, and its hand-over to Label Studio."""

@@ -23,7 +23,7 @@ PLACEHOLDERS = ("first class", "second class")
 
 
 def tasks(ranked: pd.DataFrame, images: Path) -> str:
-    """JSON of a task for each image without a label, in the order of the ranks, a line for each.
+    """JSON of a task for each image without a label, one a line, in the order of the ranks.
 
     Args:
         ranked: ``path``, ``rank``, ``score`` and ``cluster``.
@@ -49,7 +49,7 @@ def _data(row: Mapping[Hashable, Any], folder: str) -> dict[str, Any]:
         "image": SERVED + quote(f"{folder}/{row['path']}"),
         "path": row["path"],
         "rank": int(row["rank"]),
-        # JSON has no infinity, which is the score of a pick without any before it.
+        # JSON has no infinity, which is the score of the first pick of some samplers.
         "score": score if math.isfinite(score) else None,
         "cluster": int(row["cluster"]),
     }
@@ -59,7 +59,7 @@ def interface(classes: Sequence[str]) -> str:
     """The labelling interface of a project: one choice for each class.
 
     Args:
-        classes: their names; where none is known, two stand in for them.
+        classes: their names; two placeholders are written if none is known.
     """
     choices = [f"    <Choice value={quoteattr(name)}/>" for name in classes or PLACEHOLDERS]
     comment = [] if classes else ["    <!-- The setting `classes` names yours: [cat, dog] -->"]

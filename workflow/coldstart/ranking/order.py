@@ -18,22 +18,22 @@ def rank_all(
     labelled: NDArray[np.int64],
     sampler: str,
 ) -> pd.DataFrame:
-    """Every image once: the picks in their order, the rest, and those that have a label.
+    """Rank every image: the picks in their order, the rest, and last those that have a label.
 
-    The rest follows by the distance to the nearest image that is picked or has a label, the
-    farthest first. All distances are to the same images, which for n images and m of those is
-    O(n m) of work; to let each image that is ranked count for the next would be O(n^2).
+    The rest is in the order of the distance to the nearest image that is picked or has a label,
+    the farthest first. All distances are to these m images, at a cost of O(n m) for n images;
+    if each ranked image counted for those after it, as in k-centre greedy, it would be O(n^2).
 
     Args:
         ids: int64 [n], each once.
         embeddings: float32 [n, dim].
         picks: ``id`` and the sampler's ``score``, in order.
-        labelled: ids that have a label; those that are not among ``ids`` do not matter.
+        labelled: ids that have a label; ids that are not among ``ids`` are ignored.
         sampler: its name.
 
     Returns:
         ``id``; ``rank``, from 1, missing where an image has a label; ``score``, the sampler's own
-        or the distance; ``by``, which of the two, or ``labelled``; and ``cluster``, from 1.
+        or the distance; ``by``, the sampler, ``distance`` or ``labelled``; and ``cluster``, from 1.
     """
     picked = picks["id"].to_numpy()
     X = embeddings - embeddings.mean(axis=0)  # smaller norms round less

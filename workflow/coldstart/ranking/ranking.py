@@ -28,7 +28,7 @@ COLUMNS = ["rank", "path", "score", "cluster", "by", "id"]
 
 
 def write(snakemake: Any, store: Store) -> None:
-    """Write every output of the rule, and say what they are for."""
+    """Write every output of the rule, and log their use."""
     params = snakemake.params.own
     artefacts = {name: store.open(key) for name, key in params["keys"].items()}
     labels = _read_labels(artefacts)
@@ -45,7 +45,7 @@ def write(snakemake: Any, store: Store) -> None:
         write_output(outputs[TASKS], tasks(ranked, images).encode())
         classes = dict.fromkeys([*params["named_classes"], *params["classes"]])
         write_output(outputs[INTERFACE], interface(list(classes)).encode())
-    else:  # arrays: those of a folder that was ranked before would mislead
+    else:  # arrays: the tasks of a folder that was ranked earlier would mislead
         for name in (TASKS, INTERFACE):
             remove_output(outputs[RANKING].with_name(name))
     for copy, source in params["pictures"].items():
@@ -74,14 +74,14 @@ def _ranked(artefacts: dict[str, Artefact], labels: "pd.Series[int]", sampler: s
     picks = pd.read_parquet(artefacts["selection"].path("selection.parquet")).sort_values("rank")
     ranked = rank_all(ids, embeddings, picks, labels.index.to_numpy(), sampler)
     items = pd.read_parquet(artefacts["images"].path("items.parquet")).set_index("id")
-    # Arrays have no files: there the position stands for the path.
+    # Images of an array have no files, so their position takes the place of a path.
     paths = items["path"] if "path" in items else items.index.to_series()
     ranked["path"] = paths.loc[ranked["id"]].to_numpy()
     return ranked[COLUMNS].copy()
 
 
 def _skipped(images: Artefact, listing: Listing) -> pd.DataFrame:
-    """Path and reason of whatever is not ranked, or not all of it."""
+    """Path and reason of each file that is not ranked, or only in part."""
     reasons = _unread(images) | listing.left_out()
     for path, frames in read_notes(images).get("pages", {}).items():
         reasons[path] = f"has {_frames(path, frames)}, of which only the first is ranked"
@@ -107,7 +107,7 @@ def copy_to_old_name(snakemake: Any, store: Store) -> None:
 
 
 def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path], unused: int) -> None:
-    """Say what was ranked; ``unused`` labels are of images that could not be read."""
+    """Log the numbers of images; ``unused`` labels belong to images that could not be read."""
     counts = ranked["by"].value_counts()
     labelled = int(counts.get(LABELLED, 0))
     rest = int(counts.get(DISTANCE, 0))
@@ -124,7 +124,7 @@ def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path], unused: i
 
 
 def _say_left_out(images: Artefact, listing: Listing, skipped: Path) -> None:
-    """Say what was left out and what is odd about the images."""
+    """Log the files that were left out, and notes about the images."""
     unread = len(_unread(images))
     lines = [f"{unread} {'image' if unread == 1 else 'images'} could not be read"] if unread else []
     lines += listing.sentences()
@@ -137,7 +137,7 @@ def _say_left_out(images: Artefact, listing: Listing, skipped: Path) -> None:
 
 
 def _say_tasks(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
-    """Say how to label them with Label Studio."""
+    """Log the steps to label the images with Label Studio."""
     log.info("To label them with Label Studio, start it with")
     log.info(
         "  LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
