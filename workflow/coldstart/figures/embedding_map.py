@@ -26,7 +26,7 @@ from coldstart.figures.style import (
 )
 
 MOST_POINTS = 5000
-"""Of more candidates than this, an even subset is laid out, beside all picks."""
+"""More candidates than this are thinned out evenly; picks are always laid out."""
 MOST_SHAPES = 1000
 """With more points than this, candidates are rasterised in SVG and PDF."""
 PANELS = 4

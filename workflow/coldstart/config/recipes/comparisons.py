@@ -116,8 +116,10 @@ class Blocked(Compared):
 
 
 def block_titles(block: Sequence[BlockPart]) -> str:
-    """The properties that tell blocks apart, in a caption."""
-    return ", ".join(part.replace("-", " ").replace("budget", "number of labels") for part in block)
+    """The blocks in a caption, such as ``one for each run and number of labels``."""
+    parts = [part.replace("-", " ").replace("budget", "number of labels") for part in block]
+    before = f"{', '.join(parts[:-1])} and " if len(parts) > 1 else ""
+    return f"one for each {before}{parts[-1]}"
 
 
 def _budgets_by_run(budgets: Mapping[str, list[int]], runs: ShownRuns) -> Iterator[Problem]:

@@ -18,8 +18,8 @@ class AverageRank(Blocked):
         """The text below the title in the report, in reStructuredText."""
         ranks = (
             f"Ranks of the samplers by {metric_title(self.metric)}, 1 is best, averaged over "
-            f"blocks, which are told apart by: {block_titles(self.block)}. A block's values are "
-            "means over the rest. Ties share the average of their ranks."
+            f"blocks, {block_titles(self.block)}. The values of a block are means over everything "
+            "else. Ties share the average of their ranks."
         )
         if form == "figure":
             return (

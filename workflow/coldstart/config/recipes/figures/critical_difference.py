@@ -21,9 +21,9 @@ class CriticalDifference(Blocked):
             else "Wilcoxon's signed-rank test with Holm's correction"
         )
         return (
-            f"Average ranks of the samplers by {metric_title(self.metric)}, 1 is best. Blocks are "
-            f"told apart by: {block_titles(self.block)}; a block's values are means over the rest. "
-            f"Bars join samplers, marked by dots, that are not told apart at 0.05 by {test}. The "
-            "note has Friedman's test of all samplers, with the correction of Iman and Davenport; "
-            "the p-value of each pair is in the file of numbers."
+            f"Average ranks of the samplers by {metric_title(self.metric)}, 1 is best, over "
+            f"blocks, {block_titles(self.block)}. The values of a block are means over everything "
+            "else. Bars join samplers, marked by dots, that do not differ significantly (0.05) by "
+            f"{test}. The note has Friedman's test of all samplers, with the correction of Iman "
+            "and Davenport; the p-value of each pair is in the file of numbers."
         )

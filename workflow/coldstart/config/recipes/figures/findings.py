@@ -16,6 +16,6 @@ class Findings(Blocked):
         """The text below the title in the report, in reStructuredText."""
         return (
             f"Findings of the statistics about the samplers by {metric_title(self.metric)}, in "
-            f"sentences. Blocks are told apart by: {block_titles(self.block)}; a block's values "
-            "are means over the rest."
+            f"sentences, over blocks, {block_titles(self.block)}. The values of a block are means "
+            "over everything else."
         )

@@ -38,10 +38,9 @@ class PairedDifferences(Compared):
         """The text below the title in the report, in reStructuredText."""
         return (
             f"The {metric_title(self.metric)} of each sampler less that of {self.baseline}, at "
-            "each number of labels: means over blocks, which are told apart by: "
-            f"{block_titles(self.block)}. Intervals are 95 % intervals of the mean by Student's t "
-            "over blocks, from three blocks on; the average is of each block's mean over the "
-            "numbers of labels."
+            f"each number of labels: means over blocks, {block_titles(self.block)}. Intervals are "
+            "95 % intervals of the mean by Student's t over blocks, from three blocks on; the "
+            "average is of each block's mean over the numbers of labels."
         )
 
     def _sampler_problems(self, runs: ShownRuns) -> Iterator[Problem]:
