@@ -1,15 +1,24 @@
 """Members of a package that is written for the test are found by their names."""
 
+import ast
+import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from coldstart.config.model import Model
+from coldstart.config.recipes.augmentations import TRANSFORMS
+from coldstart.config.recipes.backbones import BACKBONES
+from coldstart.config.recipes.datasets import SOURCES
+from coldstart.config.recipes.encoders import ENCODERS
+from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.errors import ColdstartError
 from coldstart.registry import Registry, registries_of
+from coldstart.selection.base import SAMPLERS
 
 BASE = """
 from coldstart.config.model import Model
@@ -133,3 +142,35 @@ def test_no_heavy_library_is_imported():
     heavy = {"torch", "sklearn", "pandas", "matplotlib", "numpy"}
     code = f"import sys, coldstart.registry; sys.exit(not {heavy}.isdisjoint(sys.modules))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SHIPPED = {
+    "samplers": (SAMPLERS, {"_query"}),
+    "methods": (ENCODERS, {"build", "fit"}),
+    "backbones": (BACKBONES, {"build"}),
+    "transforms": (TRANSFORMS, {"apply"}),
+    "sources": (SOURCES, {"read"}),
+    "figures": (FIGURES, {"draw"}),
+    "tables": (TABLES, {"tabulate"}),
+}
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_every_member_has_a_module_that_computes_it(kind):
+    registry, functions = SHIPPED[kind]
+    assert len(registry.names()) > 1
+    for name in registry.names():
+        text = Path(importlib.util.find_spec(registry.module_named(name)).origin).read_text()
+        defined = {node.name for node in ast.walk(ast.parse(text)) if hasattr(node, "name")}
+        assert functions & defined, f"{kind}: {name}"
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_no_package_lists_its_members(kind):
+    registry, _ = SHIPPED[kind]
+    members = {found.__module__ for found in registry.classes()}
+    members |= {registry.module_named(name) for name in registry.names()}
+    for package in {registry.package, registry.computed_in or registry.package}:
+        tree = ast.parse(Path(importlib.util.find_spec(package).origin).read_text())
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not imported & members
