@@ -1,4 +1,4 @@
-"""Where artefacts live: under a key that says what they are, published once, verified when read."""
+"""The store: artefacts under keys of their description, published once, verified when read."""
 
 from coldstart.store.artefact import Artefact
 from coldstart.store.healing import Healing, heal, heal_pointers

@@ -79,7 +79,7 @@ def write(
 
 
 def _require_free(file: Path) -> None:
-    """Refuse a name that is none, or that something other than a bundle has."""
+    """Refuse a folder, and an existing file that is no bundle."""
     if file.is_dir() or not file.name:
         raise ColdstartError(f"{file} is a folder: name a file, such as {file / 'study.tar'}.")
     if file.exists() and not is_bundle(file):
@@ -87,7 +87,7 @@ def _require_free(file: Path) -> None:
 
 
 def is_bundle(file: Path) -> bool:
-    """Return True for an archive that starts as a bundle does."""
+    """Return True for an archive whose first member is that of a bundle."""
     try:
         with tarfile.open(file, "r:") as archive:
             first = archive.next()

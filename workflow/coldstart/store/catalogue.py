@@ -1,4 +1,4 @@
-"""Every manifest of a store, read once: what there is, made from what, and in words."""
+"""All manifests of a store, read once: its artefacts, their inputs, and both in words."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -104,7 +104,7 @@ class Catalogue:
         return f"{key[:12]}  ({'cannot be read' if key in self.unreadable else 'missing'})"
 
     def _facts_of(self, key: str) -> dict[str, Any]:
-        """The telling values of a recipe; what is not in it comes from the inputs, if it may."""
+        """Values that describe an artefact: of its recipe, and of its inputs' for some names."""
         if key not in self._facts:
             facts: dict[str, Any] = {}
             self._facts[key] = facts  # before the inputs: an edited manifest may name itself

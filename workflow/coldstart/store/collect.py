@@ -12,7 +12,7 @@ from coldstart.store.manifest import MANIFEST
 from coldstart.store.objects import Store
 
 LOOK_AGAIN = 100
-"""Removals after which the store is looked through for what was published meanwhile."""
+"""After so many removals, the store is searched for artefacts published meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Scan:
     garbage: list[Entry]
     """Artefacts that no root reaches, each before what it was made from."""
     stamps: dict[str, int]
-    """When each piece of garbage came to the store, in nanoseconds by the file server's clock."""
+    """Arrival of each piece of garbage in the store, in nanoseconds by the file server's clock."""
     young: int
     """Number of artefacts kept only because they, or what was made from them, are young."""
     left_alone: int
@@ -33,10 +33,10 @@ class Scan:
 
 
 def scan(store: Store, roots: Iterable[str], older_than: float) -> Scan:
-    """Find what none of ``roots`` reaches through its inputs and has been there for long.
+    """Find the artefacts that no root reaches through inputs and that are not young.
 
-    What is young is a root as well: it may be an unfinished study of somebody whose clone nobody
-    named. Its age counts from when it came to this store, not from when it was made.
+    A young artefact is a root as well: it may belong to an unfinished study of a clone that nobody
+    named. Its age counts from its arrival in this store, not from when it was made.
 
     Args:
         store: one store, not layers of them.
@@ -69,12 +69,12 @@ def scan(store: Store, roots: Iterable[str], older_than: float) -> Scan:
 
 
 def remove(found: Scan) -> Iterator[Entry]:
-    """Remove the garbage of a scan, and give each artefact that is gone.
+    """Remove the garbage of a scan, and yield each artefact once it is gone.
 
-    What was published since the scan is kept with all that it was made from, but for what went
-    before it was seen: the store is looked through every ``LOOK_AGAIN`` removals only, since a look
-    asks the file server about every artefact. What is stopped half way leaves no artefact of the
-    scan without its inputs, because these go last.
+    Artefacts published since the scan are kept with their inputs, except for inputs that were
+    removed before the new artefact was seen: the store is searched every ``LOOK_AGAIN`` removals
+    only, because a search asks the file server about every artefact. A removal that is interrupted
+    leaves no artefact of the scan without its inputs, because these are removed last.
 
     Raises:
         ColdstartError: the store cannot be written to.
@@ -99,7 +99,7 @@ def remove(found: Scan) -> Iterator[Entry]:
 
 
 def _came(store: Store, key: str) -> int:
-    """When the manifest was written here; 0 for what is gone."""
+    """Time of the manifest in this store, in nanoseconds; 0 if the artefact is gone."""
     try:
         return Path(store.root, "objects", key[:2], key, MANIFEST).stat().st_mtime_ns
     except FileNotFoundError:

@@ -37,7 +37,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or a folder's list of names, to the disk."""
+    """Flush a file, or the list of names of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -46,7 +46,7 @@ def sync(path: Path) -> None:
 
 
 def last_written(folder: Path) -> float:
-    """When anything in a folder was last written to, in seconds since 1970."""
+    """Time of the last write to anything in a folder, in seconds since 1970."""
     times = [0.0]
     for path in [folder, *folder.rglob("*")]:
         with contextlib.suppress(FileNotFoundError):
@@ -55,7 +55,7 @@ def last_written(folder: Path) -> float:
 
 
 def touch(folder: Path) -> None:
-    """Say that a folder is in use; one that is gone, or somebody else's, stays as it is."""
+    """Mark a folder as in use; one that is gone, or another user's, is left alone."""
     with contextlib.suppress(OSError):
         os.utime(folder)
 

@@ -1,4 +1,4 @@
-"""Folders that killed processes leave behind, and the proof that it was this product that did.
+"""Folders that killed processes leave behind, and the proof that this product made them.
 
 A folder is removed only where all of this holds: it stands in a folder that publishing or a job
 made; its name is one that they give; it is a folder and no link; and nobody has written to it for

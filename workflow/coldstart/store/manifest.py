@@ -1,4 +1,4 @@
-"""The manifest beside an artefact's files, and what can be wrong with the two."""
+"""The manifest of an artefact, and checks of the manifest and the files."""
 
 import hashlib
 import json
@@ -32,8 +32,8 @@ class Fault:
     file: str
     what: str
     damaged: bool = True
-    """False where the object may be sound and only cannot be judged here, such as a file that
-    belongs to somebody else; healing leaves such an object alone."""
+    """False if the object may be sound but cannot be checked here, for example because a file
+    belongs to another user; healing leaves such an object alone."""
 
     def __str__(self) -> str:
         return f"{self.key}: {self.file} {self.what}"

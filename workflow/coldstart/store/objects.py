@@ -39,7 +39,7 @@ SETTING = "`store` in config.yaml or --config, or the environment variable COLDS
 """Places where a user names the stores, for messages."""
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
-"""Numbers of the errors of a rename to where a folder is already."""
+"""Error numbers of a rename onto an existing folder."""
 
 _verified: set[tuple[Path, int, int]] = set()
 
@@ -163,7 +163,7 @@ class Store:
         """Remove an object that was found damaged, unless another has published it anew since.
 
         Returns:
-            Whether it is gone; ``False`` where what is there now is sound, or cannot be judged.
+            True if it is gone; False if the object that is there now is sound or cannot be checked.
 
         Raises:
             ColdstartError: it cannot be removed.
@@ -281,7 +281,7 @@ class Store:
         return self.root / "by-recipe" / recipe_key[:2] / recipe_key
 
     def _entries(self) -> list[str]:
-        """Everything that takes the place of an object, also where the manifest is gone."""
+        """Names of all folders in the places of objects, with or without a manifest."""
         objects = self.root / "objects"
         shards = [shard for shard in self._names(objects) if len(shard) == 2]
         found = [
@@ -298,7 +298,7 @@ class Store:
             raise self._unusable("read", error) from error
 
     def _stamp(self, key: str) -> tuple[Path, int, int]:
-        """Differs between an object and what has taken its place since."""
+        """A stamp that differs between an object and its later replacement."""
         folder = self._folder(key).absolute()
         try:
             found = (folder / MANIFEST).stat()
@@ -336,7 +336,7 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self, *errors: int) -> Iterator[None]:
-        """Say what is wrong with the store: for all errors, or for these numbers alone."""
+        """Turn system errors, or only those of these numbers, into messages about the store."""
         try:
             yield
         except OSError as error:

@@ -33,7 +33,7 @@ class Received(Identity):
 
 
 def parse(text: bytes, key: str, where: str) -> dict[str, Any]:
-    """A manifest that lay elsewhere, its form and its key checked.
+    """Parse a manifest from another store, and check its form and its key.
 
     Args:
         text: the content of the ``manifest.json``.
@@ -78,12 +78,12 @@ def check(manifest: dict[str, Any], key: str, where: str) -> Received:
 
 
 def receive(store: Store, key: str, manifest: dict[str, Any], pour: Pour) -> None:
-    """Publish an artefact of elsewhere, with the manifest that it has there.
+    """Publish an artefact from another store, with the manifest that it has there.
 
     Args:
-        store: where to.
-        key: its key.
-        manifest: as it is elsewhere.
+        store: the destination.
+        key: the artefact's.
+        manifest: the one in the other store.
         pour: gives the content of each of its files; what is written is read again and compared
             with the manifest before anybody sees it.
 
@@ -91,7 +91,7 @@ def receive(store: Store, key: str, manifest: dict[str, Any], pour: Pour) -> Non
         ColdstartError: the manifest or a file is not sound, or the store cannot be written to.
     """
     identity = check(manifest, key, f"the manifest of {key}")
-    # What an older manifest does not say must not be taken from this machine.
+    # Facts that an older manifest lacks must not be filled in from this machine.
     made = {**dict.fromkeys(provenance()), **manifest["made"]}
     with store.publishing(identity, made) as folder:
         for name, entry in manifest["files"].items():

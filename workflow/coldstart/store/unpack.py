@@ -1,4 +1,4 @@
-"""Take what a bundle holds into a store, trusting nothing that it says until it was checked."""
+"""Publish the artefacts of a bundle in a store, once everything in it was checked."""
 
 import hashlib
 import json
@@ -83,7 +83,7 @@ def _inventory(archive: tarfile.TarFile, file: Path) -> tuple[Contents, dict[str
 
 
 def _fault(member: tarfile.TarInfo, contents: Contents) -> str:
-    """Why a member is refused; empty where it is not."""
+    """The reason to refuse a member; empty if there is none."""
     if not member.isreg() or member.issparse():
         return "is not a plain file"
     path = Path(member.name)
