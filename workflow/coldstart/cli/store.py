@@ -172,7 +172,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _heal_clone(store: Store) -> None:
-    """Remove what dangles in this clone, if the store that was healed is one of its stores."""
+    """Remove dangling pointers and abandoned drafts of this clone, if it uses the healed store."""
     folders = store_folders()
     if store.root.resolve() not in [folder.resolve() for folder in folders]:
         print(f"left this clone's pointers as they are: it does not use the store {store.root}")

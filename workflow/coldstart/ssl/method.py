@@ -9,7 +9,7 @@ which builds an empty model for a checkpoint's tensors.
 To add a method: write its recipe in ``coldstart.config.recipes.encoders`` and its module in
 ``coldstart.ssl.methods`` with a ``build`` as above (``simclr.py`` is the shortest to read), name a
 recipe in ``workflow/recipes/encoders.yaml``, and put a small recipe of it into
-``tests/ssl/cases.py``, which takes it through the tests that all methods share.
+``tests/helpers/cases.py``, which takes it through the tests that all methods share.
 """
 
 from abc import abstractmethod
