@@ -12,13 +12,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with those that run Snakemake: they take longest, and workers then end together."""
+    """Run the tests of Snakemake first: they take longest, so that all workers end together."""
     items.sort(key=lambda item: item.path.parent.name != "workflow")
 
 
 @pytest.fixture
 def read_only():
-    """Make a folder read-only as a whole: for root, to whom modes mean nothing, by a mount."""
+    """Make a folder read-only; for root, who may write despite modes, by a read-only mount."""
     undo = []
 
     def read_only(folder):

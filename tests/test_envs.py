@@ -23,7 +23,7 @@ def pinned(lock):
 
 @pytest.fixture(scope="module")
 def conda():
-    """Name -> version of what pip puts into the conda environment."""
+    """Versions, by name, of the packages that pip installs into the conda environment."""
     *_, pip = yaml.safe_load((ENVS / "coldstart.yaml").read_text())["dependencies"]
     return dict(line.split("==") for line in pip["pip"])
 

@@ -1,4 +1,4 @@
-"""Places in which no clone can work are refused in a sentence, and nothing in a name is run."""
+"""Folders in which no clone works are refused with a message; no part of a name is executed."""
 
 import os
 import shutil

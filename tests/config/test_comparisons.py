@@ -145,7 +145,7 @@ FIGURES = ("critical-difference", "penalty-matrix")
 
 
 def show_both(tree, kind, **more):
-    """Show nothing but both runs, whose encoder seeds are the same, in one comparison."""
+    """Replace all figures and tables by one comparison of both runs, with equal encoder seeds."""
     folder = "figures" if kind in FIGURES else "tables"
     for one in ("figures", "tables"):
         tree.change(STUDY, one, to={})

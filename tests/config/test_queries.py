@@ -1,4 +1,4 @@
-"""Runs whose samplers ask a classifier, and what there must be for that."""
+"""Runs with queries, and the recipes that these need."""
 
 import pytest
 

@@ -20,7 +20,7 @@ SMALL = RNG.integers(0, 256, (6, 10, 3)).astype(np.uint8)
 
 
 def smooth(height, width):
-    """Waves that are longer than what a reduction to a quarter leaves out."""
+    """Waves that are long enough to survive a reduction to a quarter."""
     rows, columns = np.mgrid[:height, :width] / [[[height]], [[width]]]
     waves = [np.sin(3 * rows + 5 * columns + phase) for phase in range(3)]
     return (127.5 + 120 * np.stack(waves, -1)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A file is read once, and whatever changes in it is noticed."""
+"""Files are read once for their digests, and every change is noticed."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def settled(monkeypatch):
 
 @pytest.fixture
 def look(images, tmp_path):
-    """Takes the digests of the images; returns them and which files were read."""
+    """Take the digests of the images; returns them and the files that were read."""
 
     def look():
         seen = []
@@ -53,7 +53,7 @@ def test_unchanged_files_are_read_once(images, look):
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("how", ["in place", "another file", "unpacked"])
 def test_new_content_of_equal_size_and_time_is_noticed(images, look, how):
-    """As ``rsync -t``, archives with constant times and layers of images bring it."""
+    """``rsync -t``, archives with constant times and container layers bring such files."""
     path = images / "dog/a.bmp"
     os.utime(path, (1e9, 1e9))
     first, _ = look()

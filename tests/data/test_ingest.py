@@ -1,4 +1,4 @@
-"""Ingest: what the two stages write of a source, whatever the source is."""
+"""Ingest: the files that its two stages write, whatever the source."""
 
 import math
 import re
@@ -52,7 +52,7 @@ def job(recipe, data_dir, out):
 
 
 def said_digest(stage, recipe, data_dir, out):
-    """The digest of an own edition, as the refusal of a recipe without it says it."""
+    """The digest of an own edition, taken from the error about a recipe without it."""
     with pytest.raises(ColdstartError, match="digest is sha256:") as refusal:
         stage(job(recipe, data_dir, out))
     return re.search(r"digest is (sha256:\w{64}), .* says sha256:\.", str(refusal.value))[1]
@@ -151,7 +151,7 @@ def test_a_damaged_file_of_labels_is_refused(tmp_path):
 
 
 def test_labels_are_read_without_the_images(tmp_path):
-    """Nobody looks at pixels for labels: here there are none."""
+    """Labels are read without pixels, of which there are none here."""
     raw = tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "t10k-images-idx3-ubyte").write_bytes(idx_header(5, 28, 28))

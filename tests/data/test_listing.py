@@ -1,4 +1,4 @@
-"""Nothing below a folder is left out in silence."""
+"""Every file below a folder is listed, or reported as left out."""
 
 import os
 

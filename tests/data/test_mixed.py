@@ -64,7 +64,7 @@ def test_file_equals_the_one_that_numpy_writes(mixed, tmp_path):
 
 
 def test_a_full_disk_is_an_error_of_the_system(tmp_path, small_disk):
-    """In a process of its own: what writes to a mapped file there is killed by a signal."""
+    """In a process of its own, because a write to a mapped file on a full disk raises a signal."""
     images = np.ones((300, 64, 64, 1), dtype=np.uint8)  # 1.2 MB
     inputs = {
         "own": artefact(tmp_path / "own", images, "train"),

@@ -1,4 +1,4 @@
-"""Pools: what each operator leaves where, and the papers' numbers."""
+"""Pools: the images that each operator keeps in each split, and the numbers of papers."""
 
 from pathlib import Path
 

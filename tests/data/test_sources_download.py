@@ -21,7 +21,7 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``files``; cuts the line after ``cuts`` bytes, once for each; notes what is asked."""
+    """Serves ``files``, interrupts each once after ``cuts`` bytes, and records the requests."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)

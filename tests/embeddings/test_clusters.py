@@ -1,4 +1,4 @@
-"""Clusters from an encoder to a sampler."""
+"""Clusters on their way from an encoder to a sampler."""
 
 from dataclasses import replace
 
@@ -79,7 +79,7 @@ def test_an_encoder_without_clusters_is_an_error(tmp_path):
 
 @pytest.mark.parametrize(("name", "epochs"), [("byol", [0, 4]), ("scan", [4])])
 def test_encoder_with_clusters_is_not_measured_before_its_training(name, epochs, tmp_path):
-    """So it is not measured there: what would be is a network that never was its start."""
+    """Weights at epoch 0 would be random, not those of the encoder that it starts from."""
     made = job(tmp_path, name, "features")
     measured = probe._encoders(made, IMAGES.shape[1:], torch.device("cpu"))
     assert [epoch for epoch, _ in measured] == epochs == [*epochs[:-1], CASES[name].epochs]

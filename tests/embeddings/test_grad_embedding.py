@@ -14,7 +14,7 @@ SCORED = [name for name, recipe in CASES.items() if recipe.scored]
 
 @pytest.fixture
 def scene(request):
-    """A model in evaluation mode, views of images, and what gives some rows' losses."""
+    """A model in evaluation mode, and a function that returns the losses of some rows."""
     recipe = CASES[request.param]
     model = settled(recipe).eval()
     generator = torch.Generator().manual_seed(2)

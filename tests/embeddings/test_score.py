@@ -35,7 +35,7 @@ def scores(name, images, recipe, views=None, model=None, seed=4):
 
 
 def still(name):
-    """Views that are drawn without chance, as many as the method has."""
+    """Deterministic views, as many as the method has."""
     return [[AS_IT_IS, FLIP, FLIP][i % 3] for i in range(len(CASES[name].views))]
 
 

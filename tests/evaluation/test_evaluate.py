@@ -1,4 +1,4 @@
-"""The evaluation of selections: what it says of images that belong to no class."""
+"""Metrics of selections, with images that belong to no class."""
 
 import numpy as np
 import pandas as pd

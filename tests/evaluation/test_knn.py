@@ -1,4 +1,4 @@
-"""k-nearest-neighbour accuracy against the loop that the definition is."""
+"""k-NN accuracy against a loop that follows its definition."""
 
 import math
 

@@ -30,7 +30,7 @@ def mixture(n, dim, classes):
 
 
 def objective(coef, intercept, X, labels, c):
-    """scikit-learn's, in float64; two classes count half, as its one vector does."""
+    """The objective of scikit-learn in float64; two classes share one vector, hence the half."""
     logits = X.astype(float) @ coef.T.astype(float) + intercept
     most = logits.max(1, keepdims=True)
     losses = most[:, 0] + np.log(np.exp(logits - most).sum(1)) - logits[range(len(X)), labels]
@@ -39,7 +39,7 @@ def objective(coef, intercept, X, labels, c):
 
 
 def best(X, labels, classes, c):
-    """The objective's least value."""
+    """The least value of the objective, at scikit-learn's solution."""
     if len(np.unique(labels)) == 1:
         return 0.0
     with warnings.catch_warnings():

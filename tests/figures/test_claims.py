@@ -17,7 +17,7 @@ RANDOM, KMEANS = ({"runs": ["main"], "sampler": name} for name in ("random", "km
 
 
 def publish(studio, run, values, encoder_seed=0, metric="top-1", label=None):
-    """Values of each sampler, at each number of labels, in each draw."""
+    """Publish values by sampler, budget and trial."""
     rows = [
         (sampler, seed, budget, metric, label, value)
         for sampler, of_budgets in values.items()
@@ -29,7 +29,7 @@ def publish(studio, run, values, encoder_seed=0, metric="top-1", label=None):
 
 @pytest.fixture
 def main(studio):
-    """Five draws at two numbers of labels; at the second k-means adds 0.1 more."""
+    """Five trials at two budgets; at the second, k-means is better by another 0.1."""
     studio.run("main", ["random", "kmeans"])
     random = {10: [0.30, 0.32, 0.31, 0.29, 0.33], 20: [0.4, 0.41, 0.42, 0.43, 0.44]}
     kmeans = {
@@ -172,7 +172,7 @@ SETS = {"one": [0.9, 0.8, 0.7], "two": [0.5, 0.6, 0.4], "three": [0.9, 0.1, 0.2]
 
 @pytest.fixture
 def sets(studio):
-    """Three sets, of which the first has one number of labels more."""
+    """Three sets, of which the first has one budget more."""
     samplers = ["loss-var", "random", "kmeans"]
     for run, levels in SETS.items():
         studio.run(run, samplers, pool=run)

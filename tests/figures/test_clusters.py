@@ -24,7 +24,7 @@ def probabilities(assigned, confidence=0.9, clusters=4):
 
 
 def clusters(studio, run, seed, assigned, confidence=0.9):
-    """The table as the stage writes it; the test images' rows are no part of what is told."""
+    """The table as the stage writes it; its rows of test images must not count."""
     values = np.concatenate([probabilities(assigned, confidence), probabilities([3] * 5, 1.0)])
     ids, splits = np.concatenate([IDS, IDS[:5] + 1]), ["candidates"] * 12 + ["test"] * 5
 

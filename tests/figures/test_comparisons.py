@@ -31,7 +31,7 @@ SENTENCES = Findings(kind="findings", title="Findings")
 
 
 def drawn(studio, run="main", samplers=SAMPLERS, encoder_seeds=2):
-    """Steps of 0.1 between samplers but for the last two, which are alike; one is drawn once."""
+    """Steps of 0.1 between samplers but the last two, which are alike; one has a single trial."""
     studio.run(run, samplers, encoder=f"encoder-{run}")
     rng = np.random.default_rng(len(run))
     level = {"random": 0.2, "kmeans": 0.3, "k-centre": 0.4, "loss-mean": 0.4}

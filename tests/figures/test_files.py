@@ -225,7 +225,7 @@ def test_long_title_fits_the_figure():
 
 
 def rendered(template, text):
-    """As Snakemake's report does it; a fault in the markup is an error."""
+    """Render a caption as Snakemake's report does; a fault in the markup is an error."""
     env = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     filled = env.from_string(text).render(snakemake=template)
     settings = {"halt_level": 1, "report_level": 1}

@@ -110,7 +110,7 @@ def _trained(recipe, steps, shape):
 
 
 def with_running_statistics(model):
-    """Training mode, but for BatchNorm: what passes together then does not depend on each other."""
+    """Training mode but for BatchNorm, so that images of a batch do not depend on each other."""
     model.train()
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):

@@ -1,4 +1,4 @@
-"""Small folders of images, and how tests read them."""
+"""Small folders of images, and functions that read them."""
 
 import json
 from pathlib import Path

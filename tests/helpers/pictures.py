@@ -8,7 +8,7 @@ from coldstart.vision import torchvision
 
 V1 = torchvision.transforms.functional
 STEP = 1 / 255
-"""Between two neighbouring values of a uint8 image; the reference rounds to it or cuts to it."""
+"""Distance of neighbouring values of a uint8 image, to which the reference rounds."""
 ROUNDING = 5e-6
 LEVEL = 1e-3
 """Significance of the statistical tests; seeds are fixed, so each passes always or never."""

@@ -11,7 +11,7 @@ DIGITS = [str(digit) for digit in range(10)]
 
 
 class Studio:
-    """Publishes what figures read in a real store, and gathers it as a figure's job does."""
+    """Publishes the inputs of figures in a real store, and opens them as a figure's job does."""
 
     def __init__(self, folder):
         self.store, self.keys, self.runs = Store(folder / "store"), {}, {}
@@ -26,7 +26,7 @@ class Studio:
         return self
 
     def metrics(self, run, seed, rows):
-        """Rows of sampler, seed, budget, metric, label and value."""
+        """Publish rows of sampler, seed, budget, metric, label and value."""
         columns = ["sampler", "seed", "budget", "metric", "label", "value"]
 
         def write(out):
@@ -36,7 +36,7 @@ class Studio:
         return self._publish(f"metrics/{run}/{seed}", write)
 
     def selection(self, run, seed, sampler, ids, budgets, seeds=1):
-        """The first of ``ids``, for each budget, moved on by one for each seed."""
+        """Publish the first of ``ids`` for each budget, shifted by one for each seed."""
         rows = [
             {"seed": at, "budget": budget, "rank": rank, "id": ids[rank + at], "score": -rank / 2}
             for at in range(seeds)

@@ -34,7 +34,7 @@ def load_images(count=200):
 
 
 def result(folder):
-    """Weights and history of a finished training, without what the clock said."""
+    """Weights and history of a finished training, without measured times."""
     history = pd.read_parquet(folder / "history.parquet")
     assert (history["images_per_second"] > 0).all()
     return load_file(folder / "model.safetensors"), history.drop(columns="images_per_second")

@@ -22,7 +22,7 @@ CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
 
 def pytest_ignore_collect(collection_path):
-    """Only where they are asked for: these take minutes and need a SLURM."""
+    """Skip these tests unless asked for: they take minutes and need SLURM."""
     return None if os.environ.get("COLDSTART_SLURM_TESTS") == "1" else True
 
 
@@ -71,7 +71,7 @@ class Clone:
         self.cluster.run("scancel", "--user=root", check=False)
 
     def environment(self, **env):
-        """With one's own GPU partition, and no settings of the tests' caller."""
+        """Variables of a run: a GPU partition, and no settings of the caller of the tests."""
         inherited = {k: v for k, v in self.cluster.environment.items() if "COLDSTART" not in k}
         paths = {"PYTHONPATH": str(self.folder / "workflow")}
         return inherited | CPU_ONLY | paths | {"COLDSTART_SLURM_GPU_PARTITION": "gpu"} | env

@@ -1,4 +1,4 @@
-"""Views as a whole: who is transformed, what decides it, and what stays as it was."""
+"""Views: the images that a transform changes, and the generator that decides."""
 
 import itertools
 

@@ -10,7 +10,7 @@ LAMBDA = RECIPE.off_diagonal
 
 @pytest.fixture
 def bare():
-    """The loss alone: what would be images are projections [N, 8]."""
+    """A model whose images are its projections [N, 8], to test the loss alone."""
     model = settled(RECIPE)
     model.online = nn.Identity()
     return model

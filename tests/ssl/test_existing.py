@@ -57,7 +57,7 @@ def weights(network, tmp_path_factory):
 
 
 def planned(given, data_dir=Path()):
-    """As the plan hands a recipe over: the digest in the place of the path."""
+    """A recipe as the plan passes it on: with the digest in the place of the path."""
     return given.model_copy(update={"weights": digest_weights(given, data_dir, None)})
 
 

@@ -1,4 +1,4 @@
-"""Writing what a training keeps to a disk that is full: an error that says so, and no leftovers."""
+"""Models and states saved to a full disk: an error that says so, and no leftovers."""
 
 import errno
 import pickle
@@ -16,7 +16,7 @@ from coldstart.training.resume import load_state, save_state
 
 @pytest.fixture
 def limited():
-    """No file may grow beyond 20,000 bytes: what a full disk is, without being root."""
+    """A limit of 20,000 bytes a file acts like a full disk, and needs no root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))

@@ -49,7 +49,7 @@ def test_nt_xent_equals_lightly(temperature):
 
 
 def test_a_batch_of_one_image_has_nothing_to_contrast():
-    """The mistake of a published score: without negatives every image's loss is nought."""
+    """A mistake of a published score: without negatives the loss of every image is zero."""
     for seed in range(4):
         first, second = unit(vectors(2, 1, 8, seed=seed).flatten(0, 1)).chunk(2)
         assert nt_xent(first, second, 0.5).item() == 0

@@ -1,4 +1,4 @@
-"""Nearest neighbours: which they are, and how the trainer draws views of them."""
+"""Nearest neighbours, and the views that the trainer draws of them."""
 
 import numpy as np
 import pytest

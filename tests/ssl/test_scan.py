@@ -1,4 +1,4 @@
-"""SCAN and self-labelling: their losses, their starts, and what they make of digits."""
+"""SCAN and self-labelling: their losses, their starts, and the clusters that they find."""
 
 import math
 
@@ -20,7 +20,7 @@ from tests.helpers.trainings import CPU, changed, start_of
 
 
 class Given(torch.nn.Module):
-    """A network whose output is given: its input, as it came."""
+    """A network whose output is its input."""
 
     def forward(self, logits):
         return logits.flatten(1)

@@ -147,7 +147,7 @@ def test_all_images_in_one_cluster_are_a_collapse(digits, monkeypatch, shares, c
 
 
 def test_training_may_recover_from_flat_embeddings(digits, monkeypatch):
-    """Two epochs of them are no collapse, nor are the first ones; three in a row are."""
+    """Two flat epochs are no collapse, nor are the first ones; three in a row are."""
     monkeypatch.setattr("coldstart.training.trainer.SETTLED", 4)
     spreads = iter([0.01, 0.01, 0.01, 0.5, 0.01, 0.01, 0.01])
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""A job that cannot publish: what it says, and when."""
+"""Jobs that cannot publish, and their messages."""
 
 import logging
 import os

@@ -119,7 +119,7 @@ def test_a_sound_copy_takes_the_place_of_a_damaged_one(store, identity, publish,
 
 @pytest.mark.parametrize("looks", [1, 2, 3])
 def test_first_replacement_of_a_damaged_object_wins(store, identity, publish, monkeypatch, looks):
-    """The other publishes between one of the late one's looks and what the late one does next."""
+    """Another process publishes between a check of the late one and its next step."""
     which = identity()
     folder = store.open(publish(which).key).folder
     _overwrite(folder / "weights.bin", b"x" * 1000)

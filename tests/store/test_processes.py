@@ -139,7 +139,7 @@ def shared():
             return child
 
         def act(user, group, do):
-            """The exit status of that: 1 for ColdstartError, 2 for PermissionError."""
+            """Exit status of such a process: 1 for ColdstartError, 2 for PermissionError."""
             return end(begin(user, group, do))
 
         act.begin = begin
@@ -318,7 +318,7 @@ def test_a_reader_during_a_publish_sees_all_of_it_or_nothing(store, identity, st
 
 @pytest.mark.parametrize("name", ["a", "manifest.json"])
 def test_file_without_permission_does_not_count_as_damaged(shared, identity, name):
-    """Healing it would throw a team mate's work away."""
+    """Healing it would discard the work of a teammate."""
     store, act = shared
     which = identity()
     with store.publishing(which) as folder:

@@ -1,4 +1,4 @@
-"""Where the stores are: what is given, COLDSTART_STORE and what is configured, in this order."""
+"""The places that name stores: the option, COLDSTART_STORE and config.yaml, in this order."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The quickstart study, built for real at smoke scale, and what is built again after what."""
+"""The quickstart study, built for real at smoke scale, and what each edit builds again."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The figures of sets that are here in part, each part as an edition of its own."""
+"""Figures of data sets of which a part is here, each part as an edition of its own."""
 
 import os
 from pathlib import Path
