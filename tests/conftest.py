@@ -1,6 +1,9 @@
+import copy
+import functools
 import os
 import subprocess
 
+import hypothesis
 import pytest
 
 import coldstart  # noqa: F401  # before torch: threads wait as in jobs
@@ -11,9 +14,25 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# A first case that loads a library would be slower than the same case later, on a busy machine.
+hypothesis.settings.register_profile("coldstart", deadline=None)
+hypothesis.settings.load_profile("coldstart")
+
+
 def pytest_collection_modifyitems(items):
     """Run the tests of Snakemake first: they take longest, so that all workers end together."""
     items.sort(key=lambda item: item.path.parent.name != "workflow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def yaml_parsed_once():
+    """Parse each text of YAML once in a process: hundreds of tests load all recipes."""
+    from coldstart.config.loading import yaml
+
+    parse = functools.lru_cache(maxsize=256)(yaml._construct)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "_construct", lambda text: copy.deepcopy(parse(text)))
+        yield
 
 
 @pytest.fixture

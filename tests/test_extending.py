@@ -16,6 +16,8 @@ import pytest
 from coldstart.planning.fingerprint import PACKAGE
 from tests.helpers.parts import parts_of, plan_of
 
+pytestmark = pytest.mark.slow  # it trains
+
 ROOT = PACKAGE.parents[1]
 DOCS = ROOT / "docs/extending.md"
 

@@ -13,6 +13,8 @@ import pytest
 from coldstart.planning.fingerprint import PACKAGE
 from tests.helpers.parts import parts_of, plan_of
 
+pytestmark = pytest.mark.slow
+
 DOCS = PACKAGE.parents[1] / "docs/artefacts.md"
 HEADING = "| edit of | made anew |"
 ADDED = "a new member: a source, method, backbone, transform, sampler, kind of figure"
