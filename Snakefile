@@ -32,21 +32,21 @@ rule all:
     """Build the figures and tables of the chosen studies, and the ranking of own images."""
     default_target: True
     input:
-        plan.targets("figures", studies),
-        plan.targets("tables", studies),
+        plan.figures.targets("figures", studies),
+        plan.figures.targets("tables", studies),
         own if job.config.images else [],
 
 
 rule figures:
     """Draw the figures of the chosen studies."""
     input:
-        plan.targets("figures", studies),
+        plan.figures.targets("figures", studies),
 
 
 rule tables:
     """Write the tables of the chosen studies."""
     input:
-        plan.targets("tables", studies),
+        plan.figures.targets("tables", studies),
 
 
 rule embeddings:

@@ -29,7 +29,8 @@ from coldstart.training.backbones import unit_images
 from coldstart.training.device import resolve_device
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
-from coldstart.training.trainer import Trainer, epoch_order
+from coldstart.training.streams import epoch_order, unlabelled
+from coldstart.training.trainer import Trainer
 
 
 def recipe(widths: list[int], blocks: list[int]) -> Byol:
@@ -97,7 +98,9 @@ def main() -> None:
     size = (byol.batch_size * (arguments.steps + 2), 32, 32, 3)
     images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     inputs = Inputs(*images.shape[1:], *channel_statistics(images))
-    trainer = Trainer(build_model(byol, inputs, 0), Images.of(images), byol, 0, device)
+    trainer = Trainer(
+        build_model(byol, inputs, 0), unlabelled(Images.of(images), byol), byol, 0, device
+    )
     batches = trainer._batches()
     plain = Plain(build_model(byol, inputs, 0), images, byol, device)
     order = epoch_order(len(images), 0, 0).to(device)

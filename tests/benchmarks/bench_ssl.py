@@ -51,6 +51,7 @@ from coldstart.training.backbones import build_backbone
 from coldstart.training.device import place, resolve_device, use_bf16
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
+from coldstart.training.streams import unlabelled
 from coldstart.training.trainer import Trainer
 
 SIZE = 32
@@ -128,7 +129,7 @@ def ours(method, batch, steps, device, view=VIEW):
     clock = Clock(WARM, steps, device)
     after = model.after_step
     model.after_step = lambda done: (after(done), clock.tick())
-    Trainer(model, Images.of(images), how, 0, device).run()
+    Trainer(model, unlabelled(Images.of(images), how), how, 0, device).run()
     return batch * steps / clock.seconds
 
 
@@ -144,7 +145,7 @@ def work(method, batch, device):
     model = build_model(how, Inputs(SIZE, SIZE, 3, *channel_statistics(images)), seed=0).train()
     views = [torch.rand(batch, 3, SIZE, SIZE) for _ in how.views]
     with FlopCounterMode(display=False) as counter:
-        model.training_loss(views, 0.0).backward()
+        model.loss_of_views(views, 0.0).backward()
     return counter.get_total_flops() / batch
 
 

@@ -32,6 +32,7 @@ def training():
         np,
         recipe,
         torch,
+        unlabelled,
     )
 
     byol = recipe([24, 48, 96, 192], [1, 1, 1, 1])
@@ -39,7 +40,9 @@ def training():
     images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     inputs = Inputs(*images.shape[1:], *channel_statistics(images))
     device = torch.device("cpu")
-    trainer = Trainer(build_model(byol, inputs, 0), Images.of(images), byol, 0, device)
+    trainer = Trainer(
+        build_model(byol, inputs, 0), unlabelled(Images.of(images), byol), byol, 0, device
+    )
     batches = trainer._batches()
     trainer._train_step(batches)
 

@@ -7,9 +7,21 @@ from coldstart.errors import ColdstartError
 STUDY = "studies/zero-shot.yaml"
 RUN = ("runs", "baselines")
 MISTAKES = {
-    "queries without a classifier": (
-        ("learner", "logistic-regression"),
-        ["runs.baselines.learner", "`logistic-regression` is no classifier"],
+    "votes of one model": (
+        ("queries", ["votes-of-one"]),
+        ["runs.baselines.queries", "`votes-of-one` compares votes, and prediction `plain`"],
+    ),
+    "passes of a learner without dropout": (
+        ("queries", ["bald"]),
+        ["runs.baselines.queries", "`bald`: prediction `mc-dropout` keeps dropout active"],
+    ),
+    "a sampler whose votes nothing has cast yet": (
+        ("samplers", ["bald"]),
+        ["runs.baselines.samplers", "`bald` reads votes, which need labels"],
+    ),
+    "a prediction that is misspelt": (
+        ("prediction", "plane"),
+        ["runs.baselines.prediction", "no `plane`", "did you mean `plain`"],
     ),
     "a query that is a sampler too": (
         ("queries", ["random"]),
@@ -17,7 +29,7 @@ MISTAKES = {
     ),
     "a query that reads what a classifier does not give": (
         ("queries", ["loss-mean"]),
-        ["runs.baselines.queries", "`loss-mean` reads scores, which no classifier gives"],
+        ["runs.baselines.queries", "`loss-mean` reads scores, which learner"],
     ),
     "a sampler that reads what nothing has learnt yet": (
         ("samplers", ["min-margin"]),
@@ -46,6 +58,8 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_run_whose_queries_cannot_work_is_refused(tree, name):
     (key, value), words = MISTAKES[name]
+    votes = {"sampler": "disagreement", "measure": "bald"}
+    tree.change("recipes/samplers.yaml", "votes-of-one", to=votes)
     tree.change(STUDY, *RUN, key, to=value)
     with pytest.raises(ColdstartError) as error:
         tree.load(studies="zero-shot")

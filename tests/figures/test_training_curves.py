@@ -99,7 +99,7 @@ def test_figure_reads_trainings_alone(tmp_path):
     plan = Plan(load({"scale": "smoke"}, [], PACKAGE.parent), Store(tmp_path))
     study = plan.recipes.get("studies", "quickstart")
     study.figures["trainings"] = TARGET
-    shown = plan.shown("quickstart", "figures", "trainings")
+    shown = plan.figures.shown("quickstart", "figures", "trainings")
     assert {planned.identity.stage for planned in shown.values()} == {"pretrain"}
     assert set(shown) == {
         f"histories/{name}/{seed}" for name, run in study.runs.items() for seed in run.encoder_seeds

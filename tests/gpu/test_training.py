@@ -39,7 +39,7 @@ def test_training_step_equals_that_of_the_cpu(name, gpu, float32, monkeypatch):
     models = [copy.deepcopy(settled(recipe)), place(copy.deepcopy(settled(recipe)), gpu)]
     losses = []
     for model, device in zip(models, (torch.device("cpu"), gpu), strict=True):
-        loss = model.training_loss([view.to(device) for view in seen], 0.5)
+        loss = model.loss_of_views([view.to(device) for view in seen], 0.5)
         loss.backward()
         model.after_step(0.5)
         losses.append(loss.detach().cpu())

@@ -102,7 +102,7 @@ def _trained(recipe, steps, shape):
             12, channels=shape.get("channels", 1), number=len(recipe.views), seed=100 + step
         )
         optimizer.zero_grad()
-        model.training_loss(seen, 0.5).backward()
+        model.loss_of_views(seen, 0.5).backward()
         optimizer.step()
         model.after_step(0.5)
     model.zero_grad()

@@ -115,7 +115,7 @@ class Settings:
         for study in loaded.config.studies[:1]:
             recipe = plan.recipes.get("studies", study)
             for name in recipe.figures:
-                plan.target_params(study, "figures", name)
+                plan.figures.target_params(study, "figures", name)
 
 
 class Manifests:

@@ -6,123 +6,100 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.metrics import average_precision_score, top_k_accuracy_score
 from torch.nn import functional
 
+from coldstart.config.recipes.learners.classifier import Classifier
 from coldstart.errors import ColdstartError
-from coldstart.learners import learn
-from coldstart.learners.classifier import build, load
+from coldstart.learners.networks import build_network
 from coldstart.training import trainer
 from coldstart.training.images import Images
-from coldstart.training.model import Inputs
+from coldstart.training.model import LABELLED, Inputs, Seen
+from coldstart.training.streams import Stream
 from coldstart.training.trainer import Trainer
-from tests.helpers.small_pool import PICKED, RECIPE
+from tests.helpers.small_pool import PICKED, RECIPE, SETTINGS
 
 CPU = torch.device("cpu")
 INPUTS = Inputs(8, 8, 1, torch.full((1,), 0.3), torch.full((1,), 0.3))
+DROPPING = Classifier.model_validate(SETTINGS | {"dropout": 0.5})
 
 
-def weights(pool, out="out"):
-    return load_file(pool.folder / out / "model.safetensors")
+def weights(model):
+    return load_file(model.path("model.safetensors"))
 
 
 def same(one, other):
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-def metrics(pool, out="out"):
-    table = pd.read_parquet(pool.folder / out / "metrics.parquet")
-    return table.set_index(["metric", "label"])["value"]
-
-
-def test_metrics_are_scikit_learns_of_the_stored_classifier(pool):
-    learn.make(pool.learner())
-    model = load(pool.folder / "out/model.safetensors", RECIPE, (8, 8, 1), 10, CPU)
-    with torch.no_grad():
-        logits = model(torch.from_numpy(pool.images[300:])).double()
-    scores, truth = torch.softmax(logits, 1).numpy(), pool.labels[300:]
-    found = metrics(pool)
-    for k in (1, 2, 3):
-        expected = top_k_accuracy_score(truth, scores, k=k, labels=range(10))
-        assert found[f"top-{k}", pd.NA] == pytest.approx(expected)
-    for label in range(10):
-        expected = average_precision_score(truth == label, scores[:, label])
-        assert found["average-precision", label] == pytest.approx(expected)
-    picked = np.bincount(pool.labels[PICKED], minlength=10)
-    assert found["picked"].tolist() == picked.tolist()
-    assert found["outliers", pd.NA] == 0
+def known(model):
+    return pd.read_parquet(model.path("known.parquet"))
 
 
 def test_only_the_labels_that_were_bought_are_learnt_from(pool):
-    learn.make(pool.learner("before"))
+    before = weights(pool.learn("before"))
     others = np.setdiff1d(np.arange(300), PICKED)
     changed = pool.labels.copy()
     changed[others] = (changed[others] + 1) % 10
     pool.know(changed)
-    learn.make(pool.learner("after"))
-    assert same(weights(pool, "before"), weights(pool, "after"))
+    assert same(before, weights(pool.learn("after")))
     changed[PICKED[0]] = (changed[PICKED[0]] + 1) % 10
     pool.know(changed)
-    learn.make(pool.learner("other"))
-    assert not same(weights(pool, "before"), weights(pool, "other"))
+    assert not same(before, weights(pool.learn("other")))
 
 
-def test_draw_and_budget_say_which_labels_were_bought(pool):
-    learn.make(pool.learner("whole", labels=12, draw=1))
-    learn.make(pool.learner("few", labels=2))
-    assert metrics(pool, "whole")["picked"].sum() == 12
-    assert metrics(pool, "few")["picked"].sum() == 2
+def test_known_has_the_labels_that_were_bought_and_no_others(pool):
+    table = known(pool.learn())
+    assert table["id"].tolist() == sorted(PICKED)
+    assert table["label"].tolist() == pool.labels[sorted(PICKED)].tolist()
+
+
+def test_a_model_gives_no_metrics(pool):
+    model = pool.learn()
+    assert set(model.manifest["files"]) == {"model.safetensors", "history.parquet", "known.parquet"}
+    assert pd.read_parquet(model.path("history.parquet"))["epoch"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_trial_and_budget_say_which_labels_were_bought(pool):
+    assert len(known(pool.learn("whole", trial=1, budget=12))) == 12
+    assert len(known(pool.learn("few", budget=2))) == 2
+
+
+def test_the_one_draw_of_a_deterministic_sampler_stands_for_all_trials(pool):
+    pool.pick({0: PICKED})
+    assert known(pool.learn("third", trial=2))["id"].tolist() == sorted(PICKED)
 
 
 def test_an_outlier_costs_a_label_and_teaches_nothing(pool):
-    known = pd.array(pool.labels, dtype="Int64")
-    known[[PICKED[1], 350]] = pd.NA  # a candidate and a test image
-    pool.know(known)
-    learn.make(pool.learner("with"))
+    labels = pd.array(pool.labels, dtype="Int64")
+    labels[PICKED[1]] = pd.NA
+    pool.know(labels)
+    with_outlier = pool.learn("with")
     pool.know(pool.labels)
     pool.pick({0: [one for one in PICKED if one != PICKED[1]]})
-    learn.make(pool.learner("without", labels=len(PICKED) - 1))
-    assert same(weights(pool, "with"), weights(pool, "without"))
-    assert metrics(pool, "with")["outliers", pd.NA] == 1
-
-
-def test_a_class_without_a_test_image_does_not_count(pool):
-    known = pd.array(pool.labels, dtype="Int64")
-    known[300:] = pd.array(np.where(pool.labels[300:] == 3, 4, pool.labels[300:]))
-    pool.know(known)
-    learn.make(pool.learner())
-    found = metrics(pool)
-    assert found["average-precision"].index.tolist() == [0, 1, 2, 4, 5, 6, 7, 8, 9]
-    assert len(found["picked"]) == 10
-
-
-def test_test_images_of_which_none_has_a_class_are_refused(pool):
-    known = pd.array(pool.labels, dtype="Int64")
-    known[300:] = pd.NA
-    pool.know(known)
-    with pytest.raises(ColdstartError, match="none of the 100 test images belongs to a class"):
-        learn.make(pool.learner())
+    without = pool.learn("without", budget=len(PICKED) - 1)
+    assert same(weights(with_outlier), weights(without))
+    assert known(with_outlier)["label"].isna().sum() == 1
 
 
 def test_fewer_than_two_labels_of_classes_are_too_few(pool):
-    known = pd.array(pool.labels, dtype="Int64")
-    known[PICKED[0]] = pd.NA
-    pool.know(known)
+    labels = pd.array(pool.labels, dtype="Int64")
+    labels[PICKED[0]] = pd.NA
+    pool.know(labels)
     with pytest.raises(ColdstartError, match="2 labels were bought, and 1 of them"):
-        learn.make(pool.learner(labels=2))
+        pool.learn(budget=2)
 
 
-def test_each_trial_and_each_encoder_seed_has_weights_of_its_own(pool):
-    for out, seeds in {"a": (0, 0), "b": (0, 1), "c": (1, 0), "again": (0, 0)}.items():
-        learn.make(pool.learner(out, encoder_seed=seeds[0], trial=seeds[1]))
-    assert same(weights(pool, "a"), weights(pool, "again"))
-    assert not same(weights(pool, "a"), weights(pool, "b"))
-    assert not same(weights(pool, "a"), weights(pool, "c"))
-    assert not same(weights(pool, "b"), weights(pool, "c"))
+def test_each_trial_seed_and_member_has_weights_of_its_own(pool):
+    pool.pick({0: PICKED})
+    first = weights(pool.learn("first"))
+    assert same(first, weights(pool.learn("again")))
+    for other in ({"trial": 1}, {"encoder_seed": 1}, {"member": 1}, {"member": 2}):
+        assert not same(first, weights(pool.learn("other", **other))), other
 
 
-def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(pool, monkeypatch):
-    learn.make(pool.learner("whole"))
+@pytest.mark.parametrize("recipe", [RECIPE, DROPPING], ids=["plain", "dropout"])
+def test_a_training_that_was_stopped_ends_as_the_uninterrupted_one(pool, monkeypatch, recipe):
+    whole = weights(pool.learn("whole", recipe))
     plain, count = trainer.Trainer._train_step, iter(range(1, 100))
 
     def step(self, batches):
@@ -133,52 +110,75 @@ def test_stopped_and_resumed_it_ends_as_if_it_had_not_been(pool, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(trainer.Trainer, "_train_step", step)
         with pytest.raises(SystemExit):
-            learn.make(pool.learner("parts"))
+            pool.learn("parts", recipe)
     assert (pool.folder / "resume-parts/state.pt").exists()
-    learn.make(pool.learner("parts"))
-    assert same(weights(pool, "whole"), weights(pool, "parts"))
+    assert same(whole, weights(pool.learn("parts", recipe)))
+
+
+def test_dropout_leaves_the_global_generator_alone(pool):
+    before = torch.get_rng_state()
+    pool.learn(learner=DROPPING)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_state_of_other_labels_is_not_gone_on_from(pool, monkeypatch, caplog):
-    monkeypatch.setattr(learn, "merits", None)  # ends it after its training, its state kept
+    # Ends the job after its training, its state kept.
+    monkeypatch.setattr("coldstart.learners.networks.save_tensors", None)
     monkeypatch.setattr("coldstart.training.resume.SHARE", 1e9)
     with pytest.raises(TypeError):
-        learn.make(pool.learner())
+        pool.learn()
     pool.know((pool.labels + 1) % 10)
     with pytest.raises(TypeError):
-        learn.make(pool.learner())
+        pool.learn()
     assert "of another recipe, seed or images" in caplog.text
 
 
+def test_a_warm_start_begins_with_the_model_of_the_cycle_before(pool):
+    model = pool.learn("before")
+    warm = Classifier.model_validate(SETTINGS | {"start": "cycle", "epochs": 1})
+    still = warm.model_copy(
+        update={
+            "optimizer": warm.optimizer.model_copy(update={"lr": 1e-30, "schedule": "constant"})
+        }
+    )
+    went_on = weights(pool.learn("after", still, start=model, trial=0))
+    learnt = [name for name, tensor in weights(model).items() if "running" not in name]
+    for name in (name for name in learnt if "num_batches" not in name):
+        assert torch.equal(went_on[name], weights(model)[name]), name
+    fresh = weights(pool.learn("fresh", still))
+    assert not same(fresh, went_on)
+
+
 def test_each_image_meets_its_own_label(pool):
-    """Brightness is learnt easily, unless labels are mixed up between images."""
+    """Bright and dark images are easily told apart, unless labels stray from their images."""
     recipe = RECIPE.model_copy(update={"epochs": 15, "batch_size": 10})
     bright = pool.images.mean((1, 2, 3))
     chosen = np.argsort(bright)[np.r_[:60, -60:0]]
     labels = torch.arange(120) // 60
-    model = build(recipe, INPUTS, 2, 0)
-    Trainer(model, Images(pool.images, chosen), recipe, 0, CPU, labels=labels).run()
-    found = learn.predict(model, pool.images[chosen], 16, CPU).argmax(1)
-    assert (found == labels.numpy()).mean() > 0.95
+    model = build_network(recipe, INPUTS, 2, 0)
+    stream = Stream(Images(pool.images, chosen), recipe.views, 10, labels)
+    Trainer(model, {LABELLED: stream}, recipe, 0, CPU).run()
+    with torch.no_grad():
+        found = model.eval()(torch.from_numpy(pool.images[chosen])).argmax(1)
+    assert (found == labels).float().mean() > 0.95
 
 
 def test_streamed_images_meet_the_same_labels(pool):
     labels = torch.from_numpy(pool.labels[:50])
     ended = []
     for share in (0.0, 1.0):
-        model = build(RECIPE, INPUTS, 10, 0)
-        Trainer(
-            model, Images.of(pool.images[:50]), RECIPE, 0, CPU, on_gpu=share, labels=labels
-        ).run()
+        model = build_network(RECIPE, INPUTS, 10, 0)
+        stream = Stream(Images.of(pool.images[:50]), RECIPE.views, RECIPE.batch_size, labels)
+        Trainer(model, {LABELLED: stream}, RECIPE, 0, CPU, on_gpu=share).run()
         ended.append(model.state_dict())
     assert same(*ended)
 
 
-def test_the_loss_is_the_cross_entropy(pool):
-    model = build(RECIPE, INPUTS, 10, 0)
+def test_the_loss_of_a_classifier_is_the_cross_entropy(pool):
+    model = build_network(RECIPE, INPUTS, 10, 0)
     images = torch.from_numpy(pool.images[:6]).permute(0, 3, 1, 2) / 255
     labels = torch.from_numpy(pool.labels[:6])
-    loss = model.supervised_loss([images], labels, 0.5)
+    loss = model.training_loss({LABELLED: Seen([images], labels)}, 0.5)
     chosen = functional.log_softmax(model(images), 1)[range(6), labels]
     torch.testing.assert_close(loss, -chosen.mean())
     loss.backward()

@@ -1,83 +1,46 @@
-"""Inputs of the jobs of a study with cycles."""
+"""Jobs of a study with cycles, and what they are made from."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import yaml
 
 from coldstart.config.loading.load import load
+from coldstart.errors import ColdstartError
+from coldstart.planning.cycles import Cycle
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
 from coldstart.store import Store
+from tests.helpers.clones import ROOT
 
-WORKFLOW = Path(__file__).parents[2] / "workflow"
+WORKFLOW = ROOT / "workflow"
 WHERE = ("zero-shot", "baselines", 0)
-
-
-def planned(tmp_path, scale="paper"):
-    return Plan(load({"scale": scale}, [], WORKFLOW), Store(tmp_path / "store"))
+LEARNER = "wrn-28-10-cutout"
 
 
 @pytest.fixture
 def plan(tmp_path):
-    return planned(tmp_path)
+    return Plan(load({"scale": "paper"}, [], WORKFLOW), Store(tmp_path / "store"))
 
 
 def everything(artefact):
     found = {artefact.key: artefact}
     for made_from in artefact.inputs.values():
-        found |= everything(made_from)
+        if made_from.key not in found:
+            found |= everything(made_from)
     return found
 
 
-def test_the_first_cycle_is_the_initial_samplers(plan):
-    for trial in range(3):
-        first = plan.learner(*WHERE, "core-set", trial, 5000)
-        assert first is plan.learner(*WHERE, "random", trial, 5000)
-        assert first.identity.recipe["draw"] == trial
+def at(sampler, trial, budget, where=WHERE):
+    return Cycle(*where, sampler, trial, budget)
 
 
-def test_each_cycle_is_made_from_the_one_before(plan):
-    budgets = plan.run(*WHERE[:2]).budgets
-    assert budgets == list(range(5000, 25001, 2500))
-    for before, budget in pairwise(budgets):
-        learner = plan.learner(*WHERE, "core-set", 1, budget)
-        asked = learner.inputs["selection"]
-        assert asked.identity.stage == "query"
-        assert asked is plan.query(*WHERE, "core-set", 1, budget)
-        assert asked.inputs["learner"] is plan.learner(*WHERE, "core-set", 1, before)
-        recipe = asked.identity.recipe
-        assert (recipe["labels"], recipe["budget"]) == (before, budget)
-        assert recipe["draw"] == (1 if before == 5000 else 0)
-        assert learner.identity.recipe["draw"] == 0
+def model(plan, sampler, trial, budget, where=WHERE, learner=LEARNER, member=0):
+    return plan.cycles.model(at(sampler, trial, budget, where), learner, member)
 
 
-def test_no_learner_is_trained_twice(plan):
-    stages = [one.identity.stage for one in everything(plan.evaluation(*WHERE)).values()]
-    assert stages.count("learn") == 3 * (9 + 8)
-    assert stages.count("query") == 3 * 8
-    pointers = {one.pointer for one in everything(plan.evaluation(*WHERE)).values()}
-    assert len(pointers) == len(stages)
-
-
-def test_a_run_of_frozen_embeddings_has_no_learner(plan):
-    stages = {
-        one.identity.stage
-        for one in everything(plan.evaluation("byol-samplers", "biased-cifar10", 0)).values()
-    }
-    assert not stages & {"learn", "query"}
-
-
-def test_only_pools_the_oracle_and_the_evaluation_read_labels(plan):
-    readers = {
-        one.identity.stage
-        for run in ("baselines", "moco-v2")
-        for one in everything(plan.evaluation("zero-shot", run, 0)).values()
-        for made_from in one.inputs.values()
-        if made_from.identity.stage == "labels"
-    }
-    assert readers == {"pool", "learn"}
+def stages(planned):
+    return [one.identity.stage for one in planned]
 
 
 def plan_of(tmp_path, run):
@@ -85,43 +48,180 @@ def plan_of(tmp_path, run):
     root = tmp_path / "workflow"
     (root / "studies").mkdir(parents=True)
     basis = {"pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits"}
-    study = {"title": "One run", "runs": {"digits": basis | run}}
+    study = {"title": "One run", "runs": {"digits": basis | {"sampler_seeds": 2} | run}}
     (root / "studies/one.yaml").write_text(yaml.safe_dump(study))
     (root / "recipes").symlink_to(WORKFLOW / "recipes")
     return Plan(load({"studies": ["one"]}, [], root), Store(tmp_path / "store"))
 
 
+ONE = ("one", "digits", 0)
+
+
+def test_all_that_are_queried_share_the_first_cycle(plan):
+    for trial in range(3):
+        first = model(plan, "core-set", trial, 5000)
+        assert first is model(plan, "random", trial, 5000) or first.key == (
+            model(plan, "random", trial, 5000).key
+        )
+        assert first.pointer == model(plan, "random", trial, 5000).pointer
+        tested = plan.cycles.predictions(at("core-set", trial, 5000))
+        assert tested.key == plan.cycles.predictions(at("random", trial, 5000)).key
+
+
+def test_each_cycle_is_made_from_the_one_before(plan):
+    budgets = plan.cycles.run(*WHERE[:2]).budgets
+    assert budgets == list(range(5000, 25001, 2500))
+    for before, budget in pairwise(budgets):
+        asked, picked, trained, tested = plan.cycles.cycle(*WHERE, "core-set", 1, budget)
+        assert stages([asked, picked, trained, tested]) == ["predict", "query", "learn", "predict"]
+        assert asked.inputs["model.0"].key == model(plan, "core-set", 1, before).key
+        assert asked.identity.recipe["outputs"] == {"embeddings": ["candidates"]}
+        assert picked.inputs["embeddings"] is asked
+        assert trained.inputs["selection"] is picked
+        assert tested.inputs["model.0"].key == trained.key
+        assert tested.identity.recipe["outputs"] == {"predictions": ["test"]}
+        recipe = picked.identity.recipe
+        assert (recipe["before"], recipe["budget"], recipe["trial"]) == (before, budget, 1)
+
+
+def test_one_job_makes_a_cycle(plan):
+    cycle = plan.cycles.cycle(*WHERE, "core-set", 0, 7500)
+    assert len({one.waits_for for one in cycle}) == 1
+    assert len({one.pointer for one in cycle}) == len(cycle)
+    needed = plan.maker.need(plan.cycles.evaluation(*WHERE).inputs.values())
+    trainings = 3 * (9 + 8)
+    assert sum("/cycles/" in pointer for pointer in needed) == trainings
+
+
+def test_no_model_is_trained_twice(plan):
+    found = everything(plan.cycles.evaluation(*WHERE)).values()
+    assert stages(found).count("learn") == 3 * (9 + 8)
+    assert stages(found).count("query") == 3 * 8
+    assert stages(found).count("predict") == 3 * (9 + 8) + 3 * 8
+    assert len({one.pointer for one in found}) == len(found)
+
+
+def test_a_run_of_frozen_embeddings_trains_no_model(plan):
+    found = everything(plan.cycles.evaluation("byol-samplers", "biased-cifar10", 0)).values()
+    assert not set(stages(found)) & {"learn", "query", "predict"}
+
+
+def test_metrics_are_made_apart_from_models(plan):
+    """Editing a metric makes the evaluation anew, and nothing that it reads."""
+    for one in everything(plan.cycles.evaluation(*WHERE)).values():
+        read = "coldstart.evaluation.metrics" in one.modules
+        assert not read
+        if one.identity.stage in ("learn", "predict", "query"):
+            assert "coldstart.evaluation.evaluate" not in one.modules
+
+
 def test_a_deterministic_sampler_has_one_draw_and_several_trials(tmp_path):
-    plan = plan_of(tmp_path, {"samplers": ["loss-mean"], "sampler_seeds": 2, "budgets": [10, 20]})
-    learners = [plan.learner("one", "digits", 0, "loss-mean", trial, 20) for trial in range(2)]
-    assert [one.identity.recipe["draw"] for one in learners] == [0, 0]
-    assert learners[0].key != learners[1].key
+    plan = plan_of(tmp_path, {"samplers": ["loss-mean"], "budgets": [10, 20]})
+    models = [model(plan, "loss-mean", trial, 20, ONE, "classifier-digits") for trial in range(2)]
+    assert models[0].inputs["selection"] is models[1].inputs["selection"]
+    assert models[0].inputs["selection"].identity.recipe["seeds"] == 1
+    assert models[0].key != models[1].key
 
 
-def test_of_what_only_starts_queries_no_more_is_asked(tmp_path):
+def test_a_sampler_that_only_starts_cycles_picks_for_the_first_budget_alone(tmp_path):
     run = {"queries": ["core-set"], "initial": "kmeans", "budgets": [10, 20]}
     plan = plan_of(tmp_path, run)
-    assert plan.selection("one", "digits", 0, "kmeans").identity.recipe["budgets"] == [10]
-    evaluation = plan.evaluation("one", "digits", 0)
-    assert {name.split(".")[1] for name in evaluation.inputs} == {"core-set"}
+    assert plan.cycles.selection(*ONE, "kmeans").identity.recipe["budgets"] == [10]
+    names = plan.cycles.evaluation(*ONE).inputs
+    judged = {name.split(".")[1] for name in names if name.startswith("predictions.")}
+    assert judged == {"core-set"}
 
 
-def test_a_query_that_reads_nothing_waits_for_no_classifier(tmp_path):
+def test_a_sampler_that_reads_nothing_asks_no_model(tmp_path):
     run = {"queries": ["random", "core-set"], "initial": "kmeans", "budgets": [10, 20]}
     plan = plan_of(tmp_path, run)
-    drawn, asked = (plan.query("one", "digits", 0, name, 0, 20) for name in run["queries"])
-    assert set(drawn.inputs) == {"index", "selection"}
-    assert set(asked.inputs) == {"index", "selection", "images", "learner"}
-    facts = plan.facts("digits")
-    assert [gains_from_gpu(one) for one in (drawn, asked)] == [False, True]
-    minutes = [estimate(one, facts, "cpu", 1).minutes for one in (drawn, asked)]
-    assert minutes[0] < minutes[1]
+    drawn, asked = (plan.cycles.cycle(*ONE, name, 0, 20) for name in run["queries"])
+    assert stages(drawn) == ["query", "learn", "predict"]
+    assert set(drawn[0].inputs) == {"index", "selection"}
+    assert stages(asked) == ["predict", "query", "learn", "predict"]
+    assert set(asked[1].inputs) == {"index", "selection", "embeddings"}
 
 
-def test_estimates_grow_with_labels_and_are_for_a_gpu(plan, tmp_path):
-    few, many = (plan.learner(*WHERE, "random", 0, budget) for budget in (5000, 25000))
-    asked = plan.query(*WHERE, "core-set", 0, 7500)
-    facts = plan.facts("cifar10-all")
+def test_an_ensemble_is_members_of_one_learner(tmp_path):
+    run = {"samplers": ["random"], "queries": ["ensemble-variation-ratio"], "budgets": [10, 20, 30]}
+    plan = plan_of(tmp_path, run)
+    first = plan.cycles.cycle(*ONE, "random", 0, 10)
+    assert stages(first) == ["learn"] * 3 + ["predict"]
+    assert [one.identity.recipe["member"] for one in first[:3]] == [0, 1, 2]
+    second = plan.cycles.cycle(*ONE, "ensemble-variation-ratio", 0, 20)
+    assert stages(second) == ["predict", "query", *["learn"] * 3, "predict"]
+    asked = [second[0].inputs[f"model.{member}"] for member in range(3)]
+    assert [one.key for one in asked] == [one.key for one in first[:3]]
+    # No sampler asks at the last budget, and a sampler that is not queried has no members.
+    last = plan.cycles.cycle(*ONE, "ensemble-variation-ratio", 0, 30)
+    assert stages(last) == ["predict", "query", "learn", "predict"]
+    assert stages(plan.cycles.cycle(*ONE, "random", 0, 20)) == ["learn", "predict"]
+
+
+def test_passes_with_dropout_are_a_prediction_of_one_model(tmp_path):
+    run = {"queries": ["bald"], "budgets": [10, 20], "learner": "classifier-digits-dropout"}
+    plan = plan_of(tmp_path, run)
+    asked, picked, _, tested = plan.cycles.cycle(*ONE, "bald", 0, 20)
+    assert asked.identity.recipe["prediction"] == {"members": 1, "passes": 10, "dropout": True}
+    assert picked.inputs["votes"] is asked
+    assert tested.identity.recipe["prediction"] == {"members": 1, "passes": 1, "dropout": False}
+
+
+def test_a_sampler_may_ask_a_learner_of_its_own(tmp_path):
+    plan = plan_of(tmp_path, {"queries": ["core-set"], "budgets": [10, 20]})
+    own = plan.recipes.get("samplers", "core-set").model_copy(
+        update={"learner": "classifier-digits-dropout"}
+    )
+    plan.recipes._found["samplers"]["core-set"] = own
+    first = plan.cycles.cycle(*ONE, "random", 0, 10)
+    assert stages(first) == ["learn", "learn", "predict"]
+    asked = plan.cycles.cycle(*ONE, "core-set", 0, 20)[0]
+    assert asked.inputs["model.0"].identity.recipe["learner"]["dropout"] == 0.5
+    tested = plan.cycles.predictions(at("core-set", 0, 20, ONE))
+    assert tested.inputs["model.0"].identity.recipe["learner"]["dropout"] == 0.0
+
+
+def test_a_training_starts_from_the_run_s_encoder(tmp_path):
+    plan = plan_of(
+        tmp_path, {"samplers": ["random"], "budgets": [10], "learner": "fine-tuned-digits"}
+    )
+    trained = model(plan, "random", 0, 10, ONE, "fine-tuned-digits")
+    assert trained.inputs["start"] is plan.encoders.checkpoint("digits", "byol-digits", 0)
+
+
+def test_a_start_from_another_backbone_is_refused(tmp_path):
+    run = {"samplers": ["random"], "budgets": [10], "encoder": "pca-512"}
+    plan = plan_of(tmp_path, run | {"learner": "fine-tuned-digits"})
+    with pytest.raises(ColdstartError, match="`fine-tuned-digits` starts from the weights of"):
+        model(plan, "random", 0, 10, ONE, "fine-tuned-digits")
+
+
+def test_a_warm_start_goes_on_from_the_cycle_before(tmp_path):
+    plan = plan_of(tmp_path, {"queries": ["core-set"], "budgets": [10, 20]})
+    name = "classifier-digits"
+    warm = plan.recipes.get("learners", name).model_copy(update={"start": "cycle"})
+    plan.recipes._found["learners"][name] = warm
+    first, second = (model(plan, "core-set", 0, budget, ONE, name) for budget in (10, 20))
+    assert "start" not in first.inputs
+    assert second.inputs["start"].key == first.key
+
+
+def test_linear_learners_are_asked_in_cycles_too(tmp_path):
+    run = {"queries": ["min-margin"], "learner": "logistic-regression", "budgets": [10, 20]}
+    plan = plan_of(tmp_path, run)
+    asked, picked, trained, _ = plan.cycles.cycle(*ONE, "min-margin", 0, 20)
+    assert set(trained.inputs) == {"index", "embeddings", "labels", "selection"}
+    assert set(asked.inputs) == {"index", "embeddings", "model.0"}
+    assert not any(map(gains_from_gpu, (asked, picked, trained)))
+    evaluation = plan.cycles.evaluation(*ONE)
+    assert not any(name.startswith("predictions.") for name in evaluation.inputs)
+    assert evaluation.inputs["selection.min-margin.0.20"] is picked
+
+
+def test_estimates_grow_with_labels_and_are_for_a_gpu(plan):
+    few, many = (model(plan, "random", 0, budget) for budget in (5000, 25000))
+    asked = plan.cycles.asked(at("core-set", 0, 7500))
+    facts = plan.data.facts("cifar10-all")
     assert gains_from_gpu(few)
     assert gains_from_gpu(asked)
     minutes = [estimate(one, facts, "gpu", 4).minutes for one in (few, many)]
@@ -130,26 +230,44 @@ def test_estimates_grow_with_labels_and_are_for_a_gpu(plan, tmp_path):
     assert computed < minutes[1] < 1.5 * computed
     assert minutes[0] < minutes[1] / 3
     assert estimate(asked, facts, "gpu", 4).minutes <= 120
-    assert estimate(plan.evaluation(*WHERE), facts, "cpu", 4).minutes <= 15
+    assert estimate(plan.cycles.evaluation(*WHERE), facts, "cpu", 4).minutes <= 15
 
 
 @pytest.mark.parametrize("initial", ["random", "kmeans"])
 def test_random_as_a_query_is_passive_learning_and_shares_the_first_cycle(tmp_path, initial):
     budgets = [10, 20, 30]
-    run = {"queries": ["random", "core-set"], "initial": initial, "sampler_seeds": 2}
-    plan = plan_of(tmp_path, run | {"budgets": budgets})
+    run = {"queries": ["random", "core-set"], "initial": initial, "budgets": budgets}
+    plan = plan_of(tmp_path, run)
     for trial in range(2):
         passive, asked = (
-            [plan.learner("one", "digits", 0, name, trial, budget) for budget in budgets]
+            [model(plan, name, trial, budget, ONE, "classifier-digits") for budget in budgets]
             for name in run["queries"]
         )
-        assert passive[0] is asked[0]
-        assert passive[0].inputs["selection"] is plan.selection("one", "digits", 0, initial)
-        assert passive[0].identity.recipe["draw"] == trial
+        assert passive[0].key == asked[0].key
+        assert passive[0].inputs["selection"] is plan.cycles.selection(*ONE, initial)
         assert len({one.key for one in passive + asked}) == 5
         assert passive[1].inputs["selection"].identity.stage == "query"
-    stages = [
-        one.identity.stage for one in everything(plan.evaluation("one", "digits", 0)).values()
-    ]
-    assert stages.count("learn") == 2 * (1 + 2 + 2)
-    assert stages.count("query") == 2 * (2 + 2)
+    found = stages(everything(plan.cycles.evaluation(*ONE)).values())
+    assert found.count("learn") == 2 * (1 + 2 + 2)
+    assert found.count("query") == 2 * 4
+
+
+@pytest.mark.parametrize(
+    "study", sorted(path.stem for path in (WORKFLOW / "studies").glob("*.yaml"))
+)
+def test_only_pools_learners_and_evaluations_read_labels(tmp_path, study):
+    """Samplers see tables; of labels the oracle's answers alone, and where they declare it."""
+    plan = Plan(load({"scale": "smoke", "studies": [study]}, [], WORKFLOW), Store(tmp_path))
+    readers = set()
+    for name, run in plan.recipes.get("studies", study).runs.items():
+        if not plan.data.judged(run.pool):
+            continue
+        for seed in run.encoder_seeds:
+            ends = [plan.encoders.probed(run.pool, run.encoder, seed, run.probe)]
+            if run.samplers or run.queries:
+                ends.append(plan.cycles.evaluation(study, name, seed))
+            for end in ends:
+                for one in everything(end).values():
+                    if any(made.identity.stage == "labels" for made in one.inputs.values()):
+                        readers.add(one.identity.stage)
+    assert readers <= {"pool", "learn", "evaluate", "probe", "labels"}

@@ -1,30 +1,21 @@
-from dataclasses import replace
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from coldstart.learners import learn
-from coldstart.learners.classifier import load
-from coldstart.selection import query
+from coldstart.embeddings.tables import read_embeddings, read_predictions
+from coldstart.learners.labels import buy
+from coldstart.selection.base import Picks, Sampler
 from coldstart.selection.samplers.uncertainty import uncertainty
-from tests.helpers.jobs import artefact_in
-from tests.helpers.small_pool import CANDIDATES, PICKED, RECIPE
+from coldstart.selection.tables import read_known
+from tests.helpers.small_pool import PICKED
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def asked(pool):
-    """A pool with a trained classifier, and a job that asks it."""
-    learn.make(pool.learner("learner"))
-    learner = artefact_in(pool.folder / "learner", {"learner": RECIPE.model_dump(), "classes": 10})
-    return lambda **recipe: pool.job(inputs={"learner": learner}, **{"budget": 24} | recipe)
-
-
-def picks(pool):
-    return pd.read_parquet(pool.folder / "out/selection.parquet")
+    """Tables of a trained classifier, of all candidates."""
+    return pool.predict(pool.learn())
 
 
 def farthest_first(embeddings, known, count):
@@ -38,48 +29,72 @@ def farthest_first(embeddings, known, count):
 
 
 def test_a_query_goes_on_from_the_labels_there_are(pool, asked):
-    query.make(asked(sampler={"sampler": "k-centre"}))
-    table = picks(pool)
+    table, _ = pool.query({"sampler": "k-centre"}, {"embeddings": asked})
     assert table["id"].tolist()[: len(PICKED)] == PICKED
     assert table["rank"].tolist() == list(range(24))
     assert set(table["budget"]) == {24}
-    model = load(pool.folder / "learner/model.safetensors", RECIPE, (8, 8, 1), 10, CPU)
-    with torch.no_grad():
-        embeddings = model.encoder(torch.from_numpy(pool.images[: len(CANDIDATES)])).numpy()
+    _, embeddings = read_embeddings(asked.path("embeddings.parquet"), "candidates")
     expected = farthest_first(embeddings.astype(float), PICKED, 24 - len(PICKED))
     assert table["id"].tolist()[len(PICKED) :] == expected
 
 
 @pytest.mark.parametrize("measure", ["least-confidence", "margin", "entropy"])
-def test_a_query_may_read_what_is_predicted(pool, asked, measure):
-    query.make(asked(sampler={"sampler": "uncertainty", "measure": measure}))
-    model = load(pool.folder / "learner/model.safetensors", RECIPE, (8, 8, 1), 10, CPU)
-    with torch.no_grad():
-        logits = model(torch.from_numpy(pool.images[: len(CANDIDATES)]))
-    values = uncertainty(torch.softmax(logits.double(), 1).numpy(), measure)
-    left = [image for image in np.argsort(-values) if image not in PICKED]
-    table = picks(pool)
+def test_a_query_may_read_predictions(pool, asked, measure):
+    table, _ = pool.query({"sampler": "uncertainty", "measure": measure}, {"predictions": asked})
+    _, votes = read_predictions(asked.path("predictions.parquet"), "candidates")
+    values = uncertainty(votes[:, 0], measure)
+    left = [image for image in np.argsort(-values, kind="stable") if image not in PICKED]
     assert table["id"].tolist() == PICKED + left[: 24 - len(PICKED)]
     np.testing.assert_allclose(table["score"][len(PICKED) :], values[left[: 24 - len(PICKED)]])
 
 
-def test_what_was_picked_can_be_learnt_from_and_asked_again(pool, asked):
-    query.make(asked(sampler={"sampler": "k-centre"}))
-    learn.make(pool.learner("next", {"selection": artefact_in(pool.folder / "out")}, labels=24))
-    table = pd.read_parquet(pool.folder / "next/metrics.parquet")
-    assert table.loc[table["metric"] == "picked", "value"].sum() == 24
+def test_picks_can_be_learnt_from_and_asked_again(pool, asked):
+    _, picked = pool.query({"sampler": "k-centre"}, {"embeddings": asked}, out="second")
+    model = pool.learn("next", selection="second", budget=24)
+    table, _ = pool.query(
+        {"sampler": "k-centre"},
+        {"embeddings": pool.predict(model, out="more"), "selection": picked},
+        before=24,
+        budget=30,
+    )
+    assert table["id"].tolist()[: len(PICKED)] == PICKED
+    assert len(set(table["id"])) == 30
 
 
 @pytest.mark.parametrize("other", [{"trial": 1}, {"encoder_seed": 1}])
-def test_each_trial_asks_with_chance_of_its_own(pool, other):
-    def drawn(**recipe):
-        job = pool.job(sampler={"sampler": "random"}, **{"budget": 24} | recipe)
-        assert {"index", "selection"} <= set(job.inputs)
-        query.make(replace(job, inputs={name: job.inputs[name] for name in ("index", "selection")}))
-        return picks(pool)["id"].tolist()
-
-    first, again = drawn(), drawn(**other)
-    assert drawn() == first
-    assert again != first
+def test_each_trial_draws_by_chance_of_its_own(pool, other):
+    pool.pick({0: PICKED})
+    drawn = pool.query({"sampler": "random"})[0]["id"].tolist()
+    again = pool.query({"sampler": "random"}, **other)[0]["id"].tolist()
+    assert pool.query({"sampler": "random"})[0]["id"].tolist() == drawn
+    assert again != drawn
     assert again[: len(PICKED)] == PICKED
     assert len(set(again)) == 24
+
+
+def test_known_holds_the_labels_that_were_bought(pool):
+    known = read_known(pool.learn())
+    assert known.ids.tolist() == sorted(PICKED)
+    assert known.labels.tolist() == pool.labels[sorted(PICKED)].tolist()
+
+
+def test_a_sampler_that_declares_known_is_given_it(pool, monkeypatch):
+    seen = []
+
+    def pick(self, query):
+        seen.append(query.known)
+        return Picks(query.candidates.ids[: query.budget], np.zeros(query.budget))
+
+    from coldstart.selection.samplers.random import Random
+
+    monkeypatch.setattr(Random, "reads", frozenset({"known"}))
+    monkeypatch.setattr(Random, "_pick", pick)
+    assert issubclass(Random, Sampler)
+    pool.query({"sampler": "random"}, {"known": pool.learn()})
+    assert seen[0].ids.tolist() == sorted(PICKED)
+
+
+def test_the_oracle_answers_for_no_other_image(pool):
+    job = pool.job("none", {"selection": "selection", "labels": "labels"}, {})
+    bought = buy(job.inputs["selection"], job.inputs["labels"], {"trial": 0, "budget": len(PICKED)})
+    assert bought.ids.tolist() == sorted(PICKED)

@@ -35,7 +35,7 @@ def test_labels_reach_pools_and_the_evaluation_and_nothing_else(plan):
         for study in studies
         for name, run in plan.recipes.get("studies", study).runs.items()
         for seed in run.encoder_seeds
-        for artefact in walk(plan.evaluation(study, name, seed))
+        for artefact in walk(plan.cycles.evaluation(study, name, seed))
     ]
     readers = {
         artefact.identity.stage
@@ -47,12 +47,12 @@ def test_labels_reach_pools_and_the_evaluation_and_nothing_else(plan):
 
 
 def test_images_and_labels_are_two_artefacts(plan):
-    assert plan.images("digits").key != plan.labels("digits").key
-    assert plan.ingested(what="images", dataset="digits") is plan.images("digits")
+    assert plan.data.images("digits").key != plan.data.labels("digits").key
+    assert plan.data.ingested(what="images", dataset="digits") is plan.data.images("digits")
 
 
 def test_seeds_give_artefacts_of_their_own(plan):
-    keys = {plan.checkpoint("digits", "byol-digits", seed).key for seed in range(3)}
+    keys = {plan.encoders.checkpoint("digits", "byol-digits", seed).key for seed in range(3)}
     assert len(keys) == 3
 
 
@@ -61,8 +61,8 @@ def test_another_scale_gives_other_keys(plan, tmp_path):
         load({"scale": "smoke"}, [ROOT / "config.yaml"], ROOT / "workflow"), Store(tmp_path)
     )
     asked = ("biased-cifar10", "byol-resnet18", 0)
-    assert smoke.checkpoint(*asked).key != plan.checkpoint(*asked).key
-    assert smoke.index("biased-cifar10").key == plan.index("biased-cifar10").key
+    assert smoke.encoders.checkpoint(*asked).key != plan.encoders.checkpoint(*asked).key
+    assert smoke.data.index("biased-cifar10").key == plan.data.index("biased-cifar10").key
 
 
 @pytest.mark.parametrize("scale", ["paper", "cpu", "smoke"])
@@ -74,11 +74,11 @@ def test_every_target_of_a_study_can_be_planned(study, scale, tmp_path):
         targets = getattr(plan.recipes.get("studies", study), folder)
         assert targets
         for name, target in targets.items():
-            told = plan.target_params(study=study, folder=folder, name=name)
+            told = plan.figures.target_params(study=study, folder=folder, name=name)
             assert told["keys"], name
             assert set(told["runs"]) == {key.split("/")[1] for key in told["keys"]}
             assert kind.validate_python(json.loads(json.dumps(told["target"]))) == target
-            inputs = plan.target_inputs(study=study, folder=folder, name=name)
+            inputs = plan.figures.target_inputs(study=study, folder=folder, name=name)
             assert all((ROOT / table).is_file() for table in told["published"])
             assert set(told["published"]) < set(inputs)
             if "metrics" in target.reads:
@@ -142,12 +142,12 @@ figures: {map: {kind: embedding-map, title: Map, budget: 2}}
 
 def test_a_pool_without_a_test_can_be_embedded_picked_of_and_shown(tmp_path, monkeypatch):
     plan = with_folder(tmp_path, monkeypatch, NO_TEST, STUDY.replace("BUDGET", "3"))
-    shown = plan.shown("mine", "figures", "map")
+    shown = plan.figures.shown("mine", "figures", "map")
     assert {"selections/main/0/k-centre", "embeddings/main/0", "labels/main"} <= shown.keys()
-    assert "images/mine" in plan.shown("pools", "figures", "mine")
-    assert not plan.judged("mine")
+    assert "images/mine" in plan.figures.shown("pools", "figures", "mine")
+    assert not plan.data.judged("mine")
     with pytest.raises(ColdstartError, match=r"study `mine`, run `main`: metrics need test images"):
-        plan.evaluation("mine", "main", 0)
+        plan.cycles.evaluation("mine", "main", 0)
 
 
 def test_a_test_of_one_class_is_none(tmp_path, monkeypatch):
@@ -155,20 +155,20 @@ def test_a_test_of_one_class_is_none(tmp_path, monkeypatch):
         tmp_path, monkeypatch, HALVES, STUDY.replace("BUDGET", "3"), labels="a a a a a a"
     )
     with pytest.raises(ColdstartError, match="two classes"):
-        plan.evaluation("mine", "main", 0)
+        plan.cycles.evaluation("mine", "main", 0)
 
 
 def test_a_budget_above_a_folder_s_images_is_refused_before_any_job(tmp_path, monkeypatch):
     plan = with_folder(tmp_path, monkeypatch, NO_TEST, STUDY.replace("BUDGET", "7"))
     with pytest.raises(ColdstartError, match=r"mine\.runs\.main\.budgets: 7 labels.* 6 candidates"):
-        plan.selection("mine", "main", 0, "k-centre")
+        plan.cycles.selection("mine", "main", 0, "k-centre")
 
 
 def test_labels_of_other_images_are_refused(tmp_path, monkeypatch):
     study = STUDY.replace("BUDGET", "3").replace("samplers:", "labelled: digits, samplers:")
     plan = with_folder(tmp_path, monkeypatch, NO_TEST, study)
     with pytest.raises(ColdstartError, match="`digits` has other images than pool `mine`"):
-        plan.selection("mine", "main", 0, "k-centre")
+        plan.cycles.selection("mine", "main", 0, "k-centre")
 
 
 def test_metrics_without_a_test_name_run_and_pool(tmp_path, monkeypatch):
@@ -189,12 +189,12 @@ def test_metrics_without_a_test_name_run_and_pool(tmp_path, monkeypatch):
 )
 def test_misspelt_target_names_the_nearest_or_what_there_is(plan, target, hint):
     with pytest.raises(ColdstartError, match=hint):
-        plan.target(*target)
+        plan.figures.target(*target)
 
 
 def test_misspelt_run_names_the_nearest(plan):
     with pytest.raises(ColdstartError, match="did you mean `byol`"):
-        plan.selection("quickstart", "byoll", 0, "random")
+        plan.cycles.selection("quickstart", "byoll", 0, "random")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,6 @@ def test_one_more_sampler_draws_again_what_shows_samplers(tmp_path, folder, name
         study["runs"]["byol"] |= settled | {"samplers": samplers}
         file.write_text(yaml.safe_dump(study))
         loaded = load({"studies": ["ssl-digits"], "scale": "smoke"}, [], workflow)
-        planned.append(
-            Plan(loaded, Store(tmp_path / "store")).target_params("ssl-digits", folder, name)
-        )
+        plan = Plan(loaded, Store(tmp_path / "store"))
+        planned.append(plan.figures.target_params("ssl-digits", folder, name))
     assert (planned[0] != planned[1]) == again

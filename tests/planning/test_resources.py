@@ -36,7 +36,7 @@ def plan(tmp_path, scale):
 def checkpoint(tmp_path, scale):
     one = plan(tmp_path, scale)
     pool = "biased-cifar10"
-    return one.checkpoint(pool, "byol-resnet18", 0), one.facts(pool)
+    return one.encoders.checkpoint(pool, "byol-resnet18", 0), one.data.facts(pool)
 
 
 def counted(backbone, shape):
@@ -104,8 +104,8 @@ def test_every_stage_has_an_estimate(tmp_path, device, study):
     one = plan(tmp_path, "paper")
     found = {}
     for name in one.recipes.get("studies", study).runs:
-        facts = one.facts(one.run(study, name).pool)
-        todo = [one.evaluation(study, name, 0)]
+        facts = one.data.facts(one.cycles.run(study, name).pool)
+        todo = [one.cycles.evaluation(study, name, 0)]
         while todo:
             planned = todo.pop()
             found[planned.identity.stage] = estimate(planned, facts, device, 4)
@@ -119,12 +119,12 @@ def test_every_stage_has_an_estimate(tmp_path, device, study):
 def test_only_networks_ask_for_a_gpu(tmp_path):
     one = plan(tmp_path, "paper")
     where = ("biased-cifar10", "byol-resnet18", 0)
-    assert gains_from_gpu(one.checkpoint(*where))
-    assert gains_from_gpu(one.embeddings(*where, "frozen"))
-    assert gains_from_gpu(one.scores(*where, "loss"))
-    assert not gains_from_gpu(one.embeddings("biased-cifar10", "pca-512", 0, "frozen"))
-    assert not gains_from_gpu(one.evaluation("byol-samplers", "biased-cifar10", 0))
-    assert not gains_from_gpu(one.index("digits"))
+    assert gains_from_gpu(one.encoders.checkpoint(*where))
+    assert gains_from_gpu(one.encoders.embeddings(*where, "frozen"))
+    assert gains_from_gpu(one.encoders.scores(*where, "loss"))
+    assert not gains_from_gpu(one.encoders.embeddings("biased-cifar10", "pca-512", 0, "frozen"))
+    assert not gains_from_gpu(one.cycles.evaluation("byol-samplers", "biased-cifar10", 0))
+    assert not gains_from_gpu(one.data.index("digits"))
 
 
 def test_each_attempt_asks_for_as_many_times_as_much():
@@ -166,13 +166,13 @@ def test_the_store_of_a_team_tells_what_its_jobs_needed(tmp_path, monkeypatch):
 
     def asked(attempt):
         rules = Rules(config, workflow)
-        memory, minutes = (f(rules.plan.checkpoint) for f in (rules.mem_mb, rules.runtime))
+        memory, minutes = (f(rules.plan.encoders.checkpoint) for f in (rules.mem_mb, rules.runtime))
         return memory(wildcards, attempt), minutes(wildcards, attempt)
 
     guess = asked(1)
     assert asked(2) == (2 * guess[0], 2 * guess[1])
     rules = Rules(config, workflow)
-    sibling = rules.plan.checkpoint("digits", "byol-digits", 0).identity
+    sibling = rules.plan.encoders.checkpoint("digits", "byol-digits", 0).identity
     with Store(tmp_path).publishing(sibling, record(seconds=6000.0, peak_mb=9000)) as folder:
         (folder / "model.safetensors").write_bytes(b"weights")
     assert asked(1) == (12500, 205)
@@ -249,9 +249,9 @@ def test_largest_node_is_that_of_the_jobs_partition(monkeypatch):
 def test_first_requests_of_the_quickstart_fit_a_node_of_four_gigabytes(tmp_path):
     """Two of them, too: images and labels are read by one group of jobs."""
     one = plan(tmp_path, "cpu")
-    facts = one.facts_of("digits")
+    facts = one.data.facts_of("digits")
     for what in ("images", "labels"):
-        assert estimate(one.ingested(what, "digits"), facts, "cpu", 4).megabytes <= 2000
+        assert estimate(one.data.ingested(what, "digits"), facts, "cpu", 4).megabytes <= 2000
     asked = {}
 
     def walk(planned):
@@ -260,10 +260,10 @@ def test_first_requests_of_the_quickstart_fit_a_node_of_four_gigabytes(tmp_path)
             walk(made_from)
 
     for name in ("byol", "pca"):
-        walk(one.evaluation("quickstart", name, 0))
+        walk(one.cycles.evaluation("quickstart", name, 0))
     for planned in asked.values():
         if planned.identity.stage not in {"images", "labels"}:
-            assert estimate(planned, one.facts("biased-digits"), "cpu", 4).megabytes <= 2500
+            assert estimate(planned, one.data.facts("biased-digits"), "cpu", 4).megabytes <= 2500
 
 
 # Peaks of the quickstart at `cpu` scale, as its manifests have them (megabytes, 2 cores, no GPU).
@@ -281,7 +281,7 @@ def test_request_is_above_the_measured_peak_and_not_ten_times_it(tmp_path, stage
         for made_from in planned.inputs.values():
             walk(made_from)
 
-    walk(one.evaluation("quickstart", "byol", 0))
-    facts = one.facts_of("digits") if stage == "images" else one.facts("biased-digits")
+    walk(one.cycles.evaluation("quickstart", "byol", 0))
+    facts = one.data.facts_of("digits") if stage == "images" else one.data.facts("biased-digits")
     asked = estimate(found[stage], facts, "cpu", 4).megabytes
     assert PEAKS[stage] + SNAKEMAKE <= asked < 10 * PEAKS[stage]

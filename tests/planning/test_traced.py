@@ -17,9 +17,10 @@ import yaml
 
 from coldstart.config.loading.load import load
 from coldstart.figures.draw import draw_figure, write_table
+from coldstart.planning.figures import computed_by
 from coldstart.planning.fingerprint import PACKAGE, classes_of, covered
 from coldstart.planning.here import stage_of
-from coldstart.planning.plan import Plan, computed_by
+from coldstart.planning.plan import Plan
 from coldstart.running.job import Job
 from coldstart.running.settings import Settings
 from coldstart.store import Store
@@ -27,8 +28,8 @@ from coldstart.store import Store
 pytestmark = pytest.mark.slow  # it trains
 
 STAGES = {
-    "images", "labels", "pool", "pretrain", "embed", "score", "select", "learn", "query",
-    "evaluate", "probe",
+    "images", "labels", "pool", "pretrain", "embed", "score", "select", "learn", "predict",
+    "query", "evaluate", "probe",
 }  # fmt: skip
 
 CYCLES = {
@@ -37,7 +38,19 @@ CYCLES = {
         "digits": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits",
             "queries": ["core-set", "max-entropy"], "sampler_seeds": 1, "budgets": [10, 20],
-        }
+        },
+        "dropout": {
+            "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits-dropout",
+            "queries": ["bald"], "sampler_seeds": 1, "budgets": [10, 20],
+        },
+        "joint": {
+            "pool": "digits", "encoder": "byol-digits", "learner": "joint-simclr-digits",
+            "samplers": ["random"], "sampler_seeds": 1, "budgets": [10],
+        },
+        "linear": {
+            "pool": "digits", "encoder": "byol-digits", "learner": "logistic-regression",
+            "queries": ["min-margin"], "sampler_seeds": 1, "budgets": [10, 20],
+        },
     },
 }  # fmt: skip
 
@@ -141,9 +154,10 @@ def made(tmp_path_factory):
                 os.rename(file, draft / file.name)
 
     for run in plan.recipes.get("studies", "quickstart").runs:
-        make(plan.evaluation("quickstart", run, 0))
-    make(plan.evaluation("cycles", "digits", 0))
-    make(plan.probed("biased-digits", "byol-digits", 0, "knn-linear"))
+        make(plan.cycles.evaluation("quickstart", run, 0))
+    for run in plan.recipes.get("studies", "cycles").runs:
+        make(plan.cycles.evaluation("cycles", run, 0))
+    make(plan.encoders.probed("biased-digits", "byol-digits", 0, "knn-linear"))
     return plan, traced, covers, folder
 
 
@@ -163,7 +177,7 @@ def test_whatever_a_figure_or_table_runs_makes_it_anew(made):
     study = plan.recipes.get("studies", "quickstart")
     for kind, targets in (("figures", study.figures), ("tables", study.tables)):
         for name, target in targets.items():
-            params = plan.target_params("quickstart", kind, name)
+            params = plan.figures.target_params("quickstart", kind, name)
             suffixes = ("svg", "csv") if kind == "figures" else ("html", "csv")
             job = SimpleNamespace(
                 params=SimpleNamespace(target=params),

@@ -46,12 +46,12 @@ def walk(planned):
 
 
 def keys(plan):
-    selection = plan.selection("own", "own", 0, plan.config.sampler)
+    selection = plan.cycles.selection("own", "own", 0, plan.config.sampler)
     return {planned.identity.stage: planned.key for planned in walk(selection)}
 
 
 def encoder_of(plan):
-    selection = plan.selection("own", "own", 0, plan.config.sampler)
+    selection = plan.cycles.selection("own", "own", 0, plan.config.sampler)
     made = next(planned for planned in walk(selection) if planned.identity.stage == "pretrain")
     return made.identity.recipe["encoder"]
 
@@ -73,7 +73,7 @@ def test_folder_setting_makes_the_ranking_the_default_target(images):
     assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
     waited = own.inputs(plan)
     assert {path.rpartition(".")[2] for path in waited} == {"json", "png", "pdf", "svg"}
-    assert plan.facts("own").sizes == {"unlabeled": 6, "candidates": 6}
+    assert plan.data.facts("own").sizes == {"unlabeled": 6, "candidates": 6}
 
 
 def test_path_of_the_folder_is_in_no_key(images, tmp_path):
@@ -113,7 +113,7 @@ def test_several_tables_of_labels_are_accepted_with_earlier_classes(images, tmp_
 
 def test_label_may_name_its_file_by_an_absolute_path(images, tmp_path):
     rows = f"path,label\n{images / 'sub/1.png'},cat\n./sub/3.png,dog\n"
-    scan = plan_for(images, labelled=table(tmp_path, rows)).dataset("own-labelled")
+    scan = plan_for(images, labelled=table(tmp_path, rows)).data.dataset("own-labelled")
     assert scan.labels.numbers == [-1, 0, -1, 1, -1, -1]
 
 
@@ -122,14 +122,14 @@ def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
     np.savez(tmp_path / "set.npz", images=arrays, labels=np.arange(8) % 2)
     plan = plan_for("set.npz")
     assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
-    assert plan.dataset("own").classes == []
+    assert plan.data.dataset("own").classes == []
     assert not any("label-studio" in file for file in own.texts("set.npz"))
 
 
 def test_image_size_is_that_of_the_scale_unless_set(images):
-    assert plan_for(images).dataset("own").shape == [32, 32, 3]
-    assert plan_for(images, scale="paper").dataset("own").shape == [96, 96, 3]
-    assert plan_for(images, image_size=48).dataset("own").shape == [48, 48, 3]
+    assert plan_for(images).data.dataset("own").shape == [32, 32, 3]
+    assert plan_for(images, scale="paper").data.dataset("own").shape == [96, 96, 3]
+    assert plan_for(images, image_size=48).data.dataset("own").shape == [48, 48, 3]
 
 
 def refusal(images, **settings):
@@ -201,7 +201,7 @@ def test_parent_folder_is_named_and_excludes_the_results(images, monkeypatch):
     plan = plan_for("..")
     own.inputs(plan)
     assert own.params(plan)["images"] == str(images)
-    assert plan.facts("own").sizes["candidates"] == 6
+    assert plan.data.facts("own").sizes["candidates"] == 6
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ CASES = {
     "prob-cover": {"sampler": "prob-cover", "clusters": 3},
     "prob-cover, one radius": {"sampler": "prob-cover", "radius": 0.8},
     "facility-location": {"sampler": "facility-location"},
+    "disagreement, bald": {"sampler": "disagreement", "measure": "bald"},
+    "disagreement, votes": {"sampler": "disagreement", "measure": "variation-ratio"},
     "stratified-kmeans": {"sampler": "stratified-kmeans", "clusters": 4, "allocation": "equal"},
     "stratified-clusters": {"sampler": "stratified-clusters", "allocation": "proportional"},
     "least-confidence": {"sampler": "uncertainty", "measure": "least-confidence"},
@@ -47,6 +49,7 @@ def make_tables(count=60, dim=5, seed=0, **extra):
         scores=rng.gamma(2.0, size=(count, 5)),
         clusters=rng.integers(4, size=count),
         predictions=rng.dirichlet(np.ones(3), size=count),
+        votes=rng.dirichlet(np.ones(3), size=(count, 4)),
         **extra,
     )
 
@@ -141,6 +144,7 @@ def test_identical_candidates_are_accepted(sampler):
         scores=np.ones((20, 5)),
         clusters=np.zeros(20, dtype=np.int64),
         predictions=np.full((20, 4), 0.25),
+        votes=np.full((20, 3, 4), 0.25),
     )
     assert len(set(query(sampler, tables, 20).ids.tolist())) == 20
 

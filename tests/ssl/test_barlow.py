@@ -37,14 +37,14 @@ def paper_loss(first, second):
 
 def test_training_loss_equals_the_formula_of_the_paper(bare):
     first, second = projections(20)
-    torch.testing.assert_close(bare.training_loss([first, second], 0.0), paper_loss(first, second))
+    torch.testing.assert_close(bare.loss_of_views([first, second], 0.0), paper_loss(first, second))
 
 
 def test_training_loss_equals_lightly(bare):
     losses = lightly()
     criterion = losses.BarlowTwinsLoss(lambda_param=LAMBDA)
     first, second = (z.requires_grad_() for z in projections(20))
-    ours = bare.training_loss([first, second], 0.0)
+    ours = bare.loss_of_views([first, second], 0.0)
     theirs = criterion(first, second)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     for mine, other in zip(
@@ -60,7 +60,7 @@ def test_the_training_loss_is_of_the_projections():
     model = settled(RECIPE)
     both = views(10)
     expected = paper_loss(*model.online(torch.cat(both)).chunk(2))
-    torch.testing.assert_close(model.training_loss(both, 0.0), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model.loss_of_views(both, 0.0), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_loss_of_an_image_is_that_of_a_batch_of_it_alone():
@@ -86,7 +86,7 @@ def test_mean_of_image_losses_exceeds_the_loss_by_the_variance_of_the_entries():
         entries = a.unsqueeze(2) * b.unsqueeze(1)
         weights = torch.full((8, 8), LAMBDA).fill_diagonal_(1)
         variance = (weights * entries.var(0, correction=0)).sum()
-        gap = model.losses(both).mean() - model.training_loss(both, 0.0)
+        gap = model.losses(both).mean() - model.loss_of_views(both, 0.0)
     assert variance > 0.1
     torch.testing.assert_close(gap, variance, rtol=1e-3, atol=1e-4)
 
@@ -94,6 +94,6 @@ def test_mean_of_image_losses_exceeds_the_loss_by_the_variance_of_the_entries():
 def test_running_statistics_are_of_the_projections():
     model = settled(RECIPE)
     before = model.standardise.running_mean.clone()
-    model.training_loss(views(10), 0.0)
+    model.loss_of_views(views(10), 0.0)
     assert not torch.allclose(model.standardise.running_mean, before)
     assert not list(model.standardise.parameters())

@@ -83,7 +83,7 @@ def test_training_statistics_are_over_both_views(model):
     torch.testing.assert_close(
         model.losses([view1, view2]).double(), expected, rtol=1e-5, atol=1e-6
     )
-    mean = model.training_loss([view1, view2], 0.0).item()
+    mean = model.loss_of_views([view1, view2], 0.0).item()
     assert mean == pytest.approx(expected.mean().item(), rel=1e-5)
 
 
@@ -98,7 +98,7 @@ def test_evaluation_loss_depends_on_its_image_alone(model):
 
 
 def test_no_gradient_reaches_the_target(model):
-    model.training_loss(views(6), 0.0).backward()
+    model.loss_of_views(views(6), 0.0).backward()
     assert all(p.grad is None and not p.requires_grad for p in model.target.parameters())
     assert all(p.grad is not None for p in model.online.parameters())
 

@@ -33,22 +33,24 @@ def changed(plan, name, **fields):
 
 
 def test_chained_encoder_starts_from_the_checkpoint_of_the_same_pool_and_seed(plan):
-    labelled = plan.checkpoint("digits", "self-label-digits", 3)
-    scan, simclr = (plan.checkpoint("digits", f"{name}-digits", 3) for name in ("scan", "simclr"))
+    labelled = plan.encoders.checkpoint("digits", "self-label-digits", 3)
+    scan, simclr = (
+        plan.encoders.checkpoint("digits", f"{name}-digits", 3) for name in ("scan", "simclr")
+    )
     assert labelled.inputs["start"] is scan
     assert scan.inputs["start"] is simclr
     assert "start" not in simclr.inputs
     assert gains_from_gpu(scan)
     for device in ("cpu", "gpu"):
-        needs = estimate(scan, plan.facts("digits"), device, 4)
+        needs = estimate(scan, plan.data.facts("digits"), device, 4)
         assert needs.minutes < 600
 
 
 def test_key_depends_on_the_start(plan):
-    before = plan.checkpoint("digits", "self-label-digits", 0).key
+    before = plan.encoders.checkpoint("digits", "self-label-digits", 0).key
     add(plan, **{"simclr-digits": changed(plan, "simclr-digits", temperature=0.4)})
-    plan._planned.clear()
-    assert plan.checkpoint("digits", "self-label-digits", 0).key != before
+    plan.maker.planned.clear()
+    assert plan.encoders.checkpoint("digits", "self-label-digits", 0).key != before
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_invalid_chain_is_refused_by_the_plan(plan, name, fields, message):
     elsewhere = Transferred(method="transferred", pool="digits", encoder="simclr-digits")
     add(plan, elsewhere=elsewhere, **{name: changed(plan, name, **fields)})
     with pytest.raises(ColdstartError, match=rf"encoders.{name}.encoder: .*{message}"):
-        plan.checkpoint("digits", name, 0)
+        plan.encoders.checkpoint("digits", name, 0)
 
 
 @pytest.fixture
@@ -91,13 +93,13 @@ def study(plan):
 
 @pytest.mark.parametrize("run", ["scan", "elsewhere"])
 def test_sampler_reads_the_clusters_of_its_encoder(study, run):
-    picks = study.selection("quickstart", run, 2, "clusters-equal")
+    picks = study.cycles.selection("quickstart", run, 2, "clusters-equal")
     assert set(picks.inputs) == {"index", "clusters"}
     clusters = picks.inputs["clusters"]
     assert clusters.identity.recipe["output"] == "clusters"
-    assert clusters.inputs["checkpoint"] is study.checkpoint("digits", "scan-digits", 2)
+    assert clusters.inputs["checkpoint"] is study.encoders.checkpoint("digits", "scan-digits", 2)
     for device in ("cpu", "gpu"):
-        assert estimate(picks, study.facts("digits"), device, 4).minutes < 60
+        assert estimate(picks, study.data.facts("digits"), device, 4).minutes < 60
 
 
 def test_an_encoder_without_clusters_is_an_error_that_names_both(study):
@@ -105,13 +107,13 @@ def test_an_encoder_without_clusters_is_an_error_that_names_both(study):
         r"sampler `clusters-equal` reads clusters, and encoder `simclr-digits` .*simclr.* has none"
     )
     with pytest.raises(ColdstartError, match=both):
-        study.selection("quickstart", "simclr", 0, "clusters-equal")
+        study.cycles.selection("quickstart", "simclr", 0, "clusters-equal")
     with pytest.raises(ColdstartError, match=r"embedding `clusters` .* `byol-digits`"):
-        study.embeddings("digits", "byol-digits", 0, "clusters")
+        study.encoders.embeddings("digits", "byol-digits", 0, "clusters")
 
 
 def test_figure_of_clusters_reads_clusters_and_labels(plan):
-    shown = plan.shown("ssl-digits", "figures", "clusters")
+    shown = plan.figures.shown("ssl-digits", "figures", "clusters")
     names = {f"clusters/{run}/{seed}" for run in ("scan", "self-label") for seed in range(3)}
     assert set(shown) == names | {"labels/scan", "labels/self-label"}
     assert shown["clusters/scan/1"].inputs["checkpoint"].pointer.endswith("scan-digits/seed1.json")

@@ -66,7 +66,7 @@ def test_loss_equals_lightly(done, temperature):
         teachers = outputs(model.target, seen[:2])
     criterion.center.copy_(model.centre.view_as(criterion.center))
     theirs = criterion(teachers, outputs(model.online, seen), epoch=1)
-    ours = model.training_loss(seen, done)
+    ours = model.loss_of_views(seen, done)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(model.centre, criterion.center.flatten(), rtol=1e-4, atol=1e-5)
     parameters = [p for name, p in model.online.named_parameters() if "prototypes" not in name]
@@ -81,7 +81,7 @@ def test_centre_follows_the_mean_of_both_global_views():
     before, seen = model.centre.clone(), crops(5)
     with torch.no_grad():
         mean = torch.cat(outputs(model.target, seen[:2])).mean(0)
-    model.training_loss(seen, 0.6)
+    model.loss_of_views(seen, 0.6)
     torch.testing.assert_close(model.centre, 0.9 * before + 0.1 * mean)
     assert not torch.allclose(model.centre, before)
 
@@ -99,7 +99,7 @@ def test_the_teachers_temperature_rises_over_the_warm_up():
 def test_the_last_layer_is_frozen_for_the_first_epoch(done, frozen):
     model = settled(RECIPE)
     model.zero_grad()
-    model.training_loss(crops(4), done).backward()
+    model.loss_of_views(crops(4), done).backward()
     weights = dict(model.online.named_parameters())
     assert (weights["head.prototypes.weight"].grad is None) == frozen
     assert all(p.grad is not None for n, p in weights.items() if n != "head.prototypes.weight")

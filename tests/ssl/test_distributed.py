@@ -33,6 +33,7 @@ from coldstart.training.distributed import (
 from coldstart.training.images import Images
 from coldstart.training.neighbours import nearest
 from coldstart.training.resume import Keeper
+from coldstart.training.streams import unlabelled
 from coldstart.training.trainer import Steps, Trainer
 from tests.helpers.cases import CASES, inputs
 from tests.helpers.trainings import CPU, changed, ended, forked, interrupt, result, send
@@ -236,7 +237,9 @@ def train(digits, name):
     model, images = build_model(recipe, inputs(), seed=1), digits[:100]
     pixels = torch.from_numpy(images).flatten(1).float()
     neighbours = nearest(pixels, recipe.neighbours) if name == "scan" else None
-    history = Trainer(model, Images.of(images), recipe, 1, CPU, neighbours=neighbours).run()
+    history = Trainer(
+        model, unlabelled(Images.of(images), recipe, neighbours), recipe, 1, CPU
+    ).run()
     return model.state_dict(), history.drop(columns="images_per_second").to_dict("list")
 
 
@@ -266,7 +269,13 @@ def test_two_processes_give_the_same_model_as_one(name, digits, trained_together
 def test_a_batch_that_does_not_divide_is_an_error(digits, monkeypatch):
     monkeypatch.setattr("coldstart.training.trainer.world", lambda: 3)
     with pytest.raises(ColdstartError, match=r"batches of 32 images do not divide among 3 proc"):
-        Trainer(build_model(CASES["byol"], inputs(), 1), Images.of(digits), CASES["byol"], 1, CPU)
+        Trainer(
+            build_model(CASES["byol"], inputs(), 1),
+            unlabelled(Images.of(digits), CASES["byol"]),
+            CASES["byol"],
+            1,
+            CPU,
+        )
 
 
 def test_batch_limited_by_the_images_is_made_divisible(digits, monkeypatch):

@@ -54,9 +54,9 @@ def test_the_order_of_a_batch_does_not_matter(name):
     order = torch.tensor([3, 0, 7, 5, 1, 2, 6, 4])
     other = copy.deepcopy(model)
     torch.manual_seed(0)
-    one = model.training_loss(seen, 0.5)
+    one = model.loss_of_views(seen, 0.5)
     torch.manual_seed(0)
-    shuffled = other.training_loss([view[order] for view in seen], 0.5)
+    shuffled = other.loss_of_views([view[order] for view in seen], 0.5)
     torch.testing.assert_close(one, shuffled, rtol=1e-4, atol=1e-5)
 
 
@@ -64,7 +64,7 @@ def test_gradients_reach_all_of_the_online_network_and_nothing_else(name):
     recipe = CASES[name]
     model = settled(recipe)
     model.zero_grad()
-    model.training_loss(seen_by(recipe, 8), 0.5).backward()
+    model.loss_of_views(seen_by(recipe, 8), 0.5).backward()
     online = {id(parameter) for parameter in model.online.parameters()}
     for parameter in model.parameters():
         reached = parameter.grad is not None
@@ -80,7 +80,7 @@ def test_gradients_in_bf16_are_close_to_float32(name):
         model.zero_grad()
         torch.manual_seed(0)
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            loss = model.training_loss(seen_by(recipe, 8), 0.5)
+            loss = model.loss_of_views(seen_by(recipe, 8), 0.5)
         loss.backward()
         trained = [parameter for parameter in model.online.parameters() if parameter.requires_grad]
         assert all(parameter.grad is not None for parameter in trained)
@@ -110,7 +110,7 @@ def test_state_of_a_training_is_complete(name):
         losses = []
         for one in (model, other):
             torch.manual_seed(step)
-            losses.append(one.training_loss(seen, 0.5))
+            losses.append(one.loss_of_views(seen, 0.5))
             one.after_step(0.5)
         assert torch.equal(*losses)
     assert all(

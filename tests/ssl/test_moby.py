@@ -33,7 +33,7 @@ def test_step_puts_the_keys_of_each_view_into_its_own_queue():
     model = with_running_statistics(settled(CASES["moby"], steps=1))
     both = views(6, seed=3)
     place = int(model.queues[0].place)
-    model.training_loss(both, 0.1)
+    model.loss_of_views(both, 0.1)
     for queue, view in zip(model.queues, both, strict=True):
         with torch.no_grad():
             torch.testing.assert_close(queue.keys[place : place + 6], unit(model.target(view)))

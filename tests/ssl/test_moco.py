@@ -33,7 +33,7 @@ def test_step_puts_its_keys_into_the_queue_after_the_loss():
     model = with_running_statistics(settled(RECIPE, steps=1))
     before, place = model.queue.snapshot(), int(model.queue.place)
     first, second = views(6, seed=3)
-    loss = model.training_loss([first, second], 0.1)
+    loss = model.loss_of_views([first, second], 0.1)
     other = copy.deepcopy(model)
     other.queue.keys.copy_(before)
     assert loss.item() == pytest.approx(other.losses([first, second]).mean().item())

@@ -11,6 +11,7 @@ from coldstart.ssl.encoders import build_model
 from coldstart.training import neighbours
 from coldstart.training.images import Images
 from coldstart.training.neighbours import draw, embed_images, nearest
+from coldstart.training.streams import unlabelled
 from coldstart.training.trainer import Trainer
 from tests.helpers.cases import CASES, inputs
 from tests.helpers.trainings import CPU, changed
@@ -66,14 +67,16 @@ def test_second_view_is_of_a_neighbour_drawn_in_each_epoch():
     plain = Augmentation(transforms=[])
     recipe = changed(CASES["scan"], views=[plain, plain], batch_size=10, accumulate=2)
     model = build_model(recipe, inputs(), seed=1)
-    trainer = Trainer(model, Images.of(array), recipe, 1, CPU, neighbours=table)
+    trainer = Trainer(model, unlabelled(Images.of(array), recipe, table), recipe, 1, CPU)
     seen = []
     for trainer.epoch in range(3):
         pairs = []
-        for images, _ in trainer._batches():
+        for batch in trainer._batches():
+            images, _ = batch["unlabelled"]
             assert images.shape == (20, 8, 8, 1)
             anchors, others = (
-                (view[:, 0, 0, 0] * 255).round().long() for view in trainer._views(images)
+                (view[:, 0, 0, 0] * 255).round().long()
+                for view in trainer.feeds["unlabelled"].views(images)
             )
             assert all(b in table[a] for a, b in zip(anchors, others, strict=True))
             pairs += zip(anchors.tolist(), others.tolist(), strict=True)

@@ -51,7 +51,7 @@ def test_all_rotations_of_a_batch_pass_together():
     rotated = torch.cat([torch.rot90(images, turns, (2, 3)) for turns in range(4)])
     logits = model.online(rotated)
     expected = functional.cross_entropy(logits, torch.arange(4).repeat_interleave(6))
-    torch.testing.assert_close(model.training_loss([images], 0.0), expected)
+    torch.testing.assert_close(model.loss_of_views([images], 0.0), expected)
 
 
 def test_several_views_are_averaged(model):
@@ -77,7 +77,7 @@ def test_trained_model_predicts_rotations(digits):
     images = torch.from_numpy(digits[:64]).permute(0, 3, 1, 2) / 255
     for _ in range(50):
         optimizer.zero_grad()
-        model.training_loss([images], 0.0).backward()
+        model.loss_of_views([images], 0.0).backward()
         optimizer.step()
     assert model.losses([images]).mean() < 0.7  # log 4 = 1.39 by guessing
 

@@ -35,7 +35,7 @@ def with_logits(name, **fields):
 
 def loss_and_gradients(model, given):
     given = [logits.detach().clone().requires_grad_() for logits in given]
-    loss = model.training_loss([logits[..., None, None] for logits in given], 0.5)
+    loss = model.loss_of_views([logits[..., None, None] for logits in given], 0.5)
     loss.backward()
     return loss, [logits.grad for logits in given]
 
@@ -161,7 +161,7 @@ def test_self_labels_are_counted_exactly_under_autocast():
     for low in (False, True):
         model = with_logits("self-label", threshold=0.9)
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            losses.append(model.training_loss([weak, strong], 0.5))
+            losses.append(model.loss_of_views([weak, strong], 0.5))
     assert losses[0] == losses[1]
 
 

@@ -31,7 +31,7 @@ def test_training_statistics_are_over_both_views():
     model = settled(RECIPE)
     both = views(6)
     first, second = unit(model.online(torch.cat(both))).chunk(2)
-    torch.testing.assert_close(model.training_loss(both, 0.0), nt_xent(first, second, 0.5).mean())
+    torch.testing.assert_close(model.loss_of_views(both, 0.0), nt_xent(first, second, 0.5).mean())
 
 
 def test_evaluation_negatives_are_those_of_the_bank():

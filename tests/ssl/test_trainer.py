@@ -17,7 +17,8 @@ from coldstart.training.augment import augment
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
 from coldstart.training.optim import learning_rate
-from coldstart.training.trainer import Steps, Trainer, epoch_order, snapshot_epochs
+from coldstart.training.streams import epoch_order, unlabelled
+from coldstart.training.trainer import Steps, Trainer, snapshot_epochs
 from tests.helpers.cases import CASES, settled, views
 from tests.helpers.trainings import (
     CPU,
@@ -59,7 +60,7 @@ def test_trainer_equals_a_plain_loop(digits):
     images = digits[:130]
     inputs = Inputs(8, 8, 1, *channel_statistics(images))
     trained = build_model(recipe, inputs, seed=3)
-    history = Trainer(trained, Images.of(images), recipe, 3, CPU).run()
+    history = Trainer(trained, unlabelled(Images.of(images), recipe), recipe, 3, CPU).run()
 
     model = build_model(recipe, inputs, seed=3).train()
     optimizer = torch.optim.SGD(
@@ -146,9 +147,11 @@ def test_accumulated_batches_are_one_of_their_size(digits, monkeypatch):
     models = []
     for recipe in (whole, parts):
         model = Linear()
-        trainer = Trainer(model, Images.of(digits), recipe, 0, CPU)
+        trainer = Trainer(model, unlabelled(Images.of(digits), recipe), recipe, 0, CPU)
         # Draws differ, as each batch has its own; without any, only rounding does.
-        monkeypatch.setattr(trainer, "_views", lambda batch: [batch.permute(0, 3, 1, 2) / 255])
+        monkeypatch.setattr(
+            trainer.feeds["unlabelled"], "views", lambda batch: [batch.permute(0, 3, 1, 2) / 255]
+        )
         history = trainer.run()
         models.append((model, history["loss"], history["lr"]))
     (one, loss, lr), (other, other_loss, other_lr) = models
@@ -189,7 +192,7 @@ def test_training_calls_all_compiled_modules(name):
     model, called = settled(recipe), set()
     for module in model.compiled:
         module.register_forward_hook(lambda module, *_: called.add(module))
-    model.training_loss(views(8, number=len(recipe.views)), 0.5)
+    model.loss_of_views(views(8, number=len(recipe.views)), 0.5)
     assert called == set(model.compiled)
     compiled = {part for module in called for part in module.modules()}
     convolutions = [module for module in model.modules() if isinstance(module, torch.nn.Conv2d)]

@@ -44,7 +44,7 @@ def test_training_descends_the_negative_evidence_bound(model, monkeypatch):
     drawn = distributions.Normal(mean, log_variance.exp().sqrt())
     divergence = distributions.kl_divergence(drawn, distributions.Normal(0.0, 1.0)).sum(1).mean()
     error = nn.functional.mse_loss(model.online.decoder(mean + drawn.scale * noise), images)
-    loss = model.training_loss([images], 0.5)
+    loss = model.loss_of_views([images], 0.5)
     torch.testing.assert_close(loss, error + RECIPE.kl_weight * divergence)
     assert divergence > 1e-3
     gradients = torch.autograd.grad(loss, list(model.online.parameters()))
@@ -112,7 +112,7 @@ def test_trained_model_reconstructs_images(digits):
     images = torch.from_numpy(digits[:64]).permute(0, 3, 1, 2) / 255
     for step in range(100):
         optimizer.zero_grad()
-        model.training_loss([images], step / 100).backward()
+        model.loss_of_views([images], step / 100).backward()
         optimizer.step()
         model.after_step((step + 1) / 100)
     constant = (images - images.mean(0)).square().mean()

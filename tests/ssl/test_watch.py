@@ -11,6 +11,7 @@ from coldstart.errors import ColdstartError
 from coldstart.ssl.encoders import build_model, pretrain
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
+from coldstart.training.streams import unlabelled
 from coldstart.training.trainer import Trainer
 from coldstart.training.watch import SETTLED, Look, Spread, look, sample, spread
 from tests.helpers.cases import CASES
@@ -118,7 +119,7 @@ def test_collapse_ends_the_training_with_a_remedy(digits):
     )
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
     model.online.predictor = nn.Identity()
-    trainer = Trainer(model, Images.of(digits), recipe, 1, CPU)
+    trainer = Trainer(model, unlabelled(Images.of(digits), recipe), recipe, 1, CPU)
     with pytest.raises(ColdstartError, match=r"byol: for 9 epochs, .*collapsed.*optimizer\.lr"):
         trainer.run()
 
@@ -138,7 +139,7 @@ def test_all_images_in_one_cluster_are_a_collapse(digits, monkeypatch, shares, c
     monkeypatch.setattr("coldstart.training.trainer.look", lambda *_: seen)
     recipe = changed(CASES["self-label"], epochs=4, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
-    trainer = Trainer(model, Images.of(digits), recipe, 1, CPU)
+    trainer = Trainer(model, unlabelled(Images.of(digits), recipe), recipe, 1, CPU)
     if collapsed:
         with pytest.raises(ColdstartError, match=r"had the same cluster .*collapsed.*threshold"):
             trainer.run()
@@ -155,7 +156,7 @@ def test_training_may_recover_from_flat_embeddings(digits, monkeypatch):
     )
     recipe = changed(epochs=10, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
-    trainer = Trainer(model, Images.of(digits), recipe, 1, CPU)
+    trainer = Trainer(model, unlabelled(Images.of(digits), recipe), recipe, 1, CPU)
     with pytest.raises(ColdstartError, match=r"up to epoch 7, .*same embedding"):
         trainer.run()
 
@@ -168,4 +169,4 @@ def test_embeddings_that_are_not_finite_end_the_training(digits, monkeypatch):
     recipe = changed(epochs=1, batch_size=100)
     model = build_model(recipe, Inputs(8, 8, 1, *channel_statistics(digits)), 1)
     with pytest.raises(ColdstartError, match=r"embeddings stopped being finite"):
-        Trainer(model, Images.of(digits), recipe, 1, CPU).run()
+        Trainer(model, unlabelled(Images.of(digits), recipe), recipe, 1, CPU).run()

@@ -26,9 +26,9 @@ def run(tmp_path, monkeypatch, identity):
 
     def run(make, *stores):
         monkeypatch.setenv("COLDSTART_STORE", ":".join(map(str, stores)))
-        artefact = {"key": images.key, "stage": images.stage, "recipe": images.recipe,
-                    "inputs": {}, "code": images.code}  # fmt: skip
-        job = script_job(["pointer.json"], "ingest", log="log/a.log", artefact=artefact)
+        artefact = {"key": images.key, "pointer": "pointer.json", "stage": images.stage,
+                    "recipe": images.recipe, "inputs": {}, "code": images.code}  # fmt: skip
+        job = script_job(["pointer.json"], "ingest", log="log/a.log", artefact=[artefact])
         try:
             make_artefact(job, make)
         finally:

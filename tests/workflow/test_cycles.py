@@ -23,7 +23,7 @@ def test_cycles_run_and_are_evaluated(fresh):
     (fresh.folder / "workflow/studies/cycles.yaml").write_text(STUDY)
     table = "results/tables/cycles/metrics.csv"
     planned = fresh.planned(table, config=CONFIG)
-    assert (planned["learn"], planned["query"], planned["select"]) == (3, 1, 1)
+    assert (planned["cycle"], planned["select"]) == (3, 1)
     assert "pretrain" not in planned
     fresh.snakemake(table, config=CONFIG)
     metrics = pd.read_csv(fresh.folder / table)

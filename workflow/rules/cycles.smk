@@ -1,43 +1,23 @@
-# Classifiers trained end to end on the labels so far, and what to label next.
+# Cycles: what to label next, and learners trained on the labels so far.
 
 
-rule learn:
-    """Train a classifier on the labels bought so far; reads images, index, labels and selection."""
+rule cycle:
+    """Pick, train and predict at one budget; reads images, index, labels and the cycle before."""
     input:
-        job.inputs(plan.learner),
+        job.inputs(plan.cycles.cycle),
     output:
-        "results/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/labels{budget}/learner.json",
+        "results/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/budget{budget}/model.json",
+        "results/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/budget{budget}/predictions.json",
     log:
-        "results/logs/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/labels{budget}/learner.log",
+        "results/logs/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/budget{budget}.log",
     conda:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=job.mem_mb(plan.learner),
-        runtime=job.runtime(plan.learner),
-        gpu=job.gpu(plan.learner),
+        mem_mb=job.mem_mb(plan.cycles.cycle),
+        runtime=job.runtime(plan.cycles.cycle),
+        gpu=job.gpu(plan.cycles.cycle),
     params:
-        artefact=job.artefact(plan.learner),
+        artefact=job.artefact(plan.cycles.cycle),
     script:
-        "../scripts/learn.py"
-
-
-rule query:
-    """Pick the candidates of the next budget; reads images, index, selection and classifier."""
-    input:
-        job.inputs(plan.query),
-    output:
-        "results/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/labels{budget}/picks.json",
-    log:
-        "results/logs/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/labels{budget}/picks.log",
-    conda:
-        "../../envs/coldstart.yaml"
-    threads: job.threads(8)
-    resources:
-        mem_mb=job.mem_mb(plan.query),
-        runtime=job.runtime(plan.query),
-        gpu=job.gpu(plan.query),
-    params:
-        artefact=job.artefact(plan.query),
-    script:
-        "../scripts/query.py"
+        "../scripts/cycle.py"

@@ -13,10 +13,10 @@ rule ingest:
         "../../envs/coldstart.yaml"
     threads: job.reading_threads(8)
     resources:
-        mem_mb=job.mem_mb(plan.ingested),
-        runtime=job.runtime(plan.ingested),
+        mem_mb=job.mem_mb(plan.data.ingested),
+        runtime=job.runtime(plan.data.ingested),
     params:
-        artefact=job.artefact(plan.ingested),
+        artefact=job.artefact(plan.data.ingested),
     script:
         "../scripts/ingest.py"
 
@@ -24,7 +24,7 @@ rule ingest:
 rule mix:
     """Put outliers of another data set among a pool's images, or into its labels."""
     input:
-        job.inputs(plan.mixed),
+        job.inputs(plan.data.mixed),
     output:
         "results/data/mixed/{pool}/{what}.json",
     log:
@@ -33,10 +33,10 @@ rule mix:
         "../../envs/coldstart.yaml"
     threads: 1
     resources:
-        mem_mb=job.mem_mb(plan.mixed),
-        runtime=job.runtime(plan.mixed),
+        mem_mb=job.mem_mb(plan.data.mixed),
+        runtime=job.runtime(plan.data.mixed),
     params:
-        artefact=job.artefact(plan.mixed),
+        artefact=job.artefact(plan.data.mixed),
     script:
         "../scripts/mix.py"
 
@@ -44,7 +44,7 @@ rule mix:
 rule pool:
     """Divide a data set's images into splits; reads images and, if there are any, labels."""
     input:
-        job.inputs(plan.index),
+        job.inputs(plan.data.index),
     output:
         "results/data/pools/{pool}.json",
     log:
@@ -53,9 +53,9 @@ rule pool:
         "../../envs/coldstart.yaml"
     threads: 1
     resources:
-        mem_mb=job.mem_mb(plan.index),
-        runtime=job.runtime(plan.index),
+        mem_mb=job.mem_mb(plan.data.index),
+        runtime=job.runtime(plan.data.index),
     params:
-        artefact=job.artefact(plan.index),
+        artefact=job.artefact(plan.data.index),
     script:
         "../scripts/pool.py"

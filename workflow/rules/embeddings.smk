@@ -4,7 +4,7 @@
 rule embed:
     """Embed a pool's candidates and test images; reads images, index and encoder."""
     input:
-        job.inputs(plan.embeddings),
+        job.inputs(plan.encoders.embeddings),
     output:
         "results/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.json",
     log:
@@ -13,11 +13,11 @@ rule embed:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=job.mem_mb(plan.embeddings),
-        runtime=job.runtime(plan.embeddings),
-        gpu=job.gpu(plan.embeddings),
+        mem_mb=job.mem_mb(plan.encoders.embeddings),
+        runtime=job.runtime(plan.encoders.embeddings),
+        gpu=job.gpu(plan.encoders.embeddings),
     params:
-        artefact=job.artefact(plan.embeddings),
+        artefact=job.artefact(plan.encoders.embeddings),
     script:
         "../scripts/embed.py"
 
@@ -25,7 +25,7 @@ rule embed:
 rule score:
     """Score a pool's candidates by a model's losses or gradients; reads images, index and encoder."""
     input:
-        job.inputs(plan.scores),
+        job.inputs(plan.encoders.scores),
     output:
         "results/embeddings/{pool}/{encoder}/seed{seed}/scores/{score}.json",
     log:
@@ -34,10 +34,10 @@ rule score:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=job.mem_mb(plan.scores),
-        runtime=job.runtime(plan.scores),
-        gpu=job.gpu(plan.scores),
+        mem_mb=job.mem_mb(plan.encoders.scores),
+        runtime=job.runtime(plan.encoders.scores),
+        gpu=job.gpu(plan.encoders.scores),
     params:
-        artefact=job.artefact(plan.scores),
+        artefact=job.artefact(plan.encoders.scores),
     script:
         "../scripts/score.py"

@@ -4,7 +4,7 @@
 rule evaluate:
     """Measure every sampler of a run; reads selections, embeddings and labels, or classifiers."""
     input:
-        job.inputs(plan.evaluation),
+        job.inputs(plan.cycles.evaluation),
     output:
         "results/evaluation/{study}/{run}/seed{seed}.json",
     log:
@@ -13,10 +13,10 @@ rule evaluate:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=job.mem_mb(plan.evaluation),
-        runtime=job.runtime(plan.evaluation),
+        mem_mb=job.mem_mb(plan.cycles.evaluation),
+        runtime=job.runtime(plan.cycles.evaluation),
     params:
-        artefact=job.artefact(plan.evaluation),
+        artefact=job.artefact(plan.cycles.evaluation),
     script:
         "../scripts/evaluate.py"
 
@@ -24,7 +24,7 @@ rule evaluate:
 rule probe:
     """Measure an encoder with all labels; reads images, index, labels and encoder."""
     input:
-        job.inputs(plan.probed),
+        job.inputs(plan.encoders.probed),
     output:
         "results/evaluation/probes/{pool}/{encoder}/seed{seed}/{probe}.json",
     log:
@@ -33,10 +33,10 @@ rule probe:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=job.mem_mb(plan.probed),
-        runtime=job.runtime(plan.probed),
-        gpu=job.gpu(plan.probed),
+        mem_mb=job.mem_mb(plan.encoders.probed),
+        runtime=job.runtime(plan.encoders.probed),
+        gpu=job.gpu(plan.encoders.probed),
     params:
-        artefact=job.artefact(plan.probed),
+        artefact=job.artefact(plan.encoders.probed),
     script:
         "../scripts/probe.py"

@@ -4,7 +4,7 @@
 rule select:
     """Pick candidates for every budget and trial; reads index and the tables that a sampler declares."""
     input:
-        job.inputs(plan.selection),
+        job.inputs(plan.cycles.selection),
     output:
         "results/selection/{study}/{run}/seed{seed}/{sampler}.json",
     log:
@@ -13,9 +13,9 @@ rule select:
         "../../envs/coldstart.yaml"
     threads: 1
     resources:
-        mem_mb=job.mem_mb(plan.selection),
-        runtime=job.runtime(plan.selection),
+        mem_mb=job.mem_mb(plan.cycles.selection),
+        runtime=job.runtime(plan.cycles.selection),
     params:
-        artefact=job.artefact(plan.selection),
+        artefact=job.artefact(plan.cycles.selection),
     script:
         "../scripts/select.py"

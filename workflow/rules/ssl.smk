@@ -4,7 +4,7 @@
 rule pretrain:
     """Train an encoder on a pool's unlabelled images; reads images and index, never labels."""
     input:
-        job.inputs(plan.checkpoint),
+        job.inputs(plan.encoders.checkpoint),
     output:
         "results/ssl/{pool}/{encoder}/seed{seed}.json",
     log:
@@ -13,10 +13,10 @@ rule pretrain:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
-        mem_mb=job.mem_mb(plan.checkpoint),
-        runtime=job.runtime(plan.checkpoint),
-        gpu=job.gpu(plan.checkpoint),
+        mem_mb=job.mem_mb(plan.encoders.checkpoint),
+        runtime=job.runtime(plan.encoders.checkpoint),
+        gpu=job.gpu(plan.encoders.checkpoint),
     params:
-        artefact=job.artefact(plan.checkpoint),
+        artefact=job.artefact(plan.encoders.checkpoint),
     script:
         "../scripts/pretrain.py"

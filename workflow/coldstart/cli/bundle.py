@@ -54,7 +54,7 @@ def _export(arguments: argparse.Namespace) -> int:
     pictures = {
         path.removeprefix("results/"): Path(path)
         for folder in ("figures", "tables")
-        for path in plan.targets(folder, [study])
+        for path in plan.figures.targets(folder, [study])
     }
     build = f"snakemake --cores all --config studies={study} scale={scale}"
     missing = [planned.pointer for planned in wanted.values() if not store.has(planned.key)]

@@ -12,8 +12,8 @@ from coldstart.cli.clone import CONFIG, RESULTS, key_pointers, settings, store_f
 from coldstart.config.loading.load import load
 from coldstart.config.settings import Scale
 from coldstart.errors import ColdstartError
+from coldstart.planning.artefact import Planned
 from coldstart.planning.plan import Plan
-from coldstart.planning.planned import Planned
 from coldstart.store import LayeredStore, Store
 from coldstart.store.pointers import indexed, shown_keys
 
@@ -57,9 +57,9 @@ def planned_for(plan: Plan, study: str) -> list[Planned]:
     recipe = plan.recipes.get("studies", study)
     return [
         *(
-            plan.evaluation(study, name, s)
+            plan.cycles.evaluation(study, name, s)
             for name, r in recipe.runs.items()
-            if plan.judged(r.pool)
+            if plan.data.judged(r.pool)
             for s in r.encoder_seeds
         ),
         *shown_in(plan, study),
@@ -68,13 +68,13 @@ def planned_for(plan: Plan, study: str) -> list[Planned]:
 
 def shown_in(plan: Plan, study: str) -> list[Planned]:
     """Return what the figures and tables of a study read, data sheets of its pools included."""
-    files = plan.targets("figures", [study]) + plan.targets("tables", [study])
+    files = plan.figures.targets("figures", [study]) + plan.figures.targets("tables", [study])
     # results/<folder>/<study>/<name>.<format>
     targets = dict.fromkeys(Path(file).with_suffix("").parts[1:] for file in files)
     return [
         planned
         for folder, shown, name in targets
-        for planned in plan.shown(shown, folder, name).values()
+        for planned in plan.figures.shown(shown, folder, name).values()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Embeddings and scores as Parquet, readable by anything that reads Parquet."""
+"""Embeddings, predictions and scores as Parquet, readable by anything that reads Parquet."""
 
 from pathlib import Path
 
@@ -56,6 +56,49 @@ def read_embeddings(path: Path, *splits: str) -> tuple[NDArray[np.int64], NDArra
             embeddings[filled : filled + len(part)] = part
             row, filled = row + len(rows), filled + len(part)
     return keys["id"].to_numpy()[kept], embeddings
+
+
+def write_predictions(
+    path: Path, ids: NDArray[np.int64], splits: list[str], votes: NDArray[np.float64]
+) -> None:
+    """Write id, split, member, pass and probabilities, one row per image, member and pass.
+
+    Args:
+        path: the file to write.
+        ids: int64 [n].
+        splits: the split of each image.
+        votes: the probability of each class, float64 [members, passes, n, classes].
+    """
+    members, passes, count, classes = votes.shape
+    flat = pa.array(np.ascontiguousarray(votes, dtype=np.float64).reshape(-1))
+    every = members * passes
+    table = pa.table(
+        {
+            "id": pa.array(np.tile(ids, every)),
+            "split": pa.array(splits * every).dictionary_encode(),
+            "member": pa.array(np.repeat(np.arange(members), passes * count)),
+            "pass": pa.array(np.tile(np.repeat(np.arange(passes), count), members)),
+            "probabilities": pa.FixedSizeListArray.from_arrays(flat, classes),
+        }
+    )
+    pq.write_table(table, path, compression="none", use_dictionary=["split", "member", "pass"])
+
+
+def read_predictions(path: Path, split: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read the predictions of a split, in the file's order.
+
+    Returns:
+        Ids, int64 [n], and the probability of each class by each member in each pass, float64 [n,
+        votes, classes].
+    """
+    table = pq.read_table(path)
+    table = table.filter(np.equal(table["split"].to_numpy(), split))
+    first = table["id"].to_numpy()
+    votes = len(table.group_by(["member", "pass"]).aggregate([]))
+    count = len(first) // max(votes, 1)
+    values = table["probabilities"].combine_chunks().flatten().to_numpy()
+    shaped = values.reshape(votes, count, -1).transpose(1, 0, 2)
+    return first[:count], np.ascontiguousarray(shaped)
 
 
 def write_scores(

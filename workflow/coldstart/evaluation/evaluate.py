@@ -8,18 +8,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.learners import LogisticRegression
+from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
 from coldstart.data.read import OUTLIER, read_labels
-from coldstart.embeddings.tables import read_embeddings
+from coldstart.embeddings.tables import read_embeddings, read_predictions
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.metrics import TOP_K, evaluate_probes, judged, merits
+from coldstart.evaluation.metrics import (
+    TOP_K,
+    average_precision,
+    evaluate_probes,
+    judged,
+    merits,
+    top_k_accuracy,
+)
+from coldstart.evaluation.scaling import scaling
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.store import Artefact
+from coldstart.selection.tables import labelled_rows
 
 COLUMNS = ["sampler", "seed", "budget", "metric", "label", "value"]
 PICKED = "selection."
 """Inputs with this prefix are selections; the sampler's name follows."""
+PREDICTED = "predictions."
+"""Inputs with this prefix are predictions; the sampler's name, trial and budget follow."""
 
 
 @dataclass(frozen=True)
@@ -39,38 +49,78 @@ class Labelled:
 
 def make(job: Job) -> None:
     """``metrics.parquet``: sampler, seed, budget, metric, label, value; one row per value."""
-    trained = job.recipe["learner"] == "classifier"
-    table = gather(job.inputs) if trained else _evaluate(job)
+    predicted = any(name.startswith(PREDICTED) for name in job.inputs)
+    table = judge(job) if predicted else _fit_and_judge(job)
     table.to_parquet(job.out / "metrics.parquet", index=False)
 
 
-def gather(learners: Mapping[str, Artefact]) -> pd.DataFrame:
-    """The figures of merit of classifiers, each trained in a job of its own, in one table.
+def judge(job: Job) -> pd.DataFrame:
+    """Measure learners that were trained in jobs of their own, by their predictions.
 
-    Args:
-        learners: by ``learner.<sampler>.<trial>.<budget>``.
+    Inputs are the labels and, for each cycle, ``predictions.<sampler>.<trial>.<budget>`` and the
+    selection: ``selection.<sampler>``, or that of a queried sampler with trial and budget.
     """
     frames = []
-    for name, artefact in learners.items():
-        _, sampler, trial, budget = name.split(".")
-        frame = pd.read_parquet(artefact.path("metrics.parquet"))
-        frames.append(frame.assign(sampler=sampler, seed=int(trial), budget=int(budget)))
-    return pd.concat(frames, ignore_index=True)[COLUMNS]
+    for name, artefact in job.inputs.items():
+        if not name.startswith(PREDICTED):
+            continue
+        sampler, trial, budget = name.removeprefix(PREDICTED).split(".")
+        about: dict[str, Any] = {"sampler": sampler, "seed": int(trial), "budget": int(budget)}
+        ids, votes = read_predictions(artefact.path("predictions.parquet"), "test")
+        bought = _bought(job, sampler, int(trial), int(budget))
+        frame = _measure(votes.mean(axis=1), read_labels(job.inputs["labels"], ids), bought)
+        log.info("%s, trial %s, budget %s: top-1 %.3f", sampler, trial, budget, frame["value"][0])
+        frames.append(frame.assign(**about)[COLUMNS])
+    return pd.concat(frames, ignore_index=True)
 
 
-def _evaluate(job: Job) -> pd.DataFrame:
-    recipe = LogisticRegression.model_validate(job.recipe)
+def _bought(job: Job, sampler: str, trial: int, budget: int) -> NDArray[np.int64]:
+    """Read the labels that were bought in a cycle, OUTLIER for an image of no class: int64 [n]."""
+    own = job.inputs.get(f"{PICKED}{sampler}.{trial}.{budget}")
+    selection = own or job.inputs[f"{PICKED}{sampler}"]
+    rows = labelled_rows(selection, trial, budget)
+    return read_labels(job.inputs["labels"], rows["id"].to_numpy())
+
+
+def _measure(
+    probabilities: NDArray[np.float64], truth: NDArray[np.int64], bought: NDArray[np.int64]
+) -> pd.DataFrame:
+    """Tabulate the metrics of one learner: metric, label, value.
+
+    Args:
+        probabilities: of each class for each test image, [n, classes].
+        truth: the test images' labels, [n], OUTLIER where an image belongs to no class.
+        bought: likewise the labels that it was trained on.
+    """
+    inside = judged(truth)
+    probabilities, truth = probabilities[inside], truth[inside]
+    return merits(
+        top_k_accuracy(probabilities, truth, TOP_K),
+        average_precision(probabilities, truth),
+        np.bincount(bought[bought != OUTLIER], minlength=probabilities.shape[1]),
+        int((bought == OUTLIER).sum()),
+    )
+
+
+def _fit_and_judge(job: Job) -> pd.DataFrame:
+    """Fit a linear learner on every selection, all of them in one batch, and measure each."""
+    recipe = LogisticRegression.model_validate(job.recipe["learner"])
     candidates, test = (_read(job, split) for split in ("candidates", "test"))
     if recipe.standardise:
         candidates, test = standardised(candidates, test)
-    selections = {
-        name.removeprefix(PICKED): pd.read_parquet(artefact.path("selection.parquet"))
-        for name, artefact in job.inputs.items()
-        if name.startswith(PICKED)
-    }
+    selections: dict[str, list[pd.DataFrame]] = {}
+    for name, artefact in job.inputs.items():
+        if name.startswith(PICKED):
+            sampler, *cycle = name.removeprefix(PICKED).split(".")
+            table = pd.read_parquet(artefact.path("selection.parquet"))
+            if cycle:
+                trial, budget = map(int, cycle)
+                table = labelled_rows(artefact, trial, budget).assign(seed=trial)
+            selections.setdefault(sampler, []).append(table)
+    tables = {sampler: pd.concat(several) for sampler, several in selections.items()}
     # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the
     # same embeddings give the same metrics on every machine.
-    return evaluate(candidates, test, selections, recipe.c, recipe.tolerance)
+    return evaluate(candidates, test, tables, recipe.c, recipe.tolerance)
 
 
 def evaluate(
@@ -153,8 +203,7 @@ def _read(job: Job, split: str) -> Labelled:
 
 def standardised(candidates: Labelled, test: Labelled) -> tuple[Labelled, Labelled]:
     """Both brought to mean 0 and variance 1 over the candidates; constant features become 0."""
-    mean, std = candidates.features.mean(axis=0), candidates.features.std(axis=0)
-    scale = np.where(std > 0, 1 / np.maximum(std, 1e-12), 0).astype(np.float32)
+    mean, scale = scaling(candidates.features)
     return (
         Labelled(candidates.ids, (candidates.features - mean) * scale, candidates.labels),
         Labelled(test.ids, (test.features - mean) * scale, test.labels),

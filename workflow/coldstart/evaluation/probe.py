@@ -21,6 +21,7 @@ from coldstart.embeddings.model import read_model
 from coldstart.evaluation.knn import knn_accuracy
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.metrics import evaluate_probes
+from coldstart.evaluation.scaling import scaling
 from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.ssl.encoders import build_model
@@ -87,8 +88,7 @@ def probe(
         test_labels: [m].
         recipe: settings of the classifiers.
     """
-    mean, std = features.mean(axis=0), features.std(axis=0)
-    scale = np.where(std > 0, 1 / np.maximum(std, 1e-12), 0).astype(np.float32)
+    mean, scale = scaling(features)
     classes = int(max(labels.max(), test_labels.max())) + 1
     coef, intercept = fit_probes(
         (features - mean) * scale,

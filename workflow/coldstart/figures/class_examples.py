@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from coldstart.config.recipes.figures.class_examples import ClassExamples
-from coldstart.config.recipes.learners import LogisticRegression
+from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
 from coldstart.evaluation.evaluate import Labelled, standardised
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.figures.data import Shown

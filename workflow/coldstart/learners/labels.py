@@ -1,21 +1,63 @@
-"""Images that have a label when a budget is spent: the rows of a selection."""
+"""Images whose labels were bought, and the oracle's answers: nothing else of the labels is read."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from coldstart.data.read import OUTLIER, read_labels
+from coldstart.errors import ColdstartError
+from coldstart.selection.tables import labelled_rows
 from coldstart.store import Artefact
 
+KNOWN = "known.parquet"
 
-def labelled_rows(selection: Artefact, recipe: Mapping[str, Any]) -> pd.DataFrame:
-    """The picks of one draw for one budget, in their order.
+
+@dataclass(frozen=True)
+class Bought:
+    """Images whose labels were bought.
+
+    Attributes:
+        ids: of the images that belong to a class, ascending: int64 [n].
+        labels: their classes, int64 [n].
+        outliers: ids of the images bought beside them that belong to none: they teach nothing.
+    """
+
+    ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    outliers: NDArray[np.int64]
+
+
+def buy(selection: Artefact, labels: Artefact, recipe: Mapping[str, Any]) -> Bought:
+    """Ask the oracle for the labels of what was picked, and for no others.
 
     Args:
-        selection: of stage ``select`` or ``query``.
-        recipe: its ``draw`` and ``labels`` say which.
+        selection: says which images are labelled.
+        labels: the oracle's.
+        recipe: its ``trial`` and ``budget`` say which rows of the selection count.
+
+    Raises:
+        ColdstartError: fewer than two of the images belong to a class.
     """
-    table = pd.read_parquet(selection.path("selection.parquet"))
-    chosen = (table["seed"] == recipe["draw"]) & (table["budget"] == recipe["labels"])
-    rows: pd.DataFrame = table[chosen]
-    return rows.sort_values("rank")
+    rows = labelled_rows(selection, recipe["trial"], recipe["budget"])
+    ids = np.sort(rows["id"].to_numpy())
+    answers = read_labels(labels, ids)
+    inside = answers != OUTLIER
+    if inside.sum() < 2:
+        raise ColdstartError(
+            f"{len(ids)} labels were bought, and {int(inside.sum())} of them are of a class; a "
+            "learner is trained on two or more: raise the smallest of the run's budgets"
+        )
+    return Bought(ids[inside], answers[inside], ids[~inside])
+
+
+def write_known(bought: Bought, path: Path) -> None:
+    """Write the oracle's answers: id, label, which is missing for an image of no class."""
+    ids = np.concatenate([bought.ids, bought.outliers])
+    labels = pd.array([*bought.labels, *[pd.NA] * len(bought.outliers)], dtype="Int64")
+    table = pd.DataFrame({"id": ids, "label": labels}).sort_values("id")
+    table.to_parquet(path, index=False)

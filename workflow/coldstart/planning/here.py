@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 
 from coldstart.errors import ColdstartError
-from coldstart.planning.planned import Planned
+from coldstart.planning.artefact import Planned
 from coldstart.running.job import Job, make_and_publish
 from coldstart.running.settings import Settings
 from coldstart.store import Store
@@ -28,7 +28,8 @@ def make_here(planned: Planned, store: Store, settings: Settings) -> str:
 
 def stage_of(planned: Planned) -> Callable[[Job], None]:
     """Import the function that makes an artefact."""
-    both = {"images": "make_images", "labels": "make_labels"}  # of one module
-    name = both.get(planned.identity.stage, "make")
+    # The stages whose function is not the only one of its module.
+    named = {"images": "make_images", "labels": "make_labels", "query": "make_query"}
+    name = named.get(planned.identity.stage, "make")
     make: Callable[[Job], None] = getattr(importlib.import_module(planned.modules[0]), name)
     return make

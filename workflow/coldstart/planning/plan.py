@@ -4,183 +4,30 @@ The plan knows the way of the data and nothing of Snakemake; the rules ask it fo
 and for the pointers that the job waits for.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
-from coldstart.config.recipes.figures.data_sheet import DataSheet
-from coldstart.config.recipes.studies import Run
-from coldstart.config.recipes.targets import Target
-from coldstart.errors import ColdstartError, nearest
-from coldstart.planning.fingerprint import classes_of, fingerprint, source_digest
-from coldstart.planning.planned import Planned
-from coldstart.planning.runs import Runs
-
-FIGURE_FORMATS = ("svg", "pdf", "png", "csv")
-"""Formats of each figure; the CSV holds its numbers."""
-
-POOLS = "pools"
-"""Stands where a study does in the path of a pool's data sheet."""
-
-FIGURE_MODULES = (
-    "coldstart.figures.draw",
-    "coldstart.figures.style",
-    "coldstart.figures.data",
-)
-"""Modules that every figure is drawn with."""
-
-PAGE = ("coldstart.figures.page",)
-"""The module that writes a table as a page."""
+from coldstart.config.loading.load import Loaded
+from coldstart.planning.cycles import Cycles
+from coldstart.planning.data import Data
+from coldstart.planning.encoders import Encoders
+from coldstart.planning.figures import Figures
+from coldstart.planning.maker import Maker
+from coldstart.store import Store
 
 
-def computed_by(target: Target) -> tuple[str, ...]:
-    """The module of a kind of figure or table, and the one that reads what it shows."""
-    return "coldstart.figures." + target.kind.replace("-", "_"), "coldstart.figures.data"
+class Plan:
+    """All plans of a run, each of which builds on those before it.
 
+    Attributes:
+        maker: names artefacts by their keys, and knows what the stores have.
+        data: images, labels and pools.
+        encoders: encoders, embeddings and scores.
+        cycles: selections, learners and their metrics.
+        figures: figures and tables.
+    """
 
-class Plan(Runs):
-    """The artefacts, and the figures and tables, which are files of this clone."""
-
-    def target(self, study: str, folder: str, name: str) -> Target:
-        """The figure or table of a study: ``folder`` is ``figures`` or ``tables``."""
-        if (study, folder) == (POOLS, "figures"):
-            self.recipes.get("pools", name)
-            return DataSheet(kind="data-sheet", title=f"Pool {name}")
-        targets: dict[str, Target] = getattr(self.recipes.get("studies", study), folder)
-        if name not in targets:
-            hint = nearest(name, targets)
-            raise ColdstartError(f"study `{study}` has no {folder[:-1]} `{name}`{hint}")
-        return targets[name]
-
-    def shown(self, study: str, folder: str, name: str) -> dict[str, Planned]:
-        """Return what a figure or table reads, by ``<what>/<run>/<encoder seed>[/<sampler>]``."""
-        target = self.target(study, folder, name)
-        if isinstance(target, DataSheet):
-            sheet = {f"images/{name}": self.images(name), f"index/{name}": self.index(name)}
-            return sheet | ({f"labels/{name}": self.labels(name)} if self._classes(name) else {})
-        runs: dict[str, Run] = self.recipes.get("studies", study).runs
-        found: dict[str, Planned] = {}
-        for run_name in target.runs or runs:
-            run = runs[run_name]
-            for seed in run.encoder_seeds:
-                where = f"{run_name}/{seed}"
-                if "metrics" in target.reads:
-                    found[f"metrics/{where}"] = self.evaluation(study, run_name, seed)
-                if "selections" in target.reads:
-                    for sampler in run.samplers:
-                        chosen = self.selection(study, run_name, seed, sampler)
-                        found[f"selections/{where}/{sampler}"] = chosen
-                if "probes" in target.reads:
-                    found[f"probes/{where}"] = self.probed(run.pool, run.encoder, seed, run.probe)
-                if "histories" in target.reads:
-                    checkpoint = self.checkpoint(run.pool, run.encoder, seed)
-                    found[f"histories/{where}"] = checkpoint
-                if "embeddings" in target.reads:
-                    found[f"embeddings/{where}"] = self.embeddings(
-                        run.pool, run.encoder, seed, run.embedding
-                    )
-                if "clusters" in target.reads:
-                    found[f"clusters/{where}"] = self.clusters(
-                        run.pool, run.encoder, seed, f"{folder[:-1]} `{name}`"
-                    )
-            if "images" in target.reads:
-                found[f"images/{run_name}"] = self.images(run.pool)
-            if "labels" in target.reads and self._classes(run.pool):
-                found[f"labels/{run_name}"] = self.labels(run.pool)
-            if "labelled" in target.reads and run.labelled is not None:
-                found[f"labelled/{run_name}"] = self.ingested("labels", run.labelled)
-        return found
-
-    def target_params(self, study: str, folder: str, name: str) -> dict[str, Any]:
-        """Return the params of the job that draws a figure or table."""
-        target = self.target(study, folder, name)
-        module, *read_with = computed_by(target)
-        return {
-            "target": target.model_dump(),
-            "caption": target.caption("figure" if folder == "figures" else "table"),
-            "keys": {key: planned.key for key, planned in self.shown(study, folder, name).items()},
-            "runs": self._described_pool(name)
-            if isinstance(target, DataSheet)
-            else self._described_runs(study, target),
-            "published": self._published(target),
-            # The text, not the syntax tree: whoever edits a figure wants it drawn again.
-            "code": source_digest(module, *FIGURE_MODULES, *(PAGE if folder == "tables" else ())),
-            # The code that these modules compute with, such as the statistics.
-            "imports": fingerprint(module, *read_with, recipes=classes_of(target)),
-        }
-
-    def target_inputs(self, study: str, folder: str, name: str) -> list[str]:
-        """The pointers that it waits for, and the paper's table that it shows."""
-        tables = self._published(self.target(study, folder, name))
-        return self.need(self.shown(study, folder, name).values()) + tables
-
-    def targets(self, folder: str, studies: Sequence[str]) -> list[str]:
-        """The files of these studies' figures (with their pools' data sheets) or tables."""
-        names = [
-            (study, name)
-            for study in studies
-            for name in getattr(self.recipes.get("studies", study), folder)
-        ]
-        if folder == "figures":
-            runs = [
-                run for study in studies for run in self.recipes.get("studies", study).runs.values()
-            ]
-            names += [(POOLS, pool) for pool in dict.fromkeys(run.pool for run in runs)]
-        formats = FIGURE_FORMATS if folder == "figures" else ("csv",)
-        return [
-            f"results/{folder}/{study}/{name}.{suffix}"
-            for study, name in names
-            for suffix in formats
-        ]
-
-    def _pools(self, studies: Sequence[str]) -> list[str]:
-        runs = (self.recipes.get("studies", study).runs.values() for study in studies)
-        return list(dict.fromkeys(run.pool for some in runs for run in some))
-
-    def all_embeddings(self, studies: Sequence[str]) -> list[Planned]:
-        """The embeddings that these studies read."""
-        return [
-            self.embeddings(run.pool, run.encoder, seed, run.embedding)
-            for study in studies
-            for run in self.recipes.get("studies", study).runs.values()
-            for seed in run.encoder_seeds
-        ]
-
-    def _classes(self, pool: str) -> list[str]:
-        """The names of the classes of a pool's data set; none where it has no labels."""
-        return self.dataset(self.recipes.get("pools", pool).dataset).classes
-
-    def _published(self, target: Target) -> list[str]:
-        """The paper's table that a figure or table shows, as a file of this clone."""
-        published = getattr(target, "published", None)
-        return [f"workflow/papers/{published}.csv"] if published else []
-
-    def _described_runs(self, study: str, target: Target) -> dict[str, dict[str, Any]]:
-        """Return the description of the runs that a figure shows."""
-        described: dict[str, dict[str, Any]] = {}
-        for name in target.runs or self.recipes.get("studies", study).runs:
-            run = self.run(study, name)
-            described[name] = {
-                "title": run.title,
-                "pool": run.pool,
-                "encoder": run.encoder,
-                "samplers": self._described_samplers(run, target),
-                "classes": self._classes(run.pool),
-            }
-            if "learner" in target.reads:
-                learner = self.recipes.get("learners", run.learner)
-                described[name]["learner"] = learner.model_dump()
-        return described
-
-    def _described_samplers(self, run: Run, target: Target) -> list[str]:
-        """The samplers that a figure shows: none, where it reads nothing of theirs."""
-        if "metrics" in target.reads:
-            return run.samplers + run.queries
-        # The picks of a query depend on its trial, and are shown by its metrics alone.
-        return run.samplers if "selections" in target.reads else []
-
-    def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:
-        """Return the description of a pool for its data sheet."""
-        name = self.recipes.get("pools", pool).dataset
-        dataset = self.dataset(name)
-        about = {"pool": pool, "dataset": name, "digest": dataset.digest}
-        return {pool: {**about, "classes": dataset.classes}}
+    def __init__(self, loaded: Loaded, store: Store) -> None:
+        self.config, self.recipes, self.store = loaded.config, loaded.recipes, store
+        self.maker = Maker(loaded, store)
+        self.data = Data(self.maker)
+        self.encoders = Encoders(self.maker, self.data)
+        self.cycles = Cycles(self.maker, self.data, self.encoders)
+        self.figures = Figures(self.maker, self.data, self.encoders, self.cycles)

@@ -10,9 +10,9 @@ from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders import Trained
 from coldstart.data.sources.scan import Scan
 from coldstart.errors import ColdstartError
+from coldstart.planning.artefact import Planned
 from coldstart.planning.fingerprint import fingerprint, source_digest
 from coldstart.planning.plan import Plan
-from coldstart.planning.planned import Planned
 from coldstart.planning.resources import Needs, estimate_ranking
 from coldstart.ranking.names import FOLDER, INTERFACE, RANKING, SKIPPED, TASKS
 from coldstart.running.outputs import copy_before_deletion
@@ -68,13 +68,13 @@ def inputs(plan: Plan) -> list[str]:
             f"every image in {plan.config.images} has a label already, in "
             f"{', '.join(plan.config.labelled)}"
         )
-    return plan.need(_read(plan).values()) + list(_pictures().values())
+    return plan.maker.need(_read(plan).values()) + list(_pictures().values())
 
 
 def needs(plan: Plan) -> Needs:
     """The memory and the time that the job takes."""
-    run = plan.run(OWN, OWN)
-    return estimate_ranking(_read(plan)["embeddings"], plan.facts(run.pool))
+    run = plan.cycles.run(OWN, OWN)
+    return estimate_ranking(_read(plan)["embeddings"], plan.data.facts(run.pool))
 
 
 def params(plan: Plan) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def params(plan: Plan) -> dict[str, Any]:
         "left_out": hashlib.sha256(left_out).hexdigest(),
         "pictures": _pictures(),
         "images": str(folder.absolute()),
-        "classes": plan.dataset(LABELLED).classes if plan.config.labelled else [],
+        "classes": plan.data.dataset(LABELLED).classes if plan.config.labelled else [],
         "named_classes": plan.config.classes,
         "trained": isinstance(plan.recipes.get("encoders", plan.config.encoder), Trained),
         "sampler": plan.config.sampler,
@@ -98,7 +98,7 @@ def params(plan: Plan) -> dict[str, Any]:
 
 
 def _scan(plan: Plan, name: str) -> Scan:
-    found = plan.dataset(name)
+    found = plan.data.dataset(name)
     assert isinstance(found, Scan)
     return found
 
@@ -113,13 +113,13 @@ def _pictures() -> dict[str, str]:
 
 
 def _read(plan: Plan) -> dict[str, Planned]:
-    run = plan.run(OWN, OWN)
+    run = plan.cycles.run(OWN, OWN)
     (seed,), (sampler,) = run.encoder_seeds, run.samplers
     found = {
-        "images": plan.images(run.pool),
-        "embeddings": plan.embeddings(run.pool, run.encoder, seed, run.embedding),
-        "selection": plan.selection(OWN, OWN, seed, sampler),
+        "images": plan.data.images(run.pool),
+        "embeddings": plan.encoders.embeddings(run.pool, run.encoder, seed, run.embedding),
+        "selection": plan.cycles.selection(OWN, OWN, seed, sampler),
     }
     if run.labelled is not None:
-        found["labelled"] = plan.ingested("labels", run.labelled)
+        found["labelled"] = plan.data.ingested("labels", run.labelled)
     return found

@@ -5,17 +5,18 @@ that asks for too little is killed. Where the store has the record of an earlier
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from coldstart.config.checks.fits import size_of
 from coldstart.config.recipes.encoders import ENCODERS, Encoder, Trained, Training
 from coldstart.config.recipes.encoders.pca import Pca
-from coldstart.config.recipes.learners import Classifier
+from coldstart.config.recipes.learners.base import LEARNERS, Network
+from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding, Score
-from coldstart.planning.planned import Facts, Planned
+from coldstart.planning.artefact import Facts, Planned
 
 MEGABYTE = 2**20
 FLOAT = 4  # bytes
@@ -30,7 +31,7 @@ LIBRARIES = {"plain": 400, "cpu": 800, "gpu": 3000}
 """Megabytes of a process with pandas and scikit-learn loaded, of one with torch, and of one with
 CUDA started, on the host. Measured: 220 and 345 to 445 MB; with CUDA an estimate."""
 
-NETWORKS = frozenset({"pretrain", "embed", "score", "probe", "learn", "query", "evaluate"})
+NETWORKS = frozenset({"pretrain", "embed", "score", "probe", "learn", "predict", "evaluate"})
 """Stages that load torch."""
 CACHE = 32_000
 """Megabytes for a training's images at most: they are a memory map, of which as much stays in
@@ -48,6 +49,14 @@ class Needs:
     megabytes: int
     minutes: int
 
+    @classmethod
+    def of_all(cls, several: Sequence["Needs"]) -> "Needs":
+        """Return the request of a job that makes several artefacts one after the other."""
+        megabytes = max(one.megabytes for one in several)
+        # Each counts the start of a job, which this one has once.
+        minutes = sum(one.minutes for one in several) - STARTUP * (len(several) - 1)
+        return cls(megabytes, max(minutes, STARTUP))
+
     def grown(self, attempt: int, largest: int = 0) -> "Needs":
         """Return the request of the n-th attempt: n times as much.
 
@@ -62,10 +71,8 @@ class Needs:
 def gains_from_gpu(planned: Planned) -> bool:
     """Return True if a network is trained or evaluated; all else takes a CPU seconds."""
     stage = planned.identity.stage
-    if stage == "learn":
-        return True
-    if stage == "query":
-        return "learner" in planned.inputs
+    if stage in {"learn", "predict"}:
+        return "images" in planned.inputs  # else of embeddings, in seconds
     if stage == "pretrain":
         return bool("backbone" in planned.identity.recipe["encoder"])
     if stage in {"embed", "score", "probe"}:
@@ -232,32 +239,57 @@ def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
 
 
 def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
-    recipe = Classifier.model_validate(planned.identity.recipe["learner"])
-    count, shape = planned.identity.recipe["labels"], facts.shape
-    test = facts.sizes["test"]
-    batch, parts, of_an_epoch = recipe.steps(count)
+    recipe = LEARNERS.adapter().validate_python(planned.identity.recipe["learner"])
+    labelled, shape = planned.identity.recipe["budget"], facts.shape
+    if not isinstance(recipe, Network):
+        dim = _encoder(planned.inputs["embeddings"]).dim
+        megabytes = 2 * FLOAT * facts.sizes["candidates"] * dim / MEGABYTE
+        return megabytes, 600.0 * labelled * dim * facts.classes, 0
+    unlabelled = facts.sizes["unlabeled"]
+    batch, parts, of_an_epoch = recipe.steps(recipe.images(labelled, unlabelled))
     steps = recipe.epochs * of_an_epoch * parts
-    # The channels' statistics are of all images, and the test images are held and passed once.
-    pixels = (facts.sizes["unlabeled"] + 2 * test) * math.prod(shape)
-    megabytes = min(pixels / MEGABYTE, CACHE)
+    # The channels' statistics are of all images.
+    megabytes = min(unlabelled * math.prod(shape) / MEGABYTE, CACHE)
+    beside = [one for one in recipe.beside().values() if isinstance(one, Trained)]
+    views = [
+        [*size_of(view, (shape[0], shape[1])), shape[2]] for one in beside for view in one.views
+    ]
+    seen = max([batch, *(one.batch_size for one in beside)])
     if device == "cpu":
         megabytes += _activations(recipe, shape, batch)
+        megabytes += sum(_activations(recipe, view, seen) for view in views)
     macs = recipe.macs(*shape)
-    return megabytes, (3 * steps * batch + test) * 2.0 * macs, steps + test // batch
+    flops = 3 * 2.0 * macs * batch + seen * sum(_training(one, views) for one in beside)
+    return megabytes, steps * flops, steps
+
+
+def _predict(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    made, outputs = planned.inputs["model.0"].identity.recipe, planned.identity.recipe["outputs"]
+    recipe = LEARNERS.adapter().validate_python(made["learner"])
+    how = Prediction.model_validate(planned.identity.recipe["prediction"])
+    splits = {split for several in outputs.values() for split in several}
+    count, shape = sum(facts.sizes.get(split, 0) for split in splits), facts.shape
+    votes = how.members * how.passes
+    megabytes = 8.0 * count * facts.classes * votes / MEGABYTE
+    if not isinstance(recipe, Network):
+        dim = _encoder(planned.inputs["embeddings"]).dim
+        return megabytes + 2 * FLOAT * count * dim / MEGABYTE, 2.0 * count * dim * facts.classes, 0
+    megabytes += (2 * count * math.prod(shape) + FLOAT * count * recipe.dim) / MEGABYTE
+    if device == "cpu":
+        megabytes += _activations(recipe, shape, recipe.batch_size)
+    flops = votes * count * 2.0 * recipe.macs(*shape)
+    return megabytes, flops, votes * count // recipe.batch_size
 
 
 def _query(planned: Planned, facts: Facts, device: str) -> _Estimate:
-    if "learner" not in planned.inputs:  # nothing is read, so nothing is computed
+    asked = [one for name, one in planned.inputs.items() if name not in ("index", "selection")]
+    if not asked:  # nothing is read, so nothing is computed
         return 0, 0, 0
-    made, budget = planned.inputs["learner"].identity.recipe, planned.identity.recipe["budget"]
-    recipe = Classifier.model_validate(made["learner"])
-    count, shape = facts.sizes["candidates"], facts.shape
-    megabytes = (2 * count * math.prod(shape) + 4 * FLOAT * count * recipe.dim) / MEGABYTE
-    if device == "cpu":
-        megabytes += _activations(recipe, shape, recipe.batch_size)
-    # Beside the candidates' pass the sampler's own work, which is the CPU's.
-    picking = 200.0 * count * recipe.dim * budget * (GPU / CPU if device == "gpu" else 1)
-    return megabytes, count * 2.0 * recipe.macs(*shape) + picking, count // recipe.batch_size
+    dim = 512  # of an embedding, as a rule; of other tables less
+    numbers = facts.sizes["candidates"] * dim
+    # The sampler's own work, which is the CPU's.
+    picking = 200.0 * numbers * planned.identity.recipe["budget"]
+    return 4 * FLOAT * numbers / MEGABYTE, picking, 0
 
 
 _ESTIMATES = {
@@ -270,6 +302,7 @@ _ESTIMATES = {
     "select": _select,
     "evaluate": _evaluate,
     "learn": _learn,
+    "predict": _predict,
     "query": _query,
     "probe": _probe,
 }

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,16 @@ from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
 from coldstart.place import complaint
 from coldstart.planning import ranking as own
+from coldstart.planning.artefact import Facts, Planned
 from coldstart.planning.plan import Plan
-from coldstart.planning.planned import Facts, Planned
-from coldstart.planning.resources import Needs, estimate, from_records, gains_from_gpu
+from coldstart.planning.resources import (
+    SNAKEMAKE,
+    STARTUP,
+    Needs,
+    estimate,
+    from_records,
+    gains_from_gpu,
+)
 from coldstart.running.job import RESULTS
 from coldstart.running.settings import Settings, choose_stores
 from coldstart.running.slurm import largest_node
@@ -43,6 +50,9 @@ NUMBERS = {"seed", "trial", "budget"}
 
 Function = Callable[[Any], Any]
 """A function of wildcards, as Snakemake calls it."""
+
+Method = Callable[..., Planned | list[Planned]]
+"""A method of the plan: the artefact, or the artefacts, that a job makes."""
 
 
 class Rules:
@@ -76,20 +86,28 @@ class Rules:
         """
         jobs = list(workflow.dag.needrun_jobs())
         made = {file for job in jobs for file in job.output}
-        lost = self.plan.lost(str(file) for job in jobs for file in job.input if file not in made)
+        read = (str(file) for job in jobs for file in job.input if file not in made)
+        lost = self.plan.maker.lost(read)
         if lost:
             sys.exit(f"Error: {lost}")
         for job in jobs:
             _ = job.resources  # asked for here, so that one that no node can meet ends the run now
-        settle(RESULTS, self.plan.all_planned(), self.plan.store.has)
+        settle(RESULTS, self.plan.maker.all_planned(), self.plan.store.has)
 
-    def inputs(self, method: Callable[..., Planned]) -> Function:
+    def inputs(self, method: Method) -> Function:
         """The pointers that the job waits for."""
-        return _readable(lambda named: self.plan.need(method(**named).inputs.values()))
 
-    def artefact(self, method: Callable[..., Planned]) -> Function:
-        """Params of the job that makes an artefact."""
-        return _readable(lambda named: method(**named).params())
+        def needed(named: dict[str, Any]) -> list[str]:
+            made = _listed(method(**named))
+            own = {planned.pointer for planned in made}
+            read = [one for planned in made for one in planned.inputs.values()]
+            return self.plan.maker.need(one for one in read if one.pointer not in own)
+
+        return _readable(needed)
+
+    def artefact(self, method: Method) -> Function:
+        """Params of the job that makes an artefact, or several one after the other."""
+        return _readable(lambda named: [planned.params() for planned in _listed(method(**named))])
 
     def threads(self, most: int) -> Function:
         """Threads of a job on a pool's images: one where they are tiny, else ``most``.
@@ -112,25 +130,26 @@ class Rules:
 
         return _readable(count)
 
-    def mem_mb(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
+    def mem_mb(self, method: Method) -> Callable[[Any, int], int]:
         """Megabytes that a job asks for; more with each attempt, but no more than a node has."""
 
         def asked(named: dict[str, Any]) -> tuple[Needs, int]:
-            planned = method(**named)
-            needs, largest = self._needs(method, named), largest_node(self._on_gpu(planned))
-            _require_fit(planned.pointer, needs, largest, self._on_gpu(planned))
+            made = _listed(method(**named))
+            gpu = any(map(self._on_gpu, made))
+            needs, largest = self._needs(method, named), largest_node(gpu)
+            _require_fit(made[-1].waits_for, needs, largest, gpu)
             return needs, largest
 
         return _growing(asked)
 
-    def runtime(self, method: Callable[..., Planned]) -> Callable[[Any, int], int]:
+    def runtime(self, method: Method) -> Callable[[Any, int], int]:
         """Minutes that a job asks for; more with each attempt."""
         needs = _readable(lambda named: self._needs(method, named))
         return lambda wildcards, attempt: needs(wildcards).grown(attempt).minutes
 
-    def gpu(self, method: Callable[..., Planned]) -> Function:
+    def gpu(self, method: Method) -> Function:
         """Number of GPUs that a job asks for."""
-        return _readable(lambda named: self._gpus(method(**named)))
+        return _readable(lambda named: max(map(self._gpus, _listed(method(**named)))))
 
     def _gpus(self, planned: Planned) -> int:
         if not self._on_gpu(planned):
@@ -140,13 +159,20 @@ class Rules:
     def _on_gpu(self, planned: Planned) -> bool:
         return self.config.device != "cpu" and gains_from_gpu(planned)
 
-    def _needs(self, method: Callable[..., Planned], named: dict[str, Any]) -> Needs:
+    def _needs(self, method: Method, named: dict[str, Any]) -> Needs:
+        """Memory of the largest of a job's artefacts, and time for all that the store lacks."""
+        made = _listed(method(**named))
+        first = {name: 0 for name in ("seed", "trial") if name in named}
+        siblings = _listed(method(**named | first)) if any(map(named.get, first)) else made
+        needs = [
+            self._needs_of([planned, sibling], planned, named)
+            for planned, sibling in zip(made, siblings, strict=True)
+            if len(made) == 1 or not self.plan.store.has(planned.key)
+        ]
+        return Needs.of_all(needs or [Needs(SNAKEMAKE, STARTUP)])
+
+    def _needs_of(self, asked: Iterable[Planned], planned: Planned, named: dict[str, Any]) -> Needs:
         """By the records of this recipe or of its sibling with seed 0; else by the recipe."""
-        planned = method(**named)
-        asked = [planned]
-        if named.get("seed") or named.get("trial"):
-            first = {name: 0 for name in ("seed", "trial") if name in named}
-            asked.append(method(**named | first))
         device = "gpu" if self._on_gpu(planned) else "cpu"
         records = [record for one in asked for record in self._records(one.identity.recipe_key)]
         gpus = max(1, self._gpus(planned))
@@ -157,9 +183,9 @@ class Rules:
     def _facts(self, named: dict[str, Any]) -> Facts:
         """Return the facts of the images that a job works on."""
         if "dataset" in named:
-            return self.plan.facts_of(named["dataset"])
-        pool = named.get("pool") or self.plan.run(named["study"], named["run"]).pool
-        return self.plan.facts(pool)
+            return self.plan.data.facts_of(named["dataset"])
+        pool = named.get("pool") or self.plan.cycles.run(named["study"], named["run"]).pool
+        return self.plan.data.facts(pool)
 
     def _records(self, recipe_key: str) -> Iterator[dict[str, Any]]:
         """Yield the records of earlier runs of a recipe; a damaged manifest stops nothing."""
@@ -171,7 +197,7 @@ class Rules:
         """Nothing to wait for; but a set that is not there is said before any job starts."""
 
         def check(named: dict[str, Any]) -> list[str]:
-            planned = self.plan.ingested(**named)
+            planned = self.plan.data.ingested(**named)
             if not (self.plan.store.has(planned.key) or self.settings.download):
                 recipe = planned.identity.recipe
                 message = reader(recipe["source"]).missing(recipe, self.settings)
@@ -183,15 +209,17 @@ class Rules:
 
     def target_inputs(self, folder: str) -> Function:
         """The pointers that a figure or table waits for, and the paper's table that it shows."""
-        return _readable(lambda named: self.plan.target_inputs(folder=folder, **named))
+        return _readable(lambda named: self.plan.figures.target_inputs(folder=folder, **named))
 
     def target_params(self, folder: str) -> Function:
         """Params of the job that draws a figure or table."""
-        return _readable(lambda named: self.plan.target_params(folder=folder, **named))
+        return _readable(lambda named: self.plan.figures.target_params(folder=folder, **named))
 
     def all_embeddings(self) -> Function:
         """The pointers of the embeddings that the studies read."""
-        return _readable(lambda _: self.plan.need(self.plan.all_embeddings(self.config.studies)))
+        return _readable(
+            lambda _: self.plan.maker.need(self.plan.figures.all_embeddings(self.config.studies))
+        )
 
     def own_inputs(self) -> Function:
         """Pointers and figures that the ranking of the own images waits for."""
@@ -236,6 +264,10 @@ def setup(config: dict[str, Any], workflow: Any) -> Rules:
         return Rules(config, workflow)
     except ColdstartError as error:
         sys.exit(f"Error: {error}")
+
+
+def _listed(made: Planned | list[Planned]) -> list[Planned]:
+    return made if isinstance(made, list) else [made]
 
 
 def _require_fit(what: str, needs: Needs, largest: int, gpu: bool) -> None:

@@ -65,26 +65,39 @@ class Job:
 
 
 def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
-    """Make the artefact of a job unless the store has it, and write the pointer to it.
+    """Make the one artefact of a job: see ``make_artefacts``."""
+    stages = {params["stage"]: make for params in snakemake.params.artefact}
+    make_artefacts(snakemake, stages)
+
+
+def make_artefacts(snakemake: Any, stages: Mapping[str, Callable[[Job], None]]) -> None:
+    """Make the artefacts of a job unless the store has them, and write the pointers to them.
+
+    Each is published as soon as it is made, so that a job which is killed goes on after the last.
 
     Args:
-        snakemake: the object that Snakemake gives a script; its ``params.artefact`` is what
-            ``coldstart.planning.plan.Planned.params`` gave, its first output is the pointer.
-        make: the stage.
+        snakemake: the object that Snakemake gives a script; its ``params.artefact`` lists what
+            ``coldstart.planning.artefact.Planned.params`` gave for each, in the order in which they
+            are made.
+        stages: the function that makes an artefact, by the name of its stage.
     """
-    params, pointer = snakemake.params.artefact, Path(snakemake.output[0])
     with _running(snakemake):
         settings = Settings.from_environment()
         store = LayeredStore(*settings.stores)
-        references = {name: Reference(**keys) for name, keys in params["inputs"].items()}
-        identity = Identity(params["stage"], params["recipe"], references, params["code"])
-        if store.has(params["key"]):
-            log.info("%s: the store has it already (%s)", pointer, params["key"][:12])
-        else:
-            gpus = snakemake.resources.get("gpu", 0)
-            with hold_gpus(gpus):
-                make_and_publish(identity, store, settings, gpus, make)
-        write_pointer(pointer, store.open(params["key"]))
+        told = False
+        for params in snakemake.params.artefact:
+            if told:
+                raise SystemExit(TERMINATED)
+            references = {name: Reference(**keys) for name, keys in params["inputs"].items()}
+            identity = Identity(params["stage"], params["recipe"], references, params["code"])
+            if store.has(params["key"]):
+                log.info("%s: the store has it already (%s)", params["pointer"], params["key"][:12])
+            else:
+                gpus = snakemake.resources.get("gpu", 0)
+                with hold_gpus(gpus):
+                    stage = stages[params["stage"]]
+                    told = make_and_publish(identity, store, settings, gpus, stage)
+            write_pointer(Path(params["pointer"]), store.open(params["key"]))
 
 
 def make_and_publish(
@@ -93,8 +106,12 @@ def make_and_publish(
     settings: Settings,
     gpus: int,
     make: Callable[[Job], None],
-) -> None:
-    """Make it beside the results, then publish: the store's own drafts are for short moments."""
+) -> bool:
+    """Make it beside the results, then publish: the store's own drafts are for short moments.
+
+    Returns:
+        bool: True if SIGTERM came while it was published.
+    """
     store.require_writable()
     inputs = {name: store.open(key) for name, key in identity.input_keys.items()}
     resume = RESUME / identity.key
@@ -102,16 +119,28 @@ def make_and_publish(
     started = time.monotonic()
     with _draft() as draft:
         make(Job(identity.recipe, inputs, draft, resume, settings, gpus))
-        _hear_sigterm(signal.SIG_IGN)  # what is left is short, and to stop here would lose it all
-        made |= {
-            "seconds": round(time.monotonic() - started, 3),
-            "peak_mb": _peak_megabytes(gpus),
-            "gpus": gpus if _has_gpu() else 0,
-        }
-        with store.publishing(identity, made) as folder:
-            for file in draft.iterdir():
-                shutil.move(file, folder / file.name)
-    shutil.rmtree(resume, ignore_errors=True)
+        with _finishing() as told:
+            made |= {
+                "seconds": round(time.monotonic() - started, 3),
+                "peak_mb": _peak_megabytes(gpus),
+                "gpus": gpus if _has_gpu() else 0,
+            }
+            with store.publishing(identity, made) as folder:
+                for file in draft.iterdir():
+                    shutil.move(file, folder / file.name)
+            shutil.rmtree(resume, ignore_errors=True)
+    return bool(told)
+
+
+@contextmanager
+def _finishing() -> Iterator[list[int]]:
+    """Note SIGTERM and go on: what is left is short, and to stop here would lose it all."""
+    told: list[int] = []
+    before = _hear_sigterm(lambda number, frame: told.append(number))
+    try:
+        yield told
+    finally:
+        _hear_sigterm(before)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ log = logging.getLogger("coldstart")
 FILE = Path("profiles/slurm/site.yaml")
 """A site's own names, not under version control."""
 
-GPU_RULES = ("pretrain", "embed", "score", "probe", "learn", "query")
+GPU_RULES = ("pretrain", "embed", "score", "probe", "cycle")
 """Rules whose jobs may ask for a GPU."""
 
 HALF_A_DAY = 12 * 60

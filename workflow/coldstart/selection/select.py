@@ -1,45 +1,55 @@
-"""Selection: one sampler's picks for every budget and seed of a run."""
+"""Selection: the picks of one sampler, before any label is bought and in each cycle after that."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from coldstart.data.read import read_ids
-from coldstart.embeddings.tables import read_embeddings, read_scores
 from coldstart.errors import ColdstartError
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.selection.base import SAMPLERS, Picks, Sampler, Tables
+from coldstart.selection.base import KNOWN, SAMPLERS, Picks, Sampler, Tables
+from coldstart.selection.tables import labelled_rows, read_known, read_tables
 
 
 def make(job: Job) -> None:
-    """``selection.parquet``: seed, budget, rank (from 0), id, score."""
-    sampler = SAMPLERS.adapter().validate_python(job.recipe["sampler"])
+    """``selection.parquet``: seed, budget, rank (from 0), id, score; every budget and seed."""
+    sampler = _sampler(job)
     seeds = [(job.recipe["encoder_seed"], seed) for seed in range(job.recipe["seeds"])]
-    tables = read_tables(job)
+    labelled = None
+    if "labelled" in job.inputs:
+        path = job.inputs["labelled"].path("labels.parquet")
+        labelled = pd.read_parquet(path, columns=["id"])["id"].to_numpy()
+    tables = read_tables(job, sampler, labelled)
     budgets = fitting(job.recipe["budgets"], tables, job.recipe["excess"])
     picked = select(sampler, tables, budgets, seeds)
     picked.to_parquet(job.out / "selection.parquet", index=False)
 
 
-def read_tables(job: Job) -> Tables:
-    """Read the tables that the sampler declares, one row per candidate, and nothing else."""
-    ids = read_ids(job.inputs["index"], "candidates")
-    columns: dict[str, Any] = {}
-    if "embeddings" in job.inputs:
-        path = job.inputs["embeddings"].path("embeddings.parquet")
-        columns["embeddings"] = _aligned(ids, *read_embeddings(path, "candidates"))
-    if "scores" in job.inputs:
-        columns["scores"] = _aligned(ids, *read_scores(job.inputs["scores"].path("scores.parquet")))
-    if "clusters" in job.inputs:
-        path = job.inputs["clusters"].path("embeddings.parquet")
-        columns["clusters"] = _aligned(ids, *read_embeddings(path, "candidates")).argmax(axis=1)
-    if "labelled" in job.inputs:
-        path = job.inputs["labelled"].path("labels.parquet")
-        columns["labelled"] = pd.read_parquet(path, columns=["id"])["id"].to_numpy()
-    return Tables(ids, **columns)
+def make_query(job: Job) -> None:
+    """``selection.parquet`` as ``make`` writes it, of one budget and one seed.
+
+    It holds all labels of that budget: those of the cycle before, and after them the new picks.
+    """
+    sampler, budget, trial = _sampler(job), job.recipe["budget"], job.recipe["trial"]
+    before = labelled_rows(job.inputs["selection"], trial, job.recipe["before"])
+    tables = read_tables(job, sampler, before["id"].to_numpy())
+    known = read_known(job.inputs[KNOWN]) if KNOWN in sampler.reads else None
+    rng = np.random.default_rng((job.recipe["encoder_seed"], trial, budget))
+    picks = sampler.query(tables, budget - len(before), rng, known)
+    pd.DataFrame(
+        {
+            "seed": trial,
+            "budget": budget,
+            "rank": np.arange(budget),
+            "id": np.concatenate([before["id"], picks.ids]),
+            "score": np.concatenate([before["score"], picks.scores]),
+        }
+    ).to_parquet(job.out / "selection.parquet", index=False)
+
+
+def _sampler(job: Job) -> Sampler:
+    return SAMPLERS.adapter().validate_python(job.recipe["sampler"])
 
 
 def fitting(budgets: Sequence[int], tables: Tables, excess: str) -> dict[int, int]:
@@ -97,17 +107,3 @@ def select(
             for budget, pick in zip(budgets, picks, strict=True)
         ]
     return pd.concat(frames, ignore_index=True)
-
-
-def _aligned(ids: np.ndarray, found: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """``values`` in the order of ``ids``."""
-    if np.array_equal(found, ids):  # as a rule; and a copy may not fit into memory
-        return values
-    order = np.argsort(found)
-    if not np.array_equal(found[order], ids):
-        raise ColdstartError(
-            f"a table has {len(found)} candidates, but the pool has {len(ids)} or others; "
-            "it was not made from this pool"
-        )
-    aligned: np.ndarray = values[order]
-    return aligned

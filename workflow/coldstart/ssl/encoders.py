@@ -24,6 +24,7 @@ from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import EncoderModel, Inputs
 from coldstart.training.neighbours import embed_images, nearest
 from coldstart.training.resume import Keeper, fingerprint
+from coldstart.training.streams import unlabelled
 from coldstart.training.trainer import ON_GPU, Trainer, snapshot_epochs, snapshot_name
 
 MODEL = "model.safetensors"
@@ -119,16 +120,9 @@ def train(request: Request, device: torch.device) -> None:
     neighbours = go_on(model, recipe, start, images, device) if start else None
     # Kept where they outlive a kill.
     snapshots = keeper.folder if keeper else out
+    streams = unlabelled(images, recipe, neighbours)
     trainer = Trainer(
-        model,
-        images,
-        recipe,
-        request.seed,
-        device,
-        keeper,
-        snapshots,
-        request.on_gpu,
-        neighbours=neighbours,
+        model, streams, recipe, request.seed, device, keeper, snapshots, request.on_gpu
     )
     history = trainer.run()
     if rank() != 0:

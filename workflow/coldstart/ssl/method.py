@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from coldstart.training.images import Images
-from coldstart.training.model import EncoderModel, Trainable
+from coldstart.training.model import UNLABELLED, Batch, EncoderModel, Trainable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Bank:
 
 
 class SelfSupervised(Trainable):
-    """A model that is trained on views of unlabeled images."""
+    """A model that is trained on views of unlabelled images: its only stream."""
 
     @abstractmethod
     def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
@@ -51,7 +51,11 @@ class SelfSupervised(Trainable):
             ids: of the images, int64 [N]; for contrastive methods.
         """
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def training_loss(self, batch: Batch, done: float) -> Tensor:
+        """Return the loss of the unlabelled images' views, a scalar."""
+        return self.loss_of_views(batch[UNLABELLED].views, done)
+
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return the loss to descend, a scalar: by default the mean of the images' losses.
 
         Args:

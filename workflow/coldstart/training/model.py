@@ -1,7 +1,7 @@
 """Models that the trainer trains, and facts of the images that they are told."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -40,6 +40,26 @@ class EncoderModel(nn.Module, ABC):
         return None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One batch of a stream: views of the same N images, and their labels.
+
+    Attributes:
+        views: each float [N, C, H, W] in [0, 1].
+        labels: int64 [N]; None in a stream of unlabelled images.
+    """
+
+    views: Sequence[Tensor]
+    labels: Tensor | None = None
+
+
+Batch = Mapping[str, Seen]
+"""One batch of each stream that a model is trained on, by the stream's name."""
+
+LABELLED, UNLABELLED = "labelled", "unlabelled"
+"""The streams: images whose label was bought, and all images of the pool without any label."""
+
+
 class Trainable(EncoderModel):
     """A model that is trained step by step.
 
@@ -48,6 +68,15 @@ class Trainable(EncoderModel):
     """
 
     online: nn.Module
+
+    @abstractmethod
+    def training_loss(self, batch: Batch, done: float) -> Tensor:
+        """Return the loss to descend, a scalar.
+
+        Args:
+            batch: of each stream that the model learns from.
+            done: share of the training that lies behind, in [0, 1).
+        """
 
     @property
     def compiled(self) -> list[nn.Module]:
@@ -69,18 +98,4 @@ class Trainable(EncoderModel):
 
         Args:
             done: share of the training that lies behind, this step included, in (0, 1].
-        """
-
-
-class Supervised(Trainable):
-    """A model that is trained on views of images and their labels."""
-
-    @abstractmethod
-    def supervised_loss(self, views: Sequence[Tensor], labels: Tensor, done: float) -> Tensor:
-        """Return the loss to descend, a scalar.
-
-        Args:
-            views: of the same N images, each float [N, C, H, W] in [0, 1].
-            labels: of the images, int64 [N].
-            done: share of the training that lies behind, in [0, 1).
         """

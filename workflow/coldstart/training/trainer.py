@@ -1,22 +1,19 @@
-"""The training loop that every method shares.
+"""The training loop that every model shares.
 
-No generator's state is ever saved: each epoch's order and each step's views are drawn from a
-generator seeded by (seed, epoch) or (seed, step). A training that was killed and resumed is
-therefore the uninterrupted one, bit for bit on a CPU. Several processes draw what one would, and
-each takes its rows of it.
+A training that was killed and resumed is the uninterrupted one, bit for bit on a CPU: what a step
+draws depends on the seed and the step's number alone (``coldstart.training.streams``).
 """
 
 import logging
 import math
 import time
 import warnings
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -26,36 +23,22 @@ from coldstart.config.recipes.encoders import Clustering, Following, Training
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.running.job import TERMINATED
-from coldstart.ssl.method import SelfSupervised
-from coldstart.training.augment import augment
-from coldstart.training.backbones import unit_images
 from coldstart.training.checkpoint import save_tensors
 from coldstart.training.device import place, use_bf16
 from coldstart.training.distributed import anywhere, of_first, rank, synchronise, total, world
-from coldstart.training.images import Images, on_device
-from coldstart.training.model import Supervised
-from coldstart.training.neighbours import draw
+from coldstart.training.model import Batch, Seen, Trainable
 from coldstart.training.optim import build_optimizer, learning_rate
 from coldstart.training.resume import Keeper, Termination
+from coldstart.training.streams import LAYERS, Feed, Stream, seed_of
 from coldstart.training.watch import PATIENCE, SETTLED, look, sample
 
 log = logging.getLogger("coldstart")
 
-# What a generator is for, so that epoch 1 and step 1 draw differently.
-ORDER, VIEWS, NEIGHBOURS = range(3)
 PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+"""Layers that draw from torch's global generator."""
 ON_GPU = 0.4
 """The share of a GPU's memory that images take at most, unless a setting says otherwise."""
-
-
-def _seed_of(seed: int, purpose: int, index: int) -> int:
-    return int(np.random.SeedSequence((seed, purpose, index)).generate_state(1, np.uint64)[0])
-
-
-def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
-    """Return the order of the images in an epoch: a permutation, int64 [count]."""
-    generator = torch.Generator().manual_seed(_seed_of(seed, ORDER, epoch))
-    return torch.randperm(count, generator=generator)
 
 
 def snapshot_epochs(recipe: Training) -> list[int]:
@@ -68,6 +51,11 @@ def snapshot_epochs(recipe: Training) -> list[int]:
 def snapshot_name(epoch: int) -> str:
     """The file that holds the encoder after an epoch, counted from one."""
     return f"epoch-{epoch:04d}.safetensors"
+
+
+def drawing_layers(network: nn.Module) -> list[nn.Module]:
+    """Return the layers that draw at random while they are in training mode."""
+    return [module for module in network.modules() if isinstance(module, DROPOUT)]
 
 
 @dataclass(frozen=True)
@@ -106,61 +94,56 @@ class Steps:
 class Objective(nn.Module):
     """A model as the function of its views that is descended, as processes that share it need."""
 
-    def __init__(self, model: SelfSupervised | Supervised) -> None:
+    def __init__(self, model: Trainable) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, views: Sequence[Tensor], done: float, labels: Tensor | None) -> Tensor:
-        """Return the loss, a scalar; only a supervised model is shown the labels."""
-        if isinstance(self.model, Supervised):
-            assert labels is not None
-            return self.model.supervised_loss(views, labels, done)
-        return self.model.training_loss(views, done)
+    def forward(self, batch: Batch, done: float) -> Tensor:
+        """Return the loss, a scalar."""
+        return self.model.training_loss(batch, done)
 
 
 class Trainer:
-    """Train a model on images, alone or together with other processes.
+    """Train a model on streams of images, alone or together with other processes.
 
     Args:
         model: on any device; it is moved, and trained in place.
-        images: two or more; each process is given all of them.
-        recipe: the method's recipe.
-        seed: decides the order of the images and all views.
+        streams: by name; the first one counts the epochs. Each process is given all images.
+        recipe: settings of the training.
+        seed: decides the order of the images, all views, and what layers such as dropout draw.
         device: where to train.
         keeper: keeps the state to go on from after a kill; ``None`` keeps none.
         snapshots: folder for the encoders on the way that the recipe asks for.
         on_gpu: the share of a GPU's memory that the images may take; more are streamed.
-        labels: of the images, int64 [N], for a model that learns from them.
-        neighbours: of each image, int64 [N, K]: the second view is then of one of them.
     """
 
     def __init__(
         self,
-        model: SelfSupervised | Supervised,
-        images: Images,
+        model: Trainable,
+        streams: Mapping[str, Stream],
         recipe: Training,
         seed: int,
         device: torch.device,
         keeper: Keeper | None = None,
         snapshots: Path | None = None,
         on_gpu: float = ON_GPU,
-        labels: Tensor | None = None,
-        neighbours: Tensor | None = None,
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, device
         self.keeper, self.snapshots = keeper, snapshots
         self.model = place(model, device).train()
-        self.images = on_device(images, device, on_gpu)
-        self.labels = None if labels is None else labels.to(device)
-        self.neighbours = neighbours
-        self.count, self.sample = len(images), sample(images)
-        self.plan = Steps.of(recipe, len(images))
+        (counted, first), *others = streams.items()
+        self.sample = sample(first.images)
+        self.plan = Steps.of(recipe, len(first.images))
         self.steps = self.plan.count
+        per_epoch = self.steps * self.plan.parts
+        self.feeds = {counted: Feed(first, 0, self.plan.batch, per_epoch, seed, device, on_gpu)}
+        for number, (name, stream) in enumerate(others, start=1):
+            self.feeds[name] = Feed.beside(stream, number, seed, device, on_gpu)
         self.bf16 = use_bf16(recipe.precision, device)
         self.objective = self._objective()
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = build_optimizer(trained, recipe.optimizer)
-        self.generator = torch.Generator(device)
+        self.draws = bool(drawing_layers(model))
         self.epoch = self.step = 0  # the step to take next, counted within its epoch
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)  # of this epoch
         self.seconds = 0.0  # of this epoch
@@ -202,11 +185,12 @@ class Trainer:
                 embeddings have stayed as good as one.
         """
         precision = "bf16" if self.bf16 else "fp32"
-        log.info("training on %s in %s: %d images", self.device, precision, self.count)
+        images = ", ".join(f"{feed.count} {name} images" for name, feed in self.feeds.items())
+        log.info("training on %s in %s: %s", self.device, precision, images)
         progress = Progress("training step", self._steps_in_all, self._done)
         # Reading the loss makes the host wait for a GPU, so there it is read now and then.
         every = 1 if self.device.type == "cpu" else 50
-        with Termination() as termination:
+        with Termination() as termination, self._own_chance():
             while self.epoch < self.recipe.epochs:
                 self._clock = time.perf_counter()
                 with closing(self._batches()) as batches:
@@ -224,6 +208,12 @@ class Trainer:
             raise self._not_finite("weights")
         return pd.DataFrame(self.history)
 
+    def _own_chance(self) -> AbstractContextManager[None]:
+        """Leave torch's global generators as they are where layers of the model draw from them."""
+        if not self.draws:
+            return nullcontext()
+        return torch.random.fork_rng([self.device] if self.device.type == "cuda" else [])
+
     @property
     def _done(self) -> int:
         return self.epoch * self.steps + self.step
@@ -239,59 +229,39 @@ class Trainer:
     def _lr(self, step: int) -> float:
         return learning_rate(self.recipe.optimizer, step, self.steps, self.recipe.epochs)
 
-    @property
-    def _rows(self) -> slice:
-        """This process's rows of a batch."""
-        share = self.plan.batch // world()
-        return slice(rank() * share, (rank() + 1) * share)
+    def _batches(self) -> Generator[dict[str, tuple[Tensor, Tensor | None]]]:
+        """Give this process's part of the epoch's batches to come, of each stream."""
+        first, left = self._done * self.plan.parts, (self.steps - self.step) * self.plan.parts
+        with ExitStack() as stack:
+            batches = {
+                name: stack.enter_context(closing(feed.batches(first, left)))
+                for name, feed in self.feeds.items()
+            }
+            for _ in range(left):
+                yield {name: next(several) for name, several in batches.items()}
 
-    def _batches(self) -> Generator[tuple[Tensor, Tensor | None]]:
-        """This process's part of the epoch's batches to come.
-
-        Yields:
-            Images, uint8 [n, H, W, C], behind which their neighbours come where there are any, and
-            the images' labels, int64 [n], where there are any.
-        """
-        batch, left = self.plan.batch, (self.steps - self.step) * self.plan.parts
-        order = epoch_order(self.count, self.seed, self.epoch)
-        end = self.steps * self.plan.parts * batch
-        own = order[end - left * batch : end].view(left, batch)[:, self._rows]
-        seen = own
-        if self.neighbours is not None:
-            drawn = draw(self.neighbours, _seed_of(self.seed, NEIGHBOURS, self.epoch))
-            seen = torch.cat([own, drawn[own]], dim=1)
-        with closing(self.images.batches(seen.reshape(-1), seen.shape[1])) as batches:
-            for places, images in zip(own, batches, strict=True):
-                yield images, None if self.labels is None else self.labels[places]
-
-    def _train_step(self, batches: Iterator[tuple[Tensor, Tensor | None]]) -> None:
+    def _train_step(self, batches: Iterator[dict[str, tuple[Tensor, Tensor | None]]]) -> None:
         step, parts = self._done, self.plan.parts
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr(step)
-        self.generator.manual_seed(_seed_of(self.seed, VIEWS, step))
+        for feed in self.feeds.values():
+            feed.start_step(step)
+        if self.draws:
+            torch.manual_seed(seed_of(self.seed, LAYERS, step * world() + rank()))
         self.optimizer.zero_grad()
         for part in range(parts):
-            images, labels = next(batches)
-            views = self._views(images)
+            batch = {
+                name: Seen(self.feeds[name].views(images), labels)
+                for name, (images, labels) in next(batches).items()
+            }
             with self._unshared() if part < parts - 1 else nullcontext():
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                    loss: Tensor = self.objective(views, step / self._steps_in_all, labels) / parts
+                    loss: Tensor = self.objective(batch, step / self._steps_in_all) / parts
                 loss.backward()  # type: ignore[no-untyped-call]
             self.loss_sum += loss.detach()
         self.optimizer.step()
         self.step += 1
         self.model.after_step(self._done / self._steps_in_all)
-
-    def _views(self, batch: Tensor) -> list[Tensor]:
-        images, views = unit_images(batch), self.recipe.views
-        of = [images] * len(views) if self.neighbours is None else images.chunk(len(views))
-        first, whole = self._rows.start, self.plan.batch
-        return [
-            augment(part, augmentation, self.generator, first, whole).contiguous(
-                memory_format=torch.channels_last
-            )
-            for part, augmentation in zip(of, views, strict=True)
-        ]
 
     def _unshared(self) -> Any:
         """Within it, gradients are added up without a word to the other processes."""

@@ -1,10 +1,10 @@
 """Checks across recipes: names exist, budgets fit the pool, and figures have their inputs."""
 
+from coldstart.config.checks.cycles import LEARNT, check_cycles, check_learner
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.datasets import Dataset
 from coldstart.config.recipes.encoders import Transferred
-from coldstart.config.recipes.learners import Classifier
 from coldstart.config.recipes.pools import mixture, splits_of
 from coldstart.config.recipes.studies import Run, Study
 from coldstart.config.recipes.targets import ShownRun, Target
@@ -19,6 +19,8 @@ def check(recipes: Recipes, problems: Problems) -> None:
         _check_encoder(name, recipes, problems)
     for name in recipes.names("samplers"):
         _check_sampler(name, recipes, problems)
+    for name in recipes.names("learners"):
+        check_learner(name, recipes, problems)
     for name in recipes.names("studies"):
         if name == "pools":
             problems.add(recipes.files["studies", name], "", "`pools` is where data sheets lie")
@@ -71,8 +73,11 @@ def _check_encoder(name: str, recipes: Recipes, problems: Problems) -> None:
 
 
 def _check_sampler(name: str, recipes: Recipes, problems: Problems) -> None:
-    """Check that the score a sampler reads exists and has as many passes."""
+    """Check that a sampler's learner, prediction and score exist, and the score's passes."""
     sampler, file = recipes.get("samplers", name), recipes.files["samplers", name]
+    for kind, part in (("learners", sampler.learner), ("predictions", sampler.prediction)):
+        if part is not None:
+            _named(recipes, problems, kind, part, file, f"samplers.{name}.{kind[:-1]}")
     score = getattr(sampler, "score", None)
     if score is None or not _named(
         recipes, problems, "scores", score, file, f"samplers.{name}.score"
@@ -98,6 +103,7 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
         "encoder": "encoders",
         "embedding": "embeddings",
         "learner": "learners",
+        "prediction": "predictions",
     }
     sound = [
         _named(recipes, problems, kind, getattr(run, key), file, f"{path}.{key}")
@@ -108,41 +114,20 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
     for sampler in run.samplers + ([run.initial] if run.queries else []):
         key = "samplers" if sampler in run.samplers else "initial"
         known = _named(recipes, problems, "samplers", sampler, file, f"{path}.{key}")
-        if known and "predictions" in recipes.get("samplers", sampler).reads:
-            what = f"`{sampler}` reads predictions, which need labels: name it under `queries`"
+        learnt = recipes.get("samplers", sampler).reads & LEARNT if known else set()
+        if learnt:
+            tables = ", ".join(sorted(learnt))
+            what = f"`{sampler}` reads {tables}, which need labels: name it under `queries`"
             problems.add(file, f"{path}.{key}", what)
         if known and sound[1]:
             _check_scores(run, sampler, file, path, recipes, problems)
-    _check_learner(run, file, path, recipes, problems)
+    check_cycles(run, file, path, recipes, problems)
     if sound[0]:
         pool = recipes.get("pools", run.pool)
         dataset = _published(recipes, pool.dataset)
         if dataset is not None and not pool.problems(dataset):
             candidates = sum(pool.sizes(dataset)["candidates"].values())
             _check_budgets(run, candidates, file, path, problems)
-
-
-def _check_learner(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
-    """Check that there is a classifier to query, and that it gives what the sampler reads."""
-    for name in run.queries:
-        where = f"{path}.queries"
-        if name in run.samplers:
-            problems.add(file, where, f"`{name}` is among the samplers too: give it one name each")
-        if _named(recipes, problems, "samplers", name, file, where):
-            unknown = recipes.get("samplers", name).reads - {"embeddings", "predictions"}
-            if unknown:
-                what = f"`{name}` reads {', '.join(sorted(unknown))}, which no classifier gives"
-                problems.add(file, where, what)
-    if run.learner not in recipes.names("learners"):
-        return
-    learner = recipes.get("learners", run.learner)
-    if not isinstance(learner, Classifier):
-        if run.queries:
-            what = f"`{run.learner}` is no classifier, and queries ask one"
-            problems.add(file, f"{path}.learner", what)
-    elif run.excess == "cut" or run.labelled is not None:
-        what = "a classifier is trained at each budget, which `excess` and `labelled` would change"
-        problems.add(file, f"{path}.learner", what)
 
 
 def _check_scores(
@@ -201,18 +186,17 @@ def _check_target(
 
 def _shown(run: Run, recipes: Recipes) -> ShownRun:
     """A run with the facts about its recipes, as far as these are sound."""
-    known = [name for name in run.samplers if name in recipes.names("samplers")]
-    stochastic = any(recipes.get("samplers", name).stochastic for name in known)
-    trained = run.learner in recipes.names("learners") and isinstance(
-        recipes.get("learners", run.learner), Classifier
-    )
+    named = [name for name in run.samplers if name in recipes.names("samplers")]
+    stochastic = any(recipes.get("samplers", name).stochastic for name in named)
+    known = run.learner in recipes.names("learners")
+    trained = known and recipes.get("learners", run.learner).learns_from == "images"
     pool = recipes.get("pools", run.pool) if run.pool in recipes.names("pools") else None
     dataset = _published(recipes, pool.dataset) if pool is not None else None
     return ShownRun(
         run=run,
         dataset=pool.dataset if pool is not None else "",
         classes=len(dataset.classes) if dataset is not None else None,
-        trials=run.sampler_seeds if stochastic or trained else 1,
+        trials=run.sampler_seeds if stochastic or trained or run.queries else 1,
         trained=trained,
     )
 

@@ -15,8 +15,9 @@ from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.config.recipes.datasets import SOURCES
 from coldstart.config.recipes.encoders import ENCODERS, Transferred
-from coldstart.config.recipes.learners import Learner
+from coldstart.config.recipes.learners.base import LEARNERS
 from coldstart.config.recipes.pools import Pool
+from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding, Score
 from coldstart.config.recipes.studies import Study
@@ -37,7 +38,8 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
         "embeddings": TypeAdapter(Embedding),
         "scores": TypeAdapter(Score),
         "samplers": SAMPLERS.adapter(),
-        "learners": TypeAdapter(Learner),
+        "learners": LEARNERS.adapter(),
+        "predictions": TypeAdapter(Prediction),
         "probes": TypeAdapter(Probe),
         "studies": TypeAdapter(Study),
     }
@@ -46,7 +48,7 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
 PARTS = {
     "encoders": {"backbone": "backbones", "views": "augmentations"},
     "scores": {"views": "augmentations"},
-    "learners": {"backbone": "backbones", "views": "augmentations"},
+    "learners": {"backbone": "backbones", "views": "augmentations", "method": "encoders"},
     "pools": {"pool": "pools"},
 }
 """Keys that name a recipe of another kind, or list several, which then stand in their place."""

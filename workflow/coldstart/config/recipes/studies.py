@@ -34,6 +34,8 @@ class Run(Model):
     budgets: Budgets = []
     """Numbers of labels. ``{from, to, step}`` stands for a range, its end included."""
     learner: str = "logistic-regression"
+    prediction: str = "plain"
+    """Recipe of the predictions by which a learner that is trained on images is evaluated."""
     probe: str = "knn-linear"
     """Recipe that measures the encoder where a figure or table asks for it."""
     labelled: str | None = None

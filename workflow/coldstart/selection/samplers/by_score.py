@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from coldstart.config.model import Count
 from coldstart.errors import ColdstartError
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler, Tables
 
 Statistic = Literal["mean", "var"]
 
@@ -29,12 +29,10 @@ class ByScore(Sampler):
     stochastic: ClassVar = False
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        values = over_passes(tables, self.statistic, self.passes)
-        picked = np.argsort(-values, kind="stable")[:budget]
-        return Picks(tables.ids[picked], values[picked])
+    def _pick(self, query: Query) -> Picks:
+        values = over_passes(query.candidates, self.statistic, self.passes)
+        picked = np.argsort(-values, kind="stable")[: query.budget]
+        return Picks(query.candidates.ids[picked], values[picked])
 
 
 def over_passes(
@@ -45,7 +43,6 @@ def over_passes(
     Raises:
         ColdstartError: there are not as many.
     """
-    assert tables.scores is not None
     there = tables.scores.shape[1]
     if passes is not None and passes > there:
         raise ColdstartError(

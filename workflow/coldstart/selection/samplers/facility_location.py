@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coldstart.progress import Progress
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.similarity import BLOCK, blocks, in_parts, unit_rows
 
 FIRST = 16
@@ -40,13 +40,10 @@ class FacilityLocation(Sampler):
     stochastic: ClassVar = False
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        everything = tables.merged(labelled)
-        assert everything.embeddings is not None
+    def _pick(self, query: Query) -> Picks:
+        everything = query.everything
         known = np.flatnonzero(~everything.left)
-        picked, gains = greedy(unit_rows(everything.embeddings), known, budget)
+        picked, gains = greedy(unit_rows(everything.embeddings), known, query.budget)
         return Picks(everything.ids[picked], gains / 2)
 
 

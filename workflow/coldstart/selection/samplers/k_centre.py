@@ -2,9 +2,7 @@
 
 from typing import ClassVar, Literal
 
-import numpy as np
-
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.traversal import farthest_first
 
 
@@ -23,11 +21,9 @@ class KCentre(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        assert tables.embeddings is not None
-        assert labelled.embeddings is not None
-        start = int(rng.integers(len(tables.ids)))
-        rows, radii = farthest_first(tables.embeddings, budget, labelled.embeddings, start)
-        return Picks(tables.ids[rows], radii)
+    def _pick(self, query: Query) -> Picks:
+        start = int(query.rng.integers(len(query.candidates.ids)))
+        rows, radii = farthest_first(
+            query.candidates.embeddings, query.budget, query.labelled.embeddings, start
+        )
+        return Picks(query.candidates.ids[rows], radii)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from coldstart.embeddings.distances import squared_to_nearest
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means_plus_plus
 
 
@@ -23,15 +23,11 @@ class KMeansPlusPlus(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        assert tables.embeddings is not None
-        assert labelled.embeddings is not None
-        mean = tables.embeddings.mean(axis=0)
-        X = tables.embeddings - mean  # smaller norms round less
+    def _pick(self, query: Query) -> Picks:
+        mean = query.candidates.embeddings.mean(axis=0)
+        X = query.candidates.embeddings - mean  # smaller norms round less
         nearest = np.full(len(X), np.inf, dtype=np.float32)
-        if len(labelled.ids):
-            nearest = squared_to_nearest(X, labelled.embeddings - mean)
-        picked, squared = k_means_plus_plus(X, nearest, budget, rng)
-        return Picks(tables.ids[picked], np.sqrt(squared))
+        if len(query.labelled.ids):
+            nearest = squared_to_nearest(X, query.labelled.embeddings - mean)
+        picked, squared = k_means_plus_plus(X, nearest, query.budget, query.rng)
+        return Picks(query.candidates.ids[picked], np.sqrt(squared))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from coldstart.embeddings.distances import squared_to_nearest
 from coldstart.progress import Progress
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means_plus_plus, members
 from coldstart.selection.samplers.similarity import blocks, distances, distances_within
 
@@ -35,22 +35,19 @@ class KMedoids(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = False
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        everything = tables.merged(labelled)
-        assert everything.embeddings is not None
+    def _pick(self, query: Query) -> Picks:
+        everything = query.everything
         X = everything.embeddings - everything.embeddings.mean(axis=0)  # smaller norms round less
         left = everything.left
         free, fixed = np.flatnonzero(left), np.flatnonzero(~left)
         nearest = np.full(len(free), np.inf, dtype=np.float32)
         if len(fixed):
             nearest = squared_to_nearest(X[free], X[fixed])
-        seeds = free[k_means_plus_plus(X[free], nearest, budget, rng)[0]]
-        medoids = alternate(X, np.concatenate([seeds, fixed]), budget)
-        rises = _rises(X, medoids)[:budget]
+        seeds = free[k_means_plus_plus(X[free], nearest, query.budget, query.rng)[0]]
+        medoids = alternate(X, np.concatenate([seeds, fixed]), query.budget)
+        rises = _rises(X, medoids)[: query.budget]
         order = np.argsort(-rises, kind="stable")
-        return Picks(everything.ids[medoids[:budget][order]], rises[order])
+        return Picks(everything.ids[medoids[: query.budget][order]], rises[order])
 
 
 def alternate(X: NDArray[np.float32], medoids: NDArray[np.intp], moving: int) -> NDArray[np.intp]:

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from coldstart.config.model import Count
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means
 
 
@@ -27,17 +27,14 @@ class KMeans(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        everything = tables.merged(labelled)
-        assert everything.embeddings is not None
-        clusters = k_means(everything.embeddings, self.clusters, rng, self.restarts)
+    def _pick(self, query: Query) -> Picks:
+        everything = query.everything
+        clusters = k_means(everything.embeddings, self.clusters, query.rng, self.restarts)
         assigned = clusters[everything.left]
         weights = 1.0 / np.bincount(assigned)[assigned]
         weights /= weights.sum()
         # Successive draws without replacement, all at once: order by exponential waiting times with
         # these rates (Efraimidis & Spirakis 2006). Smaller budgets are then prefixes.
-        waits = rng.exponential(size=len(weights)) / weights
-        picked = np.argsort(waits, kind="stable")[:budget]
-        return Picks(tables.ids[picked], weights[picked])
+        waits = query.rng.exponential(size=len(weights)) / weights
+        picked = np.argsort(waits, kind="stable")[: query.budget]
+        return Picks(query.candidates.ids[picked], weights[picked])

@@ -9,7 +9,7 @@ from pydantic import Field
 from coldstart.config.model import Count, Positive
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress, log
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means, members
 from coldstart.selection.samplers.similarity import blocks, in_parts, unit_rows
 
@@ -44,20 +44,17 @@ class ProbCover(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        everything = tables.merged(labelled)
+    def _pick(self, query: Query) -> Picks:
+        everything = query.everything
         # The first of those that cover most is picked; mixed, that is a random one.
-        everything = everything.rows(rng.permutation(len(everything.ids)))
-        assert everything.embeddings is not None
+        everything = everything.rows(query.rng.permutation(len(everything.ids)))
         X = unit_rows(everything.embeddings)
         radius = self.radius
         if radius is None:
-            radius = pure_radius(X, k_means(X, self.clusters, rng), self.purity)
+            radius = pure_radius(X, k_means(X, self.clusters, query.rng), self.purity)
         graph = balls(X, radius)
-        picked, scores, covered = max_cover(graph, everything.left, budget)
-        log.info("%d balls of radius %.3f cover %.1f %%", budget, radius, 100 * covered)
+        picked, scores, covered = max_cover(graph, everything.left, query.budget)
+        log.info("%d balls of radius %.3f cover %.1f %%", query.budget, radius, 100 * covered)
         return Picks(everything.ids[picked], scores)
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 
 
 class Random(Sampler):
@@ -16,11 +16,9 @@ class Random(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
+    def _pick(self, query: Query) -> Picks:
         # The score is the uniform draw that orders the candidates: one draw per candidate,
         # whatever the budget, is what makes smaller budgets prefixes of larger ones.
-        draws = rng.random(len(tables.ids))
-        picked = np.argsort(-draws, kind="stable")[:budget]
-        return Picks(tables.ids[picked], draws[picked])
+        draws = query.rng.random(len(query.candidates.ids))
+        picked = np.argsort(-draws, kind="stable")[: query.budget]
+        return Picks(query.candidates.ids[picked], draws[picked])

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.by_score import Statistic, over_passes
 
 
@@ -33,13 +33,11 @@ class ScoreBins(Sampler):
     stochastic: ClassVar = False
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        values = over_passes(tables, self.statistic)
+    def _pick(self, query: Query) -> Picks:
+        values = over_passes(query.candidates, self.statistic)
         *hard, easy = np.array_split(np.argsort(-values, kind="stable"), self.bins)
         bins = [*hard, easy[::-1]]
         turns = np.concatenate([np.arange(len(rows)) for rows in bins])
         # A stable sort by turn keeps the order of the bins within each turn.
-        picked = np.concatenate(bins)[np.argsort(turns, kind="stable")][:budget]
-        return Picks(tables.ids[picked], values[picked])
+        picked = np.concatenate(bins)[np.argsort(turns, kind="stable")][: query.budget]
+        return Picks(query.candidates.ids[picked], values[picked])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coldstart.config.model import Count
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler, Tables
 from coldstart.selection.samplers.clustering import k_means
 
 
@@ -33,15 +33,13 @@ class Stratified(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        everything = tables.merged(labelled)
-        strata = self._strata(everything, rng)
+    def _pick(self, query: Query) -> Picks:
+        everything = query.everything
+        strata = self._strata(everything, query.rng)
         sizes = np.bincount(strata)
         weights = np.ones(len(sizes)) if self.allocation == "equal" else sizes.astype(np.float64)
-        turn = rng.permutation(len(sizes))[strata]
-        draws = rng.random(len(strata))
+        turn = query.rng.permutation(len(sizes))[strata]
+        draws = query.rng.random(len(strata))
         left = everything.left
         # Which image of its cluster each one is: those with a label first, then in random order.
         order = np.lexsort((draws, left, strata))
@@ -49,7 +47,7 @@ class Stratified(Sampler):
         number[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         quotients = weights[strata] / (number + 0.5)
         order = np.lexsort((turn, -quotients))
-        picked = order[left[order]][:budget]
+        picked = order[left[order]][: query.budget]
         return Picks(everything.ids[picked], quotients[picked])
 
     @abstractmethod
@@ -69,7 +67,6 @@ class StratifiedKMeans(Stratified):
     reads: ClassVar = frozenset({"embeddings"})
 
     def _strata(self, tables: Tables, rng: np.random.Generator) -> NDArray[np.int64]:
-        assert tables.embeddings is not None
         return k_means(tables.embeddings, self.clusters, rng, self.restarts)
 
 
@@ -81,6 +78,5 @@ class StratifiedClusters(Stratified):
     reads: ClassVar = frozenset({"clusters"})
 
     def _strata(self, tables: Tables, rng: np.random.Generator) -> NDArray[np.int64]:
-        assert tables.clusters is not None
         numbered: NDArray[np.int64] = np.unique(tables.clusters, return_inverse=True)[1]
         return numbered

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from coldstart.config.model import Count
 from coldstart.progress import Progress
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import many_means, members
 from coldstart.selection.samplers.similarity import blocks, distances_within, unit_rows
 
@@ -41,14 +41,13 @@ class TypiClust(Sampler):
     stochastic: ClassVar = True
     nested: ClassVar = False
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        everything = tables.merged(labelled)
-        assert everything.embeddings is not None
+    def _pick(self, query: Query) -> Picks:
+        everything = query.everything
         X, left = unit_rows(everything.embeddings), everything.left
         most = min(self.max_clusters, max(1, len(X) // SMALLEST))
-        clusters = members(many_means(X, min(len(labelled.ids) + budget, most), rng))
+        clusters = members(
+            many_means(X, min(len(query.labelled.ids) + query.budget, most), query.rng)
+        )
         waiting = [
             (len(rows) < SMALLEST, len(rows) - int(left[rows].sum()), -len(rows), cluster)
             for cluster, rows in enumerate(clusters)
@@ -57,8 +56,8 @@ class TypiClust(Sampler):
         heapq.heapify(waiting)
         ranked: dict[int, list[tuple[int, float]]] = {}
         picked: list[tuple[int, float]] = []
-        progress = Progress("typical images", budget)
-        while len(picked) < budget:
+        progress = Progress("typical images", query.budget)
+        while len(picked) < query.budget:
             small, labels, negative_size, cluster = heapq.heappop(waiting)
             if cluster not in ranked:
                 ranked[cluster] = self._least_typical_first(X, left, clusters[cluster])

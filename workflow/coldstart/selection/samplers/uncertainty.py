@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from coldstart.selection.base import Picks, Sampler, Tables
+from coldstart.selection.base import Picks, Query, Sampler
 
 Measure = Literal["least-confidence", "margin", "entropy"]
 
@@ -21,13 +21,10 @@ class Uncertainty(Sampler):
     stochastic: ClassVar = False
     nested: ClassVar = True
 
-    def _query(
-        self, tables: Tables, labelled: Tables, budget: int, rng: np.random.Generator
-    ) -> Picks:
-        assert tables.predictions is not None
-        values = uncertainty(tables.predictions, self.measure)
-        picked = np.argsort(-values, kind="stable")[:budget]
-        return Picks(tables.ids[picked], values[picked])
+    def _pick(self, query: Query) -> Picks:
+        values = uncertainty(query.candidates.predictions, self.measure)
+        picked = np.argsort(-values, kind="stable")[: query.budget]
+        return Picks(query.candidates.ids[picked], values[picked])
 
 
 def uncertainty(probabilities: NDArray[np.float64], measure: Measure) -> NDArray[np.float64]:

@@ -58,7 +58,7 @@ class BarlowTwinsModel(SelfSupervised):
         crossed = first.square().sum(1) * second.square().sum(1) - products.square().sum(1)
         return (1 - products).square().sum(1) + self.off_diagonal * crossed
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return equation 1: of the whole batch's cross-correlation, that of all processes."""
         first, second = self._outputs(views)
         with torch.autocast(first.device.type, enabled=False):

@@ -59,7 +59,7 @@ class DinoModel(SelfSupervised):
         """
         return self._compare(views, self.recipe.teacher_temperature)[0]
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return the mean of the losses, and move the centre (equation 4)."""
         prototypes = self.online.get_submodule("head.prototypes")
         assert isinstance(prototypes, UnitLinear)

@@ -63,7 +63,7 @@ class MobyModel(Contrastive):
         queries = unit(self.online(both))
         return against_bank(queries, others, self.bank, ids, self.recipe.temperature)
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return the mean of the losses, and put the keys into the queues of their views."""
         losses, keys = self._against_queues(views)
         for queue, of_view in zip(self._queues, keys, strict=True):

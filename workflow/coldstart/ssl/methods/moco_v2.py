@@ -62,7 +62,7 @@ class MocoModel(Contrastive):
         queries = unit(self.online(both))
         return against_bank(queries, others, self.bank, ids, self.recipe.temperature)
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return the mean of the losses, and put the keys into the queue."""
         losses, keys = self._against_queue(views)
         self.queue.put(keys)

@@ -48,7 +48,7 @@ class ScanModel(ClusterModel):
         """
         return _disagreement(*self._logs(views))
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return equation 2: the mean of the losses less the mean prediction's weighted entropy.
 
         The mean prediction is over the images of the whole batch, without their neighbours.

@@ -71,7 +71,7 @@ class SelfLabelModel(ClusterModel):
         """
         return self._compare(views)[0]
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return the mean over clusters of the mean loss of their confident images.
 
         That is the cross-entropy whose weights are inverse to how often a label occurs in the whole

@@ -127,7 +127,7 @@ class VaeModel(SelfSupervised):
         errors = self._errors(images, self.encoder(images))
         return errors.view(len(views), -1).mean(0)
 
-    def training_loss(self, views: Sequence[Tensor], done: float) -> Tensor:
+    def loss_of_views(self, views: Sequence[Tensor], done: float) -> Tensor:
         """Return the mean squared error from codes that were drawn, and the weighted divergence.
 
         The divergence is that of an image's Gaussian from the unit one, summed over the code's

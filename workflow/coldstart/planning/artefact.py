@@ -1,4 +1,4 @@
-"""The parts of a plan."""
+"""A planned artefact: what it is, and what it is made from."""
 
 import functools
 import inspect
@@ -39,6 +39,8 @@ class Planned:
         inputs: what it is made from.
         modules: the modules that its fingerprint is of.
         recipes: the classes of its recipe, of whose methods the fingerprint is too.
+        output: the declared output of a job that makes several artefacts; empty where the pointer
+            is declared itself.
     """
 
     identity: Identity
@@ -48,11 +50,18 @@ class Planned:
     inputs: Mapping[str, "Planned"]
     modules: tuple[str, ...] = ()
     recipes: frozenset[type] = frozenset()
+    output: str = ""
+
+    @property
+    def waits_for(self) -> str:
+        """The file by which Snakemake knows that the artefact was made."""
+        return self.output or self.pointer
 
     def params(self) -> dict[str, Any]:
         """Params of the job that makes the artefact. Snakemake reruns it if they change."""
         return {
             "key": self.key,
+            "pointer": self.pointer,
             "stage": self.identity.stage,
             "recipe": self.identity.recipe,
             "inputs": {
@@ -64,7 +73,7 @@ class Planned:
 
 
 class _Planner(Protocol):
-    _planned: dict[tuple[object, ...], Planned]
+    planned: dict[tuple[object, ...], Planned]
 
 
 Owner = TypeVar("Owner", bound=_Planner)
@@ -78,9 +87,9 @@ def once(
 
     @functools.wraps(method)
     def planned(self: Owner, *args: P.args, **kwargs: P.kwargs) -> Planned:
-        asked = (method.__name__, *signature.bind(self, *args, **kwargs).args[1:])
-        if asked not in self._planned:
-            self._planned[asked] = method(self, *args, **kwargs)
-        return self._planned[asked]
+        asked = (method.__qualname__, *signature.bind(self, *args, **kwargs).args[1:])
+        if asked not in self.planned:
+            self.planned[asked] = method(self, *args, **kwargs)
+        return self.planned[asked]
 
     return cast(Callable[Concatenate[Owner, P], Planned], planned)

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+
+from coldstart.config.recipes.learners.classifier import Classifier
+from coldstart.config.recipes.predictions import Prediction
+from coldstart.embeddings.tables import read_embeddings, read_predictions
+from coldstart.learners.networks import load_network
+from tests.helpers.small_pool import CANDIDATES, RECIPE, SETTINGS
+
+CPU = torch.device("cpu")
+DROPPING = Classifier.model_validate(SETTINGS | {"dropout": 0.5})
+
+
+def votes(tables, split="candidates"):
+    return read_predictions(tables.path("predictions.parquet"), split)
+
+
+def network(model, recipe=RECIPE):
+    return load_network(model.path("model.safetensors"), recipe, (8, 8, 1), 10, CPU)
+
+
+def probabilities(model, pool, split, recipe=RECIPE):
+    with torch.no_grad():
+        logits = network(model, recipe)(torch.from_numpy(pool.images[split])).double()
+    return torch.softmax(logits, 1).numpy()
+
+
+def test_predictions_are_those_of_the_stored_model(pool):
+    model = pool.learn()
+    tables = pool.predict(model, outputs={"predictions": ["candidates", "test"]})
+    assert set(tables.manifest["files"]) == {"predictions.parquet"}
+    for split, rows in (("candidates", slice(0, 300)), ("test", slice(300, 400))):
+        ids, found = votes(tables, split)
+        assert ids.tolist() == list(range(400))[rows]
+        assert found.shape == (len(ids), 1, 10)
+        np.testing.assert_allclose(found[:, 0], probabilities(model, pool, rows), rtol=1e-5)
+
+
+def test_embeddings_and_predictions_come_from_one_pass(pool, monkeypatch):
+    model = pool.learn()
+    passed = []
+    plain = type(network(model)).forward
+    monkeypatch.setattr(
+        "coldstart.learners.classifier.ClassifierModel.forward",
+        lambda self, images: passed.append(len(images)) or plain(self, images),
+    )
+    tables = pool.predict(model)
+    ids, embeddings = read_embeddings(tables.path("embeddings.parquet"), "candidates")
+    assert ids.tolist() == list(CANDIDATES)
+    with torch.no_grad():
+        expected = network(model).encoder(torch.from_numpy(pool.images[:300])).numpy()
+    np.testing.assert_allclose(embeddings, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_members_vote_each_for_itself(pool):
+    models = [pool.learn(f"model{member}", member=member) for member in range(3)]
+    ids, found = votes(pool.predict(*models))
+    assert found.shape == (len(ids), 3, 10)
+    for member, model in enumerate(models):
+        expected = probabilities(model, pool, slice(0, 300))
+        np.testing.assert_allclose(found[:, member], expected, rtol=1e-5)
+
+
+def test_passes_differ_by_dropout_alone(pool):
+    model = pool.learn(learner=DROPPING)
+    found = votes(pool.predict(model, passes=40, dropout=True))[1]
+    assert found.shape == (300, 40, 10)
+    assert found.std(axis=1).max(axis=1).min() > 0  # every image's passes differ
+    again = votes(pool.predict(model, out="again", passes=40, dropout=True))[1]
+    np.testing.assert_array_equal(found, again)
+    plain = votes(pool.predict(model, out="plain"))[1][:, 0]
+    np.testing.assert_allclose(plain, probabilities(model, pool, slice(0, 300), DROPPING))
+
+
+def test_passes_have_the_law_of_dropout(pool):
+    """The logits' mean and deviation over passes are those of a layer whose inputs are dropped."""
+    model = pool.learn(learner=DROPPING)
+    passes = votes(pool.predict(model, passes=400, dropout=True))[1][:5]
+    logits = np.log(passes) - np.log(passes)[:, :, :1]  # to the first class
+    stored = network(model, DROPPING)
+    with torch.no_grad():
+        z = stored.encoder(torch.from_numpy(pool.images[:5])).double().numpy()
+    linear = stored.online.get_submodule("logits")[1]
+    W, b = (t.detach().double().numpy() for t in (linear.weight, linear.bias))
+    W, b = W - W[:1], b - b[:1]
+    mean, std = z @ W.T + b, np.sqrt((z**2) @ (W**2).T)  # dropping half doubles the rest
+    np.testing.assert_allclose(logits.mean(axis=1), mean, atol=4 * std.max() / 20)
+    np.testing.assert_allclose(logits.std(axis=1), std, rtol=0.15, atol=1e-6)
+
+
+def test_batchnorm_stays_in_evaluation_mode_while_dropout_is_active(pool):
+    """An image's pass does not depend on its neighbours in the batch beyond its own draws."""
+    model = pool.learn(learner=DROPPING)
+    before = {k: v.clone() for k, v in network(model, DROPPING).state_dict().items()}
+    pool.predict(model, passes=2, dropout=True)
+    after = network(model, DROPPING).state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_several_passes_without_dropout_are_refused():
+    with pytest.raises(ValueError, match="3 passes, which are all the same"):
+        Prediction(passes=3)

@@ -1,0 +1,89 @@
+"""Checks of runs with cycles: each sampler that is queried gets the tables that it reads."""
+
+from coldstart.config.loading.problems import Problems
+from coldstart.config.loading.recipes import Recipes
+from coldstart.config.recipes.learners.base import Learner, Network
+from coldstart.config.recipes.predictions import Prediction
+from coldstart.config.recipes.studies import Run
+from coldstart.errors import nearest
+
+LEARNT = frozenset({"predictions", "votes", "known"})
+"""Tables that there are only once some images are labelled."""
+
+FROM_ENCODER = frozenset({"embeddings", "scores", "clusters"})
+"""Tables that the run's encoder gives, beside what a learner on its embeddings gives."""
+
+
+def check_learner(name: str, recipes: Recipes, problems: Problems) -> None:
+    """Check that the parts of a learner's recipe fit each other."""
+    for training in recipes.get("learners", name).beside().values():
+        if training.backbone != recipes.get("learners", name).backbone:
+            what = "has another backbone than its method: give both the same one, at every scale"
+            problems.add(recipes.files["learners", name], f"learners.{name}.backbone", what)
+
+
+def check_cycles(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
+    """Check that every learner of a run can be asked what is asked of it."""
+    for name in run.queries:
+        where = f"{path}.queries"
+        if name in run.samplers:
+            problems.add(file, where, f"`{name}` is among the samplers too: give it one name each")
+        if not recipes.known("samplers", name):
+            hint = nearest(name, recipes.names("samplers"))
+            problems.add(file, where, f"no `{name}` in samplers.yaml{hint}")
+        if name in recipes.names("samplers"):
+            _check_queried(name, run, file, where, recipes, problems)
+    learner = _learner(run.learner, recipes)
+    if learner is None:
+        return
+    if run.prediction in recipes.names("predictions"):
+        prediction = recipes.get("predictions", run.prediction)
+        fault = _misasked(learner, run.learner, prediction, run.prediction)
+        if fault:
+            problems.add(file, f"{path}.prediction", fault)
+    cycles = learner.learns_from == "images" or run.queries
+    if cycles and (run.excess == "cut" or run.labelled is not None):
+        what = "a learner is trained at each budget, which `excess` and `labelled` would change"
+        problems.add(file, f"{path}.learner", what)
+
+
+def _check_queried(
+    name: str, run: Run, file: str, where: str, recipes: Recipes, problems: Problems
+) -> None:
+    """Check that the learner which a sampler asks gives what the sampler reads."""
+    sampler = recipes.get("samplers", name)
+    asked = sampler.learner or run.learner
+    learner = _learner(asked, recipes)
+    if learner is None or sampler.prediction not in recipes.names("predictions"):
+        return  # said elsewhere
+    gives = learner.gives | {"known"}
+    if learner.learns_from == "embeddings":
+        gives |= FROM_ENCODER
+    unknown = sampler.reads - gives
+    if unknown:
+        what = f"`{name}` reads {', '.join(sorted(unknown))}, which learner `{asked}` does not give"
+        problems.add(file, where, what)
+    prediction = recipes.get("predictions", sampler.prediction)
+    fault = _misasked(learner, asked, prediction, sampler.prediction)
+    if fault:
+        problems.add(file, where, f"`{name}`: {fault}")
+    elif "votes" in sampler.reads and prediction.members * prediction.passes == 1:
+        what = f"`{name}` compares votes, and prediction `{sampler.prediction}` gives one alone"
+        problems.add(file, where, f"{what}: name one with several members or passes")
+
+
+def _misasked(learner: Learner, name: str, prediction: Prediction, asked: str) -> str | None:
+    """Say why a learner cannot be asked in this way; None if it can."""
+    if prediction.dropout and not (isinstance(learner, Network) and learner.dropout):
+        return f"prediction `{asked}` keeps dropout active, and learner `{name}` has none"
+    if prediction.members > 1 and not isinstance(learner, Network):
+        return f"prediction `{asked}` has several members, and nothing in learner `{name}` draws"
+    return None
+
+
+def _learner(name: str, recipes: Recipes) -> Learner | None:
+    """The sound learner of a name; other checks say where there is none."""
+    found: Learner | None = (
+        recipes.get("learners", name) if name in recipes.names("learners") else None
+    )
+    return found

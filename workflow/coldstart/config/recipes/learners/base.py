@@ -1,0 +1,74 @@
+"""The base of all learners' recipes: what is trained on the labels bought so far."""
+
+from abc import ABC
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from coldstart.config.model import Model, Probability
+from coldstart.config.recipes.encoders import OneView, Training
+from coldstart.registry import Registry
+
+
+class Learner(Model, ABC):
+    """A learner, by what it is trained on and what its models say of an image."""
+
+    learner: str
+    """The learner's name: a ``Literal`` in each sub-class."""
+
+    streams: ClassVar[tuple[str, ...]]
+    """The streams that it is trained on, out of ``labelled`` and ``unlabelled``."""
+    gives: ClassVar[frozenset[str]]
+    """Tables that its models give, out of ``embeddings``, ``predictions`` and ``votes``."""
+    learns_from: ClassVar[Literal["images", "embeddings"]]
+    """Input of its models: images, or the embeddings of the run's encoder."""
+
+    def beside(self) -> Mapping[str, Training]:
+        """Return the trainings whose views and batches the other streams have, by stream."""
+        return {}
+
+
+LEARNERS: Registry[Learner] = Registry(
+    Learner, "learner", "coldstart.config.recipes.learners", "coldstart.learners"
+)
+
+NETWORKS = "coldstart.learners.networks"
+"""The module that trains and asks every learner which is a network."""
+
+
+def training_module(recipe: Learner) -> str:
+    """Name the module that has ``learn`` and ``Answers`` for a learner."""
+    return NETWORKS if recipe.learns_from == "images" else LEARNERS.module(recipe)
+
+
+class Network(Training, Learner):
+    """A learner that is trained step by step on images."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"embeddings", "predictions", "votes"})
+    learns_from: ClassVar[Literal["images", "embeddings"]] = "images"
+
+    views: OneView
+    """The view of a labelled image."""
+    dropout: Probability = 0.0
+    """Share of an embedding's numbers that training drops before the linear layer."""
+    start: Literal["none", "encoder", "cycle"] = "none"
+    """Weights that a training starts from: fresh ones; those of the run's encoder, which has the
+    same backbone; or all of the model of the cycle before (in the first cycle fresh ones)."""
+
+    @property
+    def called(self) -> str:
+        """Name of the training in messages."""
+        return self.learner
+
+    @property
+    def epochs_by(self) -> str:
+        """The stream that counts the epochs."""
+        return "labelled"
+
+    def images(self, labelled: int, unlabelled: int) -> int:
+        """Return the number of images of the stream that counts the epochs.
+
+        Args:
+            labelled: images with a label.
+            unlabelled: images of the pool.
+        """
+        return labelled if self.epochs_by == "labelled" else unlabelled

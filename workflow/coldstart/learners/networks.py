@@ -1,0 +1,200 @@
+"""Networks as learners: built, started, trained and loaded."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from coldstart.config.recipes.learners.base import LEARNERS, Network
+from coldstart.config.recipes.predictions import Prediction
+from coldstart.data.read import read_ids, read_images
+from coldstart.embeddings.model import read_model
+from coldstart.learners.answers import Answer
+from coldstart.learners.labels import Bought
+from coldstart.learners.model import LearnerModel, dropping
+from coldstart.progress import Progress
+from coldstart.running.job import Job
+from coldstart.store import Artefact
+from coldstart.training.checkpoint import load_tensors, read_tensors, save_tensors
+from coldstart.training.device import chosen_device, place
+from coldstart.training.images import Images, channel_statistics
+from coldstart.training.model import LABELLED, Inputs
+from coldstart.training.resume import Keeper, fingerprint
+from coldstart.training.streams import Stream
+from coldstart.training.trainer import Trainer, drawing_layers
+
+MODEL = "model.safetensors"
+
+
+def build_network(recipe: Network, inputs: Inputs, classes: int, seed: int) -> LearnerModel:
+    """Build an untrained network on the CPU, its weights drawn from the seed alone.
+
+    Torch's global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        built: LearnerModel = LEARNERS.load(recipe).build(recipe, inputs, classes)
+    return built
+
+
+def load_network(
+    path: Path, recipe: Network, shape: Sequence[int], classes: int, device: torch.device
+) -> LearnerModel:
+    """Load a trained network, in evaluation mode and channels last.
+
+    Args:
+        path: its tensors, a safetensors file.
+        recipe: the one it was trained by.
+        shape: height, width and channels of the images.
+        classes: how many there are.
+        device: where to put it.
+
+    Raises:
+        ColdstartError: names the file, and the tensor that does not fit the recipe.
+    """
+    height, width, channels = shape
+    # The mean and deviation are among the tensors.
+    inputs = Inputs(height, width, channels, torch.zeros(channels), torch.ones(channels))
+    model = build_network(recipe, inputs, classes, seed=0)
+    load_tensors(model, read_tensors(path), path)
+    return place(model, device).eval()
+
+
+def learn(job: Job, recipe: Network, bought: Bought) -> None:
+    """Train a network on the labelled images and, if its recipe says so, on all without a label.
+
+    Writes ``model.safetensors`` and ``history.parquet``, which has a row per epoch as
+    ``Trainer.run`` describes it.
+    """
+    device = chosen_device(job.settings)
+    pool = Images.open(
+        job.inputs["images"].path("images.npy"), read_ids(job.inputs["index"], "unlabeled")
+    )
+    height, width, channels = pool.shape[1:]
+    inputs = Inputs(height, width, channels, *channel_statistics(pool))
+    seed = training_seed(job.recipe)
+    model = build_network(recipe, inputs, job.recipe["classes"], seed)
+    start = job.inputs.get("start")
+    if start is not None:
+        _start(model, recipe, start, pool.shape[1:])
+    labelled = Images(pool.array, bought.ids)
+    streams = _streams(recipe, labelled, bought.labels, pool)
+    keeper = Keeper(job.resume, _name(recipe, seed, streams, bought, start))
+    history = Trainer(
+        model, streams, recipe, seed, device, keeper, on_gpu=job.settings.images_on_gpu
+    ).run()
+    _write(model, history, job.out)
+
+
+def training_seed(recipe: Mapping[str, Any]) -> int:
+    """Derive the seed of all that is random in the training of one member in one trial."""
+    key = (recipe["encoder_seed"], recipe["trial"])
+    member = recipe["member"]
+    return int(np.random.SeedSequence((*key, member) if member else key).generate_state(1)[0])
+
+
+def _start(model: LearnerModel, recipe: Network, start: Artefact, shape: Sequence[int]) -> None:
+    """Give a model the weights that its recipe starts from."""
+    if recipe.start == "encoder":
+        encoder, _ = read_model(start, shape, torch.device("cpu"))
+        model.encoder.load_state_dict(encoder.encoder.state_dict())
+    else:
+        path = start.path(MODEL)
+        load_tensors(model, read_tensors(path), path)
+
+
+def _streams(
+    recipe: Network, labelled: Images, labels: NDArray[np.int64], pool: Images
+) -> dict[str, Stream]:
+    """Return the streams that the recipe names; the first one counts the epochs."""
+    streams = {
+        LABELLED: Stream(labelled, recipe.views, recipe.batch_size, torch.from_numpy(labels))
+    }
+    for name, training in recipe.beside().items():
+        streams[name] = Stream(pool, training.views, training.batch_size)
+    return {recipe.epochs_by: streams.pop(recipe.epochs_by), **streams}
+
+
+def _name(
+    recipe: Network,
+    seed: int,
+    streams: Mapping[str, Stream],
+    bought: Bought,
+    start: Artefact | None,
+) -> str:
+    """Name a training by all that decides its outcome."""
+    digest = hashlib.blake2b(bought.ids.tobytes(), digest_size=8)
+    digest.update(bought.labels.tobytes())
+    digest.update(start.key.encode() if start is not None else b"")
+    first = next(iter(streams.values()))
+    return f"{fingerprint(recipe, seed, first.images)} {digest.hexdigest()}"
+
+
+def _write(model: LearnerModel, history: pd.DataFrame, out: Path) -> None:
+    history.to_parquet(out / "history.parquet", index=False)
+    save_tensors(model, out / MODEL)
+
+
+class Answers:
+    """Networks, asked about a pool's images.
+
+    Args:
+        job: has the images, and the seeds.
+        recipe: of the learner.
+        prediction: how its models are asked.
+    """
+
+    def __init__(self, job: Job, recipe: Network, prediction: Prediction) -> None:
+        self.job, self.recipe, self.prediction = job, recipe, prediction
+        self.device = chosen_device(job.settings)
+
+    def ask(self, artefact: Artefact, member: int, ids: NDArray[np.int64], embed: bool) -> Answer:
+        """Let the images pass a model, as many times as the prediction says.
+
+        Where nothing within the encoder draws, they pass it once and its last layer several times.
+
+        Args:
+            artefact: the model.
+            member: its number.
+            ids: of the images, int64 [n].
+            embed: give the embeddings too, which are those without dropout.
+        """
+        images = read_images(self.job.inputs["images"], ids)
+        classes = artefact.manifest["recipe"]["classes"]
+        model = load_network(
+            artefact.path(MODEL), self.recipe, images.shape[1:], classes, self.device
+        )
+        progress = Progress("predicting", len(images))
+        embeddings, votes = [], []
+        cuda = [self.device] if self.device.type == "cuda" else []
+        with torch.inference_mode(), torch.random.fork_rng(cuda, enabled=self.prediction.dropout):
+            for start in range(0, len(images), self.recipe.batch_size):
+                part = torch.from_numpy(images[start : start + self.recipe.batch_size])
+                passes = self._passes(model, part.to(self.device), member, start)
+                votes.append(passes.cpu().numpy())
+                if embed:
+                    embeddings.append(model.encoder(part.to(self.device)).float().cpu().numpy())
+                progress.advance(len(part))
+        return Answer(np.concatenate(votes, axis=1), np.concatenate(embeddings) if embed else None)
+
+    def _passes(self, model: LearnerModel, images: Tensor, member: int, start: int) -> Tensor:
+        """Probabilities in each pass, float64 [passes, n, classes]."""
+        if not self.prediction.dropout:
+            return torch.softmax(model(images).double(), 1)[None]
+        inside = drawing_layers(model.encoder)
+        once = model.encoder(images)  # where nothing in the encoder draws, for all passes
+        seeds = (self.job.recipe["encoder_seed"], self.job.recipe["trial"], member, start)
+        found = []
+        with dropping(model):
+            for number in range(self.prediction.passes):
+                key = np.random.SeedSequence((*seeds, number))
+                torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+                logits = model.logits(model.encoder(images) if inside else once)
+                found.append(torch.softmax(logits.double(), 1))
+        return torch.stack(found)
