@@ -28,7 +28,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 from threadpoolctl import threadpool_limits
 
-from coldstart.evaluation.evaluate import Labelled, evaluate
+from coldstart.evaluation.linear import Labelled, evaluate
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.metrics import evaluate_probes
 

@@ -6,7 +6,7 @@ import pytest
 
 from coldstart.data.read import OUTLIER
 from coldstart.errors import ColdstartError
-from coldstart.evaluation.evaluate import Labelled, evaluate
+from coldstart.evaluation.linear import Labelled, evaluate
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import yaml
 
 from coldstart.config.loading.load import load
+from coldstart.planning.figures import FIGURE_MODULES, PAGE, computed_by
 from coldstart.planning.fingerprint import PACKAGE, classes_of, fingerprint, source_digest
-from coldstart.planning.plan import FIGURE_MODULES, PAGE, Plan, computed_by
+from coldstart.planning.plan import Plan
 from coldstart.store import Store
 
 STUDY = {
@@ -16,6 +17,14 @@ STUDY = {
         "cycles": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits",
             "queries": ["core-set", "max-entropy"], "sampler_seeds": 1, "budgets": [10, 20],
+        },
+        "joint": {
+            "pool": "digits", "encoder": "byol-digits", "learner": "joint-simclr-digits",
+            "queries": ["min-margin"], "sampler_seeds": 1, "budgets": [10, 20],
+        },
+        "linear": {
+            "pool": "digits", "encoder": "byol-digits", "learner": "logistic-regression",
+            "queries": ["min-margin"], "sampler_seeds": 1, "budgets": [10, 20],
         },
         "simclr": {
             "pool": "biased-digits", "encoder": "simclr-digits", "sampler_seeds": 1,
@@ -71,10 +80,10 @@ def planned_by(plan):
             add(made_from)
 
     for run, setup in plan.recipes.get("studies", "all-stages").runs.items():
-        add(plan.evaluation("all-stages", run, 0))
-        add(plan.embeddings(setup.pool, setup.encoder, 0, "frozen"))
+        add(plan.cycles.evaluation("all-stages", run, 0))
+        add(plan.encoders.embeddings(setup.pool, setup.encoder, 0, "frozen"))
         if setup.encoder != "pca-512":
-            add(plan.probed(setup.pool, setup.encoder, 0, "knn-linear"))
+            add(plan.encoders.probed(setup.pool, setup.encoder, 0, "knn-linear"))
     return found
 
 

@@ -123,7 +123,7 @@ def test_dropout_leaves_the_global_generator_alone(pool):
 
 def test_a_state_of_other_labels_is_not_gone_on_from(pool, monkeypatch, caplog):
     # Ends the job after its training, its state kept.
-    monkeypatch.setattr("coldstart.learners.networks.save_tensors", None)
+    monkeypatch.setattr("coldstart.learners.training.save_tensors", None)
     monkeypatch.setattr("coldstart.training.resume.SHARE", 1e9)
     with pytest.raises(TypeError):
         pool.learn()

@@ -74,16 +74,20 @@ EDITS = {
         line("training/backbones/convs.py", "convs"),
     ],
     "a transform": [line("training/augment/crop.py", "crop")],
-    "the trainer, an optimiser, code that all networks share": [
-        line("training/trainer.py"),
-        line("training/optim.py"),
-        line("training/augment/__init__.py"),
-        line("training/backbones/__init__.py"),
+    "the trainer or an optimiser": [
+        line("training/trainer.py", "backbone", "pca"),
+        line("training/optim.py", "backbone", "pca"),
     ],
-    "a method of a recipe that computes steps or sizes": [
+    "code that all networks share": [
+        line("training/augment/__init__.py", "backbone", "pca"),
+        line("training/backbones/__init__.py", "backbone", "pca"),
+    ],
+    "a method of a recipe that computes the steps of an epoch": [
         Edit(
             "config/recipes/encoders/__init__.py", "images // (batch * parts)", "7", ('"epochs"',)
         ),
+    ],
+    "a method of a recipe that computes sizes": [
         Edit("config/recipes/augmentations/crop.py", "round(share * height)", "1", ('"crop"',)),
     ],
     "a score": [line("embeddings/grad_norm.py"), line("embeddings/score.py")],
@@ -92,10 +96,16 @@ EDITS = {
         line("selection/samplers/k_centre.py", "k-centre"),
         line("selection/samplers/uncertainty.py", "uncertainty"),
     ],
-    "the classifier of cycles": [line("learners/classifier.py")],
-    "logistic regression": [
-        line("evaluation/logistic.py", "learner", "tolerance", "class-examples")
+    "a learner": [
+        line("learners/classifier.py", "classifier"),
+        line("learners/joint.py", "joint"),
     ],
+    "the training of learners that are networks": [line("learners/training.py", "backbone")],
+    "how a model is asked": [line("learners/predict.py")],
+    "the fits of logistic regression": [
+        line("evaluation/logistic.py", "logistic-regression", "tolerance", "class-examples")
+    ],
+    "a metric": [line("evaluation/metrics.py", "learner", "tolerance", "class-examples")],
     "a kind of figure or table, its text too": [
         line("figures/budget_curve.py", "budget-curve"),
         Edit("figures/contact_sheet.py", '"""', '"""Anew. ', ('"contact-sheet"',)),

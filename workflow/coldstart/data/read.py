@@ -14,6 +14,9 @@ from coldstart.store import Artefact
 OUTLIER = -1
 """Stands for the label of an image that belongs to none of the classes."""
 
+SPLITS = ("candidates", "test")
+"""The splits of which models make tables: images to pick from, and images to evaluate with."""
+
 
 def read_ids(index: Artefact, *splits: str) -> NDArray[np.int64]:
     """Ids of the images in these splits of a pool, ascending: int64 [n]."""

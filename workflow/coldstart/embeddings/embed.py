@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from coldstart.config.recipes.scores import Embedding
-from coldstart.data.read import read_ids, read_images
+from coldstart.data.read import SPLITS, read_ids, read_images
 from coldstart.embeddings.model import read_model
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.running.job import Job
 from coldstart.training.device import chosen_device
-
-SPLITS = ("candidates", "test")
 
 
 def make(job: Job) -> None:

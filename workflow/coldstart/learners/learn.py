@@ -2,7 +2,7 @@
 
 import importlib
 
-from coldstart.config.recipes.learners.base import LEARNERS, training_module
+from coldstart.config.recipes.learners.base import LEARNERS, learning_module
 from coldstart.learners.labels import KNOWN, buy, write_known
 from coldstart.running.job import Job
 
@@ -12,4 +12,4 @@ def make(job: Job) -> None:
     bought = buy(job.inputs["selection"], job.inputs["labels"], job.recipe)
     write_known(bought, job.out / KNOWN)
     recipe = LEARNERS.adapter().validate_python(job.recipe["learner"])
-    importlib.import_module(training_module(recipe)).learn(job, recipe, bought)
+    importlib.import_module(learning_module(recipe)).learn(job, recipe, bought)

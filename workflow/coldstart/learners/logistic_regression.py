@@ -14,7 +14,7 @@ from scipy.special import softmax
 
 from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
 from coldstart.config.recipes.predictions import Prediction
-from coldstart.embeddings.embed import SPLITS
+from coldstart.data.read import SPLITS
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.scaling import scaling

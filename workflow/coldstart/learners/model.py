@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-from coldstart.training.model import Trainable
-from coldstart.training.trainer import drawing_layers
+from coldstart.training.model import Trainable, drawing_layers
 
 
 class LearnerModel(Trainable):

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from coldstart.config.recipes.learners.base import LEARNERS, training_module
+from coldstart.config.recipes.learners.base import LEARNERS, asking_module
 from coldstart.config.recipes.predictions import Prediction
-from coldstart.data.read import read_ids
-from coldstart.embeddings.embed import SPLITS
+from coldstart.data.read import SPLITS, read_ids
 from coldstart.embeddings.tables import write_embeddings, write_predictions
 from coldstart.running.job import Job
 from coldstart.store import Artefact
@@ -29,7 +28,7 @@ def make(job: Job) -> None:
     prediction = Prediction.model_validate(job.recipe["prediction"])
     models = models_of(job)
     recipe = LEARNERS.adapter().validate_python(models[0].manifest["recipe"]["learner"])
-    answers = importlib.import_module(training_module(recipe)).Answers(job, recipe, prediction)
+    answers = importlib.import_module(asking_module(recipe)).Answers(job, recipe, prediction)
     found: dict[str, list[tuple[str, np.ndarray, np.ndarray]]] = {name: [] for name in outputs}
     for split in SPLITS:
         asked = {name for name, splits in outputs.items() if split in splits}

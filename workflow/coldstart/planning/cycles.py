@@ -8,7 +8,7 @@ first cycle is that of the initial sampler, and all samplers that are queried sh
 from typing import Any, NamedTuple
 
 from coldstart.config.recipes.encoders import Trained
-from coldstart.config.recipes.learners.base import Learner, Network, training_module
+from coldstart.config.recipes.learners.base import Learner, Network, asking_module, learning_module
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.studies import Run
 from coldstart.errors import ColdstartError, nearest
@@ -126,7 +126,7 @@ class Cycles:
             },
             inputs | self._start(recipe, at, learner, member),
             "coldstart.learners.learn",
-            training_module(recipe),
+            learning_module(recipe),
             model=recipe,
             output=at.output,
         )
@@ -197,6 +197,7 @@ class Cycles:
         recipe: Learner = self.recipes.get("learners", setup.learner)
         inputs = {"labels": self.data.labels(setup.pool)}
         described: dict[str, Any] = {"learner": recipe.learner}
+        modules = ["coldstart.evaluation.evaluate"]
         if recipe.learns_from == "images":
             for sampler in (*setup.samplers, *setup.queries):
                 for trial in range(setup.sampler_seeds):
@@ -205,6 +206,7 @@ class Cycles:
                         inputs[f"predictions.{sampler}.{trial}.{budget}"] = self.predictions(at)
         else:
             described["learner"] = recipe.model_dump()
+            modules.append("coldstart.evaluation.linear")
             inputs["index"] = self.data.index(setup.pool)
             inputs["embeddings"] = self._of_encoder("embeddings", setup, seed, "")
         return self.maker.plan(
@@ -212,7 +214,7 @@ class Cycles:
             "evaluate",
             described,
             inputs | self._selections(study, run, seed),
-            "coldstart.evaluation.evaluate",
+            *modules,
         )
 
     # Inside.
@@ -265,7 +267,7 @@ class Cycles:
             },
             inputs,
             "coldstart.learners.predict",
-            training_module(recipe),
+            asking_module(recipe),
             model=recipe,
             output=at.output,
         )

@@ -99,3 +99,12 @@ class Trainable(EncoderModel):
         Args:
             done: share of the training that lies behind, this step included, in (0, 1].
         """
+
+
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+"""Layers that draw from torch's global generator."""
+
+
+def drawing_layers(network: nn.Module) -> list[nn.Module]:
+    """Return the layers that draw at random while they are in training mode."""
+    return [module for module in network.modules() if isinstance(module, DROPOUT)]

@@ -26,7 +26,7 @@ from coldstart.running.job import TERMINATED
 from coldstart.training.checkpoint import save_tensors
 from coldstart.training.device import place, use_bf16
 from coldstart.training.distributed import anywhere, of_first, rank, synchronise, total, world
-from coldstart.training.model import Batch, Seen, Trainable
+from coldstart.training.model import Batch, Seen, Trainable, drawing_layers
 from coldstart.training.optim import build_optimizer, learning_rate
 from coldstart.training.resume import Keeper, Termination
 from coldstart.training.streams import LAYERS, Feed, Stream, seed_of
@@ -35,8 +35,6 @@ from coldstart.training.watch import PATIENCE, SETTLED, look, sample
 log = logging.getLogger("coldstart")
 
 PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
-DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-"""Layers that draw from torch's global generator."""
 ON_GPU = 0.4
 """The share of a GPU's memory that images take at most, unless a setting says otherwise."""
 
@@ -51,11 +49,6 @@ def snapshot_epochs(recipe: Training) -> list[int]:
 def snapshot_name(epoch: int) -> str:
     """The file that holds the encoder after an epoch, counted from one."""
     return f"epoch-{epoch:04d}.safetensors"
-
-
-def drawing_layers(network: nn.Module) -> list[nn.Module]:
-    """Return the layers that draw at random while they are in training mode."""
-    return [module for module in network.modules() if isinstance(module, DROPOUT)]
 
 
 @dataclass(frozen=True)

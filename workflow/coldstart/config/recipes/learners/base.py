@@ -31,13 +31,17 @@ LEARNERS: Registry[Learner] = Registry(
     Learner, "learner", "coldstart.config.recipes.learners", "coldstart.learners"
 )
 
-NETWORKS = "coldstart.learners.networks"
-"""The module that trains and asks every learner which is a network."""
+
+def learning_module(recipe: Learner) -> str:
+    """Name the module whose function ``learn`` trains a model of a learner."""
+    networks = recipe.learns_from == "images"
+    return "coldstart.learners.training" if networks else LEARNERS.module(recipe)
 
 
-def training_module(recipe: Learner) -> str:
-    """Name the module that has ``learn`` and ``Answers`` for a learner."""
-    return NETWORKS if recipe.learns_from == "images" else LEARNERS.module(recipe)
+def asking_module(recipe: Learner) -> str:
+    """Name the module whose class ``Answers`` asks the models of a learner."""
+    networks = recipe.learns_from == "images"
+    return "coldstart.learners.networks" if networks else LEARNERS.module(recipe)
 
 
 class Network(Training, Learner):

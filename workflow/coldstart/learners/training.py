@@ -1,0 +1,96 @@
+"""The training of networks on labelled images and, if a learner does so, on all images."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from coldstart.config.recipes.learners.base import Network
+from coldstart.data.read import read_ids
+from coldstart.embeddings.model import read_model
+from coldstart.learners.labels import Bought
+from coldstart.learners.model import LearnerModel
+from coldstart.learners.networks import MODEL, build_network
+from coldstart.running.job import Job
+from coldstart.store import Artefact
+from coldstart.training.checkpoint import load_tensors, read_tensors, save_tensors
+from coldstart.training.device import chosen_device
+from coldstart.training.images import Images, channel_statistics
+from coldstart.training.model import LABELLED, Inputs
+from coldstart.training.resume import Keeper, fingerprint
+from coldstart.training.streams import Stream
+from coldstart.training.trainer import Trainer
+
+
+def learn(job: Job, recipe: Network, bought: Bought) -> None:
+    """Train a network on the labelled images and, if its recipe says so, on all without a label.
+
+    Writes ``model.safetensors`` and ``history.parquet``, which has a row per epoch as
+    ``Trainer.run`` describes it.
+    """
+    device = chosen_device(job.settings)
+    pool = Images.open(
+        job.inputs["images"].path("images.npy"), read_ids(job.inputs["index"], "unlabeled")
+    )
+    height, width, channels = pool.shape[1:]
+    inputs = Inputs(height, width, channels, *channel_statistics(pool))
+    seed = training_seed(job.recipe)
+    model = build_network(recipe, inputs, job.recipe["classes"], seed)
+    start = job.inputs.get("start")
+    if start is not None:
+        _start(model, recipe, start, pool.shape[1:])
+    labelled = Images(pool.array, bought.ids)
+    streams = _streams(recipe, labelled, bought.labels, pool)
+    keeper = Keeper(job.resume, _name(recipe, seed, streams, bought, start))
+    history = Trainer(
+        model, streams, recipe, seed, device, keeper, on_gpu=job.settings.images_on_gpu
+    ).run()
+    history.to_parquet(job.out / "history.parquet", index=False)
+    save_tensors(model, job.out / MODEL)
+
+
+def training_seed(recipe: Mapping[str, Any]) -> int:
+    """Derive the seed of all that is random in the training of one member in one trial."""
+    key = (recipe["encoder_seed"], recipe["trial"])
+    member = recipe["member"]
+    return int(np.random.SeedSequence((*key, member) if member else key).generate_state(1)[0])
+
+
+def _start(model: LearnerModel, recipe: Network, start: Artefact, shape: Sequence[int]) -> None:
+    """Give a model the weights that its recipe starts from."""
+    if recipe.start == "encoder":
+        encoder, _ = read_model(start, shape, torch.device("cpu"))
+        model.encoder.load_state_dict(encoder.encoder.state_dict())
+    else:
+        path = start.path(MODEL)
+        load_tensors(model, read_tensors(path), path)
+
+
+def _streams(
+    recipe: Network, labelled: Images, labels: NDArray[np.int64], pool: Images
+) -> dict[str, Stream]:
+    """Return the streams that the recipe names; the first one counts the epochs."""
+    streams = {
+        LABELLED: Stream(labelled, recipe.views, recipe.batch_size, torch.from_numpy(labels))
+    }
+    for name, training in recipe.beside().items():
+        streams[name] = Stream(pool, training.views, training.batch_size)
+    return {recipe.epochs_by: streams.pop(recipe.epochs_by), **streams}
+
+
+def _name(
+    recipe: Network,
+    seed: int,
+    streams: Mapping[str, Stream],
+    bought: Bought,
+    start: Artefact | None,
+) -> str:
+    """Name a training by all that decides its outcome."""
+    digest = hashlib.blake2b(bought.ids.tobytes(), digest_size=8)
+    digest.update(bought.labels.tobytes())
+    digest.update(start.key.encode() if start is not None else b"")
+    first = next(iter(streams.values()))
+    return f"{fingerprint(recipe, seed, first.images)} {digest.hexdigest()}"
