@@ -42,8 +42,9 @@ def make(planned):
     if not plan.store.has(planned.key):
         make_here(planned, plan.store, settings)
 
-make(plan.evaluation("stripes", "stripes", 0))
-params = plan.target_params("stripes", "tables", "best-budget")
+for run in ("stripes", "cycles"):
+    make(plan.cycles.evaluation("stripes", run, 0))
+params = plan.figures.target_params("stripes", "tables", "best-budget")
 files = [folder / "table.html", folder / "table.csv"]
 write_table(script_job(files, target=params), plan.store)
 """
@@ -116,6 +117,7 @@ def test_every_kind_of_member_has_an_example():
     }
     assert folders >= {
         "selection/samplers",
+        "learners",
         "data/sources",
         "training/backbones",
         "training/augment",
