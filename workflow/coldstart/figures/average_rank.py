@@ -16,8 +16,7 @@ def tabulate(shown: Shown, target: AverageRank) -> pd.DataFrame:
     """Average rank of each sampler, best first.
 
     In each of the target's blocks the samplers are ranked by their mean (over trials, and over
-    classes where the metric is of one); higher is better, and ties share the average of their
-    ranks.
+    classes for average precision); higher is better, and ties share the average of their ranks.
 
     Returns:
         sampler, average_rank, sd (of the ranks, over blocks), blocks (how many), won (the share of

@@ -59,7 +59,7 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
     ]
     names = shown.series(target.series)
     look = looks(names[run, sampler] for run, sampler, _ in series)
-    # Where colours tell runs apart, their titles and their line styles need not.
+    # If runs differ by colour, they need no titles and line styles of their own.
     by_run = target.series == "sampler"
     titles = run_titles(shown.runs) if by_run else dict.fromkeys(shown.runs, "")
     legend: dict[str, list[Line2D]] = {}

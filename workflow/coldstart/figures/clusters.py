@@ -1,4 +1,4 @@
-"""An encoder's own clusters: whether they are in use, and which classes they match."""
+"""An encoder's own clusters: their sizes, and their match with the classes."""
 
 import math
 from typing import Any

@@ -60,7 +60,7 @@ class Shown:
 
     @cached_property
     def histories(self) -> pd.DataFrame:
-        """run, pool, encoder, encoder_seed, and what ``Trainer.run`` returns or a fit recorded."""
+        """run, pool, encoder, encoder_seed, and the columns of the history of a training."""
         return self._tables("histories", "history.parquet")
 
     @cached_property
@@ -75,7 +75,7 @@ class Shown:
         budgets: Sequence[int] | None = None,
         run: str | None = None,
     ) -> pd.DataFrame:
-        """The rows of one metric; of one class, some budgets or one run, where they are given.
+        """The rows of one metric, optionally of one class, some budgets or one run.
 
         Raises:
             ColdstartError: there are none; the message says what there is.

@@ -29,7 +29,7 @@ def draw(shown: Shown, target: DataSheet) -> tuple[Figure, pd.DataFrame]:
     """A column of bars for each split, a row for each class, and examples of the candidates.
 
     Returns:
-        The figure and pool, split, label, class and images: how many there are of each class.
+        The figure and pool, split, label, class and images (their number).
     """
     (pool,) = shown.runs
     index = shown.index(pool)

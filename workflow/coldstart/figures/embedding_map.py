@@ -147,7 +147,7 @@ def lay_out(embeddings: NDArray[np.float32], perplexity: float) -> NDArray[np.fl
     if not np.ptp(embeddings, axis=0).any():
         return np.zeros((len(embeddings), 2), dtype=np.float32)
     fitting = min(perplexity, (len(embeddings) - 1) / 3)
-    # Sums over threads depend on how many there are, and with them where every point ends up.
+    # Sums over threads depend on their number, and with them the place of every point.
     with threadpool_limits(limits=1):
         layout: NDArray[np.float32] = TSNE(
             perplexity=fitting, init="pca", random_state=0

@@ -1,4 +1,4 @@
-"""Every figure of merit of the study, tidy."""
+"""Every metric of the study, tidy."""
 
 import pandas as pd
 

@@ -60,7 +60,7 @@ def draw(shown: Shown, target: PenaltyMatrix) -> tuple[Figure, pd.DataFrame]:
 
 
 def _means(cells: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Means over the other samplers that were tested; not a number where none was."""
+    """Means over the other samplers that were tested; NaN if none was."""
     tested = ~np.isnan(cells)
     with np.errstate(invalid="ignore"):
         means: NDArray[np.float64] = np.nansum(cells, axis=axis) / tested.sum(axis=axis)

@@ -106,7 +106,7 @@ def _heat_maps(shown: Shown, target: PickedClasses, numbers: pd.DataFrame) -> Fi
 
 
 def _heat_map(axes: Axes, shown: Shown, run: str, numbers: pd.DataFrame) -> QuadMesh:
-    """One run's counts; colours and decimals are those of all runs."""
+    """Draw the counts of one run; colours and decimals are the same for all runs."""
     means = numbers["mean"]
     most = means.max()
     table = numbers[numbers["run"] == run].pivot(index="sampler", columns="label", values="mean")

@@ -21,16 +21,16 @@ BlockPart = Literal["run", "encoder-seed", "sampler-seed", "budget"]
 
 
 class Compared(Target):
-    """Samplers compared by a metric, its mean over classes where it is of one."""
+    """Samplers compared by a metric; of average precision, the mean over classes."""
 
     metric: Metric = "top-1"
     budgets: BudgetsByRun | None = None
-    """The numbers of labels that count, of every run alike or by run; all where absent."""
+    """Budgets that count, for all runs or by run; by default all."""
     series: Series = "sampler"
     """Series that are compared: samplers, or each sampler of each run, where runs share a pool."""
 
     ranked: ClassVar[bool] = True
-    """True if a series means nothing without another one beside it."""
+    """True if a comparison needs two series or more."""
 
     @property
     def paired(self) -> bool:

@@ -80,7 +80,7 @@ class Target(Model, ABC):
     title: Text
     """One line above the figure and in the report."""
     runs: list[str] | None = None
-    """Runs of the study that it shows; all of them where absent."""
+    """Runs of the study that it shows; by default all."""
 
     forms: ClassVar[frozenset[Form]] = frozenset({"figure"})
     """Forms in which a study may list it: among its figures, its tables, or both."""

@@ -21,15 +21,15 @@ class BudgetCurve(Target):
 
     kind: Literal["budget-curve"]
     series: Series = "sampler"
-    """Series with a colour of its own: a sampler, whose lines differ by run, or each sampler of
-    each run."""
+    """Lines with a colour of their own: those of a sampler, whose styles differ by run, or of each
+    sampler of each run."""
     metric: Metric = "top-1"
     label: int | None = None
     """The class that ``average-precision`` is of."""
     style: Literal["band", "scatter"] = "band"
     """Lines with a band over seeds, or the papers' scatter with error bars."""
     budgets: Budgets | None = None
-    """The numbers of labels that are shown; all of them where absent."""
+    """Budgets that are shown; by default all."""
     published: str | None = None
     """A table in ``workflow/papers/`` whose values are marked beside ours."""
 

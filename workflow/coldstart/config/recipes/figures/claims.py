@@ -19,7 +19,7 @@ class Side(Model):
     """One side of a claim: a sampler, the runs it is evaluated in, and the value compared."""
 
     runs: Annotated[list[str], Field(min_length=1)]
-    """The runs it is evaluated in; the mean over them counts."""
+    """Runs that the sampler is evaluated in; the mean over them counts."""
     sampler: str
     metric: Merit = "top-1"
     label: Annotated[int, Field(ge=0)] | None = None
@@ -59,19 +59,18 @@ class Claim(Model):
     """A claim about a sampler, in a form that can be checked."""
 
     says: Text
-    """The claim in words, and where it is made."""
+    """The claim in words, with its source."""
     ours: Side
     direction: Literal["above", "below", "alike"]
     other: Other
     """Other side of the claim. Its runs pair with those of ``ours`` in their order."""
     budgets: BudgetsByRun | None = None
-    """The numbers of labels that it is about, of every run alike or by run of ``ours``; all where
-    absent."""
+    """Budgets that the claim is about, for all runs or by run of ``ours``; by default all."""
     each: bool = False
     """The claim must hold at each budget, not only on average."""
     margin: float = 0.0
-    """By how much it is above or below; a negative one lets it be as much on the other side. Under
-    ``alike``, how far apart both may be."""
+    """Least distance from the other side; a negative one allows as much on the wrong side. Under
+    ``alike``, the largest distance."""
 
     @property
     def sides(self) -> list[Side]:

@@ -11,7 +11,7 @@ class CriticalDifference(Blocked):
 
     kind: Literal["critical-difference"]
     test: Literal["wilcoxon-holm", "nemenyi"] = "wilcoxon-holm"
-    """Test of a pair of samplers. Nemenyi's counts only where Friedman's test rejects."""
+    """Test of a pair of samplers. Nemenyi's test counts only if Friedman's test rejects."""
 
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""

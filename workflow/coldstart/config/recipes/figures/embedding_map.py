@@ -18,7 +18,7 @@ from coldstart.config.recipes.targets import (
 class EmbeddingMap(Target):
     """The candidates' embeddings in two dimensions, with each sampler's picks marked.
 
-    Colours are of classes or, where a data set has none, of k-means clusters.
+    Colours show classes or, if the data set has none, k-means clusters.
     """
 
     kind: Literal["embedding-map"]

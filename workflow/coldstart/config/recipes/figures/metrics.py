@@ -6,7 +6,7 @@ from coldstart.config.recipes.targets import Form, Target
 
 
 class Metrics(Target):
-    """Every figure of merit of the study, tidy: one row per value."""
+    """Every metric of the study, tidy: one row per value."""
 
     kind: Literal["metrics"]
     forms: ClassVar = frozenset({"table"})
