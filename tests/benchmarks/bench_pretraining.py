@@ -23,7 +23,7 @@ from coldstart.config.recipes.backbones.resnet import ResNet
 from coldstart.config.recipes.encoders import Head
 from coldstart.config.recipes.encoders.byol import Byol
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.ssl.encoders import build_model
+from coldstart.ssl.models import build_model
 from coldstart.training.augment import augment
 from coldstart.training.backbones import unit_images
 from coldstart.training.device import resolve_device

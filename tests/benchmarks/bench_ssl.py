@@ -46,7 +46,7 @@ from coldstart.config.recipes.encoders.byol import Byol
 from coldstart.config.recipes.encoders.moco_v2 import MocoV2
 from coldstart.config.recipes.encoders.simclr import SimClr
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.ssl.encoders import build_model
+from coldstart.ssl.models import build_model
 from coldstart.training.backbones import build_backbone
 from coldstart.training.device import place, resolve_device, use_bf16
 from coldstart.training.images import Images, channel_statistics

@@ -12,7 +12,7 @@ from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.evaluation import probe
 from coldstart.selection.select import read_tables
-from coldstart.ssl.encoders import MODEL
+from coldstart.ssl.models import MODEL
 from coldstart.training.checkpoint import save_tensors
 from tests.helpers.cases import CASES, settled
 from tests.helpers.jobs import artefact_in, make_job

@@ -22,7 +22,7 @@ from coldstart.config.recipes.encoders.self_label import SelfLabel
 from coldstart.config.recipes.encoders.simclr import SimClr
 from coldstart.config.recipes.encoders.vae import Vae
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.ssl.encoders import build_model
+from coldstart.ssl.models import build_model
 from coldstart.training.model import Inputs
 
 BACKBONE = ResNet(family="resnet", stem="cifar", widths=[4, 8], blocks=[1, 1])

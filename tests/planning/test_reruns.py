@@ -79,7 +79,7 @@ EDITS = {
         line("training/optim.py", "backbone", "pca"),
     ],
     "code that all networks share": [
-        line("training/augment/__init__.py", "backbone", "pca"),
+        line("training/model.py", "backbone", "pca"),
         line("training/backbones/__init__.py", "backbone", "pca"),
     ],
     "a method of a recipe that computes the steps of an epoch": [
@@ -96,6 +96,7 @@ EDITS = {
         line("selection/samplers/k_centre.py", "k-centre"),
         line("selection/samplers/uncertainty.py", "uncertainty"),
     ],
+    "code that all samplers share": [line("selection/base.py"), line("selection/tables.py")],
     "a learner": [
         line("learners/classifier.py", "classifier"),
         line("learners/joint.py", "joint"),

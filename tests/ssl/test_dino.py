@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from coldstart.ssl.encoders import build_model
+from coldstart.ssl.models import build_model
 from coldstart.training.augment import augment
 from coldstart.training.heads import UnitLinear
 from tests.helpers.cases import (

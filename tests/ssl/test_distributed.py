@@ -17,7 +17,7 @@ from coldstart.config.recipes.augmentations.rand_augment import RandAugment
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
 from coldstart.ssl import encoders as pretrain
-from coldstart.ssl.encoders import build_model
+from coldstart.ssl.models import build_model
 from coldstart.ssl.request import Request
 from coldstart.training import distributed as module
 from coldstart.training.augment import augment

@@ -18,8 +18,9 @@ from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
-from coldstart.ssl.encoders import load_model, pretrain
+from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.methods import existing
+from coldstart.ssl.models import load_model
 from coldstart.ssl.weights import digest_weights
 from coldstart.store import Store
 from coldstart.training.images import Images

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from coldstart.ssl.encoders import MODEL, load_model
 from coldstart.ssl.method import Bank, Contrastive
+from coldstart.ssl.models import MODEL, load_model
 from coldstart.training.checkpoint import save_tensors
 from tests.helpers.cases import CASES, settled, views
 

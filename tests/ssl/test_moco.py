@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from coldstart.ssl.contrast import info_nce, unit
-from coldstart.ssl.encoders import build_model
 from coldstart.ssl.method import Bank
+from coldstart.ssl.models import build_model
 from tests.helpers.cases import CASES, inputs, settled, views, with_running_statistics
 
 RECIPE = CASES["moco-v2"]

@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from coldstart.config.recipes.augmentations import Augmentation
-from coldstart.ssl.encoders import build_model
+from coldstart.ssl.models import build_model
 from coldstart.training import neighbours
 from coldstart.training.images import Images
 from coldstart.training.neighbours import draw, embed_images, nearest

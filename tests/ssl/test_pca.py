@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 
 from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.errors import ColdstartError
-from coldstart.ssl.encoders import load_model, pretrain
+from coldstart.ssl.encoders import pretrain
+from coldstart.ssl.models import load_model
 
 CPU = torch.device("cpu")
 

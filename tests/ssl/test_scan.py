@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from sklearn.neighbors import NearestNeighbors
 
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.ssl.encoders import build_model, load_model, pretrain
+from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.health import cluster_health, cluster_sizes
+from coldstart.ssl.models import build_model, load_model
 from coldstart.training.images import Images
 from coldstart.training.resume import fingerprint
 from coldstart.training.trainer import Trainer

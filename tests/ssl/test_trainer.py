@@ -11,8 +11,9 @@ from coldstart.config.recipes.encoders import Head
 from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
-from coldstart.ssl.encoders import build_model, load_model, pretrain
+from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.method import SelfSupervised
+from coldstart.ssl.models import build_model, load_model
 from coldstart.training.augment import augment
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs

@@ -8,7 +8,8 @@ from torch import nn
 from coldstart.config.recipes.encoders import Head
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
-from coldstart.ssl.encoders import build_model, pretrain
+from coldstart.ssl.encoders import pretrain
+from coldstart.ssl.models import build_model
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
 from coldstart.training.streams import unlabelled

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from coldstart.config.recipes.encoders import ENCODERS, Encoder
-from coldstart.ssl.encoders import load_model
+from coldstart.ssl.models import load_model
 from coldstart.store import Artefact
 from coldstart.training.model import EncoderModel
 

@@ -19,7 +19,7 @@ from coldstart.evaluation.metrics import (
 )
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.selection.tables import labelled_rows
+from coldstart.selection.labelled import labelled_rows
 
 LINEAR = "coldstart.evaluation.linear"
 """The module that fits and measures all linear learners of a run."""

@@ -16,7 +16,7 @@ from coldstart.evaluation.metrics import COLUMNS, TOP_K, evaluate_probes, judged
 from coldstart.evaluation.scaling import scaling
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.selection.tables import labelled_rows
+from coldstart.selection.labelled import labelled_rows
 
 PICKED = "selection."
 """Inputs with this prefix are selections; the sampler's name follows, and a cycle's trial and

@@ -24,7 +24,7 @@ from coldstart.evaluation.metrics import evaluate_probes
 from coldstart.evaluation.scaling import scaling
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.ssl.encoders import build_model
+from coldstart.ssl.models import build_model
 from coldstart.store import Artefact
 from coldstart.training.checkpoint import load_tensors, read_tensors
 from coldstart.training.device import chosen_device, place

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from coldstart.data.read import OUTLIER, read_labels
 from coldstart.errors import ColdstartError
-from coldstart.selection.tables import labelled_rows
+from coldstart.selection.labelled import labelled_rows
 from coldstart.store import Artefact
 
 KNOWN = "known.parquet"

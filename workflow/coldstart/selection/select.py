@@ -9,7 +9,8 @@ from coldstart.errors import ColdstartError
 from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.selection.base import KNOWN, SAMPLERS, Picks, Sampler, Tables
-from coldstart.selection.tables import labelled_rows, read_known, read_tables
+from coldstart.selection.labelled import labelled_rows
+from coldstart.selection.tables import read_known, read_tables
 
 
 def make(job: Job) -> None:

@@ -1,8 +1,7 @@
-"""From unlabeled images to an encoder on the disk, and back into memory."""
+"""From unlabeled images to an encoder on the disk."""
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,34 +14,19 @@ from coldstart.config.recipes.encoders.scan import Scan
 from coldstart.errors import ColdstartError
 from coldstart.ssl.launch import launch
 from coldstart.ssl.method import Continuing, SelfSupervised
+from coldstart.ssl.models import MODEL, build_model, load_model
 from coldstart.ssl.request import Request
 from coldstart.ssl.start import Start
-from coldstart.training.checkpoint import load_tensors, read_tensors, save_tensors
-from coldstart.training.device import place
+from coldstart.training.checkpoint import save_tensors
 from coldstart.training.distributed import joined, rank
 from coldstart.training.images import Images, channel_statistics
-from coldstart.training.model import EncoderModel, Inputs
+from coldstart.training.model import Inputs
 from coldstart.training.neighbours import embed_images, nearest
 from coldstart.training.resume import Keeper, fingerprint
 from coldstart.training.streams import unlabelled
 from coldstart.training.trainer import ON_GPU, Trainer, snapshot_epochs, snapshot_name
 
-MODEL = "model.safetensors"
 HISTORY = "history.parquet"
-
-
-def build_model(recipe: Trained, inputs: Inputs, seed: int) -> SelfSupervised:
-    """Build an untrained model on the CPU, its weights drawn from the seed alone.
-
-    Args:
-        recipe: its method names the module that builds it.
-        inputs: what is known of the images.
-        seed: of the weights; torch's global generator is left as it was.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        model: SelfSupervised = ENCODERS.load(recipe).build(recipe, inputs)
-    return model
 
 
 def pretrain(
@@ -151,31 +135,3 @@ def go_on(
     if not isinstance(recipe, Scan):
         return None
     return nearest(embed_images(begun.encoder, images, device), recipe.neighbours)
-
-
-def load_model(
-    folder: Path, recipe: Encoder, shape: Sequence[int], device: torch.device
-) -> EncoderModel:
-    """Load a pretrained model, in evaluation mode and channels last.
-
-    Args:
-        folder: where ``pretrain`` wrote.
-        recipe: the one it was made from.
-        shape: height, width and channels of the images.
-        device: where to put it.
-
-    Raises:
-        ColdstartError: names the file, and the tensor that does not fit the recipe.
-    """
-    path = folder / MODEL
-    tensors = read_tensors(path)
-    height, width, channels = shape
-    # The mean and deviation are among the tensors.
-    inputs = Inputs(height, width, channels, torch.zeros(channels), torch.ones(channels))
-    model: EncoderModel
-    if isinstance(recipe, Trained):
-        model = build_model(recipe, inputs, seed=0)
-    else:
-        model = ENCODERS.load(recipe).restore(tensors, recipe, inputs)
-    load_tensors(model, tensors, path)
-    return place(model, device).eval()
