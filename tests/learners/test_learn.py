@@ -35,7 +35,7 @@ def known(model):
     return pd.read_parquet(model.path("known.parquet"))
 
 
-def test_only_the_labels_that_were_bought_are_learnt_from(pool):
+def test_only_bought_labels_are_trained_on(pool):
     before = weights(pool.learn("before"))
     others = np.setdiff1d(np.arange(300), PICKED)
     changed = pool.labels.copy()
@@ -64,12 +64,12 @@ def test_trial_and_budget_say_which_labels_were_bought(pool):
     assert len(known(pool.learn("few", budget=2))) == 2
 
 
-def test_the_one_draw_of_a_deterministic_sampler_stands_for_all_trials(pool):
+def test_deterministic_sampler_has_one_selection_for_all_trials(pool):
     pool.pick({0: PICKED})
     assert known(pool.learn("third", trial=2))["id"].tolist() == sorted(PICKED)
 
 
-def test_an_outlier_costs_a_label_and_teaches_nothing(pool):
+def test_outlier_costs_a_label_and_is_not_trained_on(pool):
     labels = pd.array(pool.labels, dtype="Int64")
     labels[PICKED[1]] = pd.NA
     pool.know(labels)
@@ -121,7 +121,7 @@ def test_dropout_leaves_the_global_generator_alone(pool):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_state_of_other_labels_is_not_gone_on_from(pool, monkeypatch, caplog):
+def test_state_of_other_labels_is_ignored(pool, monkeypatch, caplog):
     # Ends the job after its training, its state kept.
     monkeypatch.setattr("coldstart.learners.training.save_tensors", None)
     monkeypatch.setattr("coldstart.training.resume.SHARE", 1e9)

@@ -105,7 +105,7 @@ def test_comments_docstrings_and_formatting_do_not_count(mark, old, new):
         ("scale(x)", "scale(*x)"),
     ],
 )
-def test_code_counts(mark, old, new):
+def test_changed_code_changes_the_fingerprint(mark, old, new):
     assert old in LOSSES
     assert mark(**{"ssl/losses.py": LOSSES.replace(old, new)}) != mark()
 
@@ -145,7 +145,7 @@ def test_texts_of_errors_logs_and_progress_do_not_count(mark, old, new, counts):
 @pytest.mark.parametrize(
     "other", ["return True", "return '1'", "return b'1'", "return -1", "{**x}"]
 )
-def test_near_misses_differ(mark, one, other):
+def test_similar_statements_have_different_fingerprints(mark, one, other):
     def body(line):
         return f"def g(x):\n    {line}\n"
 
@@ -163,7 +163,7 @@ def test_near_misses_differ(mark, one, other):
         ("deep/__init__.py", "import sys"),
     ],
 )
-def test_what_is_imported_counts_however_far(mark, part, text):
+def test_indirect_imports_count(mark, part, text):
     assert mark(**{part: text}) != mark()
 
 
@@ -208,7 +208,7 @@ def test_imports_in_a_package_are_relative_to_it(mark):
     assert plain != mark(["coldstart.ssl"], **edited, **{"deep/base.py": "two = 3"})
 
 
-def test_circular_imports_end(mark):
+def test_circular_imports_are_followed_once(mark):
     circle = {
         "ssl/losses.py": "import coldstart.ssl.heads",
         "ssl/heads.py": "from . import losses",
@@ -242,7 +242,7 @@ def test_missing_and_broken_modules_are_errors(mark):
         mark(["coldstart.config.model"])
 
 
-def test_golden_fingerprint(mark):
+def test_fingerprint_equals_a_golden_one(mark):
     # The same in every version of Python; if it changes, so does every key in every store.
     assert mark() == "4350d9cce0cfc61b429682f3e85513ea670cb0af213c27b94e46ed0ff07c98ce"
 
@@ -265,7 +265,7 @@ def test_infrastructure_may_be_digested_as_text():
     assert source_digest("coldstart.errors") != source_digest("coldstart.progress")
 
 
-def test_infrastructure_that_exists_is_named_rightly():
+def test_every_listed_infrastructure_module_exists():
     for name in ("errors", "progress", "store", "config", "cli", "planning", "running", "vision"):
         assert f"coldstart.{name}" in INFRASTRUCTURE
         assert list(PACKAGE.glob(f"{name}*"))
@@ -279,7 +279,7 @@ def test_infrastructure_that_exists_is_named_rightly():
         ("def other(): ...\nsize = 1\n", False),
     ],
 )
-def test_of_recipes_only_what_is_imported_counts(mark, text, counts):
+def test_only_imported_functions_of_recipes_count(mark, text, counts):
     assert (mark(**{"config/model.py": text}) != mark()) == counts
 
 
@@ -349,7 +349,7 @@ def mark_of(recipes, name, package):
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_recipes_compute_is_in_the_keys_of_those_that_have_it(recipes, tmp_path, edit):
+def test_methods_of_a_recipe_are_in_the_keys_of_its_artefacts(recipes, tmp_path, edit):
     (file, old, new), anew, stays = EDITS[edit]
     shutil.copytree(PACKAGE, tmp_path / "coldstart")
     path = tmp_path / "coldstart/config/recipes" / file

@@ -51,7 +51,7 @@ def test_images_and_labels_are_two_artefacts(plan):
     assert plan.data.ingested(what="images", dataset="digits") is plan.data.images("digits")
 
 
-def test_seeds_give_artefacts_of_their_own(plan):
+def test_each_encoder_seed_has_its_own_artefacts(plan):
     keys = {plan.encoders.checkpoint("digits", "byol-digits", seed).key for seed in range(3)}
     assert len(keys) == 3
 
@@ -140,7 +140,7 @@ figures: {map: {kind: embedding-map, title: Map, budget: 2}}
 """
 
 
-def test_a_pool_without_a_test_can_be_embedded_picked_of_and_shown(tmp_path, monkeypatch):
+def test_pool_without_a_test_split_can_be_embedded_sampled_and_shown(tmp_path, monkeypatch):
     plan = with_folder(tmp_path, monkeypatch, NO_TEST, STUDY.replace("BUDGET", "3"))
     shown = plan.figures.shown("mine", "figures", "map")
     assert {"selections/main/0/k-centre", "embeddings/main/0", "labels/main"} <= shown.keys()
@@ -150,7 +150,7 @@ def test_a_pool_without_a_test_can_be_embedded_picked_of_and_shown(tmp_path, mon
         plan.cycles.evaluation("mine", "main", 0)
 
 
-def test_a_test_of_one_class_is_none(tmp_path, monkeypatch):
+def test_test_split_of_one_class_cannot_be_evaluated(tmp_path, monkeypatch):
     plan = with_folder(
         tmp_path, monkeypatch, HALVES, STUDY.replace("BUDGET", "3"), labels="a a a a a a"
     )
@@ -171,7 +171,7 @@ def test_labels_of_other_images_are_refused(tmp_path, monkeypatch):
         plan.cycles.selection("mine", "main", 0, "k-centre")
 
 
-def test_metrics_without_a_test_name_run_and_pool(tmp_path, monkeypatch):
+def test_metrics_without_a_test_split_are_refused_with_run_and_pool(tmp_path, monkeypatch):
     study = STUDY.replace("BUDGET", "3") + "tables: {all: {kind: metrics, title: All}}\n"
     with pytest.raises(ColdstartError, match=r"mine\.yaml: runs\.main\.pool: `mine` has no split"):
         with_folder(tmp_path, monkeypatch, NO_TEST, study)
@@ -187,12 +187,12 @@ def test_metrics_without_a_test_name_run_and_pool(tmp_path, monkeypatch):
         (("quickstart", "figures", "zzz"), "there is accuracy-vs-labels"),
     ],
 )
-def test_misspelt_target_names_the_nearest_or_what_there_is(plan, target, hint):
+def test_misspelt_target_is_reported_with_the_nearest_name(plan, target, hint):
     with pytest.raises(ColdstartError, match=hint):
         plan.figures.target(*target)
 
 
-def test_misspelt_run_names_the_nearest(plan):
+def test_misspelt_run_is_reported_with_the_nearest_name(plan):
     with pytest.raises(ColdstartError, match="did you mean `byol`"):
         plan.cycles.selection("quickstart", "byoll", 0, "random")
 
@@ -208,7 +208,7 @@ def test_misspelt_run_names_the_nearest(plan):
         ("figures", "sheet", True),
     ],
 )
-def test_one_more_sampler_draws_again_what_shows_samplers(tmp_path, folder, name, again):
+def test_adding_a_sampler_redraws_only_figures_that_show_samplers(tmp_path, folder, name, again):
     workflow = tmp_path / "workflow"
     shutil.copytree(ROOT / "workflow", workflow, ignore=shutil.ignore_patterns("__pycache__"))
     file = workflow / "studies/ssl-digits.yaml"

@@ -76,7 +76,7 @@ def test_estimate_of_a_backbone_is_near_the_count_of_its_network(name, shape):
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
-def test_more_work_asks_for_more(tmp_path, device):
+def test_more_work_asks_for_more_resources(tmp_path, device):
     paper, smoke = (
         estimate(*checkpoint(tmp_path, scale), device, 4) for scale in ("paper", "smoke")
     )
@@ -89,7 +89,7 @@ def test_more_cores_ask_for_less_time(tmp_path):
     assert estimate(*asked, "cpu", 8).minutes < estimate(*asked, "cpu", 1).minutes
 
 
-def test_smaller_views_ask_for_less(tmp_path):
+def test_smaller_views_ask_for_fewer_resources(tmp_path):
     small, facts = checkpoint(tmp_path, "cpu")
     whole = copy.deepcopy(small)
     crops = [view["transforms"][0] for view in whole.identity.recipe["encoder"]["views"]]
@@ -127,7 +127,7 @@ def test_only_networks_ask_for_a_gpu(tmp_path):
     assert not gains_from_gpu(one.data.index("digits"))
 
 
-def test_each_attempt_asks_for_as_many_times_as_much():
+def test_requests_grow_in_proportion_to_the_attempt():
     assert Needs(1500, 10).grown(1) == Needs(1500, 10)
     assert Needs(1500, 10).grown(3) == Needs(4500, 30)
 
@@ -136,7 +136,7 @@ def record(**changes):
     return {"seconds": 600.0, "peak_mb": 2000, "gpu": None, "resumed": False} | changes
 
 
-def test_an_earlier_run_decides_with_room_to_spare():
+def test_records_of_an_earlier_run_decide_with_a_margin():
     needs = from_records([record(), record(seconds=60.0, peak_mb=3000)], "cpu")
     assert needs == Needs(4500, 25)
 
@@ -144,12 +144,12 @@ def test_an_earlier_run_decides_with_room_to_spare():
 @pytest.mark.parametrize(
     "useless", [record(gpu="NVIDIA A100"), record(resumed=True), {"seconds": 3.0}, {}]
 )
-def test_a_record_of_other_circumstances_says_nothing(useless):
+def test_record_of_other_circumstances_is_ignored(useless):
     assert from_records([useless], "cpu") is None
     assert from_records([record(), useless], "cpu") == from_records([record()], "cpu")
 
 
-def test_the_store_of_a_team_tells_what_its_jobs_needed(tmp_path, monkeypatch):
+def test_records_in_the_store_of_a_team_are_used(tmp_path, monkeypatch):
     monkeypatch.chdir(WORKFLOW.parent)
     for name in ("STORE", "DATA_DIR", "DOWNLOAD", "MIRROR", "DEVICE", "COMMIT"):
         monkeypatch.setenv(f"COLDSTART_{name}", "")  # undone after the test, whatever is exported
@@ -185,7 +185,7 @@ def test_more_gpus_ask_for_more_memory_and_less_time(tmp_path):
     assert four.megabytes >= one.megabytes + 3 * 3000
 
 
-def test_a_record_of_another_number_of_gpus_says_nothing():
+def test_record_of_another_number_of_gpus_is_ignored():
     of_four = record(gpu="NVIDIA A100", gpus=4)
     assert from_records([of_four], "gpu") is None
     assert from_records([of_four], "gpu", 4) == Needs(3500, 25)
@@ -202,7 +202,7 @@ def test_a_record_of_another_number_of_gpus_says_nothing():
         ({"embed": {"gpu": 4}}, None, 1),
     ],
 )
-def test_gpus_of_a_training_are_as_set_for_its_rule(monkeypatch, given, profile, expected):
+def test_gpus_of_a_training_are_those_set_for_its_rule(monkeypatch, given, profile, expected):
     monkeypatch.delenv("COLDSTART_GPUS", raising=False)
     if profile:
         monkeypatch.setenv("COLDSTART_GPUS", profile)

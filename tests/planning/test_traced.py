@@ -10,7 +10,6 @@ import sys
 import threading
 from collections import defaultdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -24,6 +23,7 @@ from coldstart.planning.plan import Plan
 from coldstart.running.job import Job
 from coldstart.running.settings import Settings
 from coldstart.store import Store
+from tests.helpers.jobs import script_job
 
 pytestmark = pytest.mark.slow  # it trains
 
@@ -161,7 +161,7 @@ def made(tmp_path_factory):
     return plan, traced, covers, folder
 
 
-def test_whatever_a_stage_runs_is_in_its_key(made):
+def test_every_function_of_a_stage_is_in_its_key(made):
     _, traced, covers, _ = made
     assert {planned.identity.stage for planned, _ in traced.values()} == STAGES
     missed = defaultdict(set)
@@ -171,7 +171,7 @@ def test_whatever_a_stage_runs_is_in_its_key(made):
     assert {stage: names for stage, names in missed.items() if names} == {}
 
 
-def test_whatever_a_figure_or_table_runs_makes_it_anew(made):
+def test_every_function_of_a_figure_or_table_redraws_it(made):
     plan, _, covers, folder = made
     missed = defaultdict(set)
     study = plan.recipes.get("studies", "quickstart")
@@ -179,10 +179,8 @@ def test_whatever_a_figure_or_table_runs_makes_it_anew(made):
         for name, target in targets.items():
             params = plan.figures.target_params("quickstart", kind, name)
             suffixes = ("svg", "csv") if kind == "figures" else ("html", "csv")
-            job = SimpleNamespace(
-                params=SimpleNamespace(target=params),
-                output=[str(folder / f"{kind}-{name}.{suffix}") for suffix in suffixes],
-            )
+            files = [folder / f"{kind}-{name}.{suffix}" for suffix in suffixes]
+            job = script_job(files, target=params)
             with Trace() as ran:
                 (draw_figure if kind == "figures" else write_table)(job, plan.store)
             read = [covers[key] for key in params["keys"].values()]
@@ -195,7 +193,7 @@ def test_whatever_a_figure_or_table_runs_makes_it_anew(made):
     assert {kind: names for kind, names in missed.items() if names} == {}
 
 
-def test_the_trace_sees_what_is_not_covered(made):
+def test_trace_finds_functions_that_no_fingerprint_covers(made):
     _, traced, _, _ = made
     _, ran = next(one for one in traced.values() if one[0].identity.stage == "pretrain")
     assert "coldstart.config.recipes.encoders.Training.steps" in ran
