@@ -87,7 +87,8 @@ def once(
 
     @functools.wraps(method)
     def planned(self: Owner, *args: P.args, **kwargs: P.kwargs) -> Planned:
-        asked = (method.__qualname__, *signature.bind(self, *args, **kwargs).args[1:])
+        given = signature.bind(self, *args, **kwargs).args[1:] if kwargs else args
+        asked = (method.__qualname__, *given)
         if asked not in self.planned:
             self.planned[asked] = method(self, *args, **kwargs)
         return self.planned[asked]

@@ -52,6 +52,7 @@ class Cycles:
     def __init__(self, maker: Maker, data: Data, encoders: Encoders) -> None:
         self.maker, self.data, self.encoders = maker, data, encoders
         self.recipes, self.planned = maker.recipes, maker.planned
+        self._cycles: dict[Cycle, list[Planned]] = {}
 
     def run(self, study: str, run: str) -> Run:
         """A run of a study."""
@@ -94,6 +95,8 @@ class Cycles:
     ) -> list[Planned]:
         """Everything that the job of one cycle makes, in order; first what is asked and picked."""
         at = Cycle(study, run, seed, sampler, trial, budget)
+        if at in self._cycles:
+            return self._cycles[at]
         setup, made = self.run(study, run), []
         if sampler in setup.queries and budget != setup.budgets[0]:
             if self._asks_models(sampler, setup):
@@ -101,7 +104,8 @@ class Cycles:
             made.append(self.query(at))
         for learner, members in self._models(sampler, budget, setup).items():
             made += [self.model(at, learner, member) for member in range(members)]
-        return [*made, self.predictions(at)]
+        self._cycles[at] = [*made, self.predictions(at)]
+        return self._cycles[at]
 
     @once
     def model(self, at: Cycle, learner: str, member: int) -> Planned:

@@ -23,6 +23,7 @@ class Data:
         self.maker, self.recipes, self.config = maker, maker.recipes, maker.config
         self.planned = maker.planned
         self._scans: dict[str, Scan] = {}
+        self._facts: dict[str, Facts] = {}
 
     def dataset(self, name: str) -> Dataset | Scan:
         """Describe a data set, from its recipe or from a look at the user's own files."""
@@ -126,10 +127,12 @@ class Data:
 
     def facts(self, pool: str) -> Facts:
         """Return the facts of a pool's images that its recipes hold; sizes are upper bounds."""
-        recipe = self.recipes.get("pools", pool)
-        dataset = self.dataset(recipe.dataset)
-        sizes = {name: sum(split.values()) for name, split in recipe.sizes(dataset).items()}
-        return Facts(dataset.shape, len(dataset.classes), sizes)
+        if pool not in self._facts:
+            recipe = self.recipes.get("pools", pool)
+            dataset = self.dataset(recipe.dataset)
+            sizes = {name: sum(split.values()) for name, split in recipe.sizes(dataset).items()}
+            self._facts[pool] = Facts(dataset.shape, len(dataset.classes), sizes)
+        return self._facts[pool]
 
     def facts_of(self, dataset: str) -> Facts:
         """Return the facts of a data set's images that its recipe holds."""

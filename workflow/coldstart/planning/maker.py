@@ -34,6 +34,10 @@ class Maker:
         self.config, self.recipes, self.store = loaded.config, loaded.recipes, store
         self.planned: dict[tuple[object, ...], Planned] = {}
         self._manifests = manifests_of(store)
+        former = FORMER.resolve()
+        searched = former.is_dir() and store.root.resolve() != former
+        self._former = Store(FORMER) if searched else None
+        self._code: dict[int, tuple[Any, tuple[str, ...], frozenset[type]]] = {}
         self._warned = False
 
     def plan(
@@ -58,8 +62,8 @@ class Maker:
                 these call.
             output: the declared output of the job, where that makes several artefacts.
         """
-        modules = tuple(dict.fromkeys((*modules, *modules_of(model))))
-        recipes = classes_of(model)
+        named, recipes = self._code_of(model)
+        modules = tuple(dict.fromkeys((*modules, *named)))
         identity = Identity(
             stage=stage,
             recipe=recipe,
@@ -72,6 +76,13 @@ class Maker:
         key = self._usable(identity, pointer)
         code = identity.code if key == identity.key else self.store.manifest(key)["code"]
         return Planned(identity, key, code, pointer, inputs, modules, recipes, output)
+
+    def _code_of(self, model: Any) -> tuple[tuple[str, ...], frozenset[type]]:
+        """The modules that a recipe names and the classes in it, found once for each recipe."""
+        if id(model) not in self._code:
+            # With the recipe itself, so that no other one gets its number.
+            self._code[id(model)] = (model, modules_of(model), classes_of(model))
+        return self._code[id(model)][1:]
 
     def _usable(self, identity: Identity, pointer: str) -> str:
         """The identity's key, or that of the accepted artefact of other code."""
@@ -135,7 +146,7 @@ class Maker:
             )
 
     def _is_in_former(self, key: str) -> bool:
-        return self.store.root.resolve() != FORMER.resolve() and Store(FORMER).has(key)
+        return self._former is not None and self._former.has(key)
 
     def _recovery(self, key: str) -> str:
         """Say in sentences how to get an artefact back that no store has."""

@@ -78,6 +78,7 @@ class Rules:
         export_commit(root)
         self.training_gpus = _training_gpus(workflow)
         self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
+        self._asked: dict[tuple[Any, ...], Needs] = {}
 
     def start(self, workflow: Any) -> None:
         """Check and note, before the first job, what the run goes on from.
@@ -161,6 +162,12 @@ class Rules:
 
     def _needs(self, method: Method, named: dict[str, Any]) -> Needs:
         """Memory of the largest of a job's artefacts, and time for all that the store lacks."""
+        asked = (method.__name__, *named.values())
+        if asked not in self._asked:  # by memory and by time
+            self._asked[asked] = self._needs_for(method, named)
+        return self._asked[asked]
+
+    def _needs_for(self, method: Method, named: dict[str, Any]) -> Needs:
         made = _listed(method(**named))
         first = {name: 0 for name in ("seed", "trial") if name in named}
         siblings = _listed(method(**named | first)) if any(map(named.get, first)) else made
