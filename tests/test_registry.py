@@ -145,7 +145,7 @@ def test_no_heavy_library_is_imported():
 
 
 SHIPPED = {
-    "samplers": (SAMPLERS, {"_query"}),
+    "samplers": (SAMPLERS, {"_pick"}),
     "methods": (ENCODERS, {"build", "fit"}),
     "backbones": (BACKBONES, {"build"}),
     "transforms": (TRANSFORMS, {"apply"}),

@@ -11,7 +11,8 @@ from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.evaluation import probe
-from coldstart.selection.select import read_tables
+from coldstart.selection.base import SAMPLERS
+from coldstart.selection.tables import read_tables
 from coldstart.ssl.models import MODEL
 from coldstart.training.checkpoint import save_tensors
 from tests.helpers.cases import CASES, settled
@@ -89,10 +90,14 @@ def test_sampler_reads_the_most_probable_cluster_of_each_candidate(tmp_path):
     made = job(tmp_path, "scan", "clusters")
     embed.make(made)
     inputs = {"index": made.inputs["index"], "clusters": artefact_in(made.out)}
-    tables = read_tables(replace(made, inputs=inputs))
+    sampler = SAMPLERS.find("stratified-clusters")(
+        sampler="stratified-clusters", allocation="equal"
+    )
+    tables = read_tables(replace(made, inputs=inputs), sampler, None)
     assert tables.ids.tolist() == CANDIDATES.tolist()
     expected = probabilities("scan", CANDIDATES).argmax(1)
     assert tables.clusters.tolist() == expected.tolist()
     assert tables.clusters.dtype == np.int64
     assert len(set(expected)) > 1
-    assert tables.embeddings is None
+    with pytest.raises(ColdstartError, match="not among its `reads`"):
+        _ = tables.embeddings

@@ -288,37 +288,37 @@ def test_key_has_the_digest_of_the_weights_and_not_their_path(weights, tmp_path,
     (tmp_path / "b.pth").write_bytes(weights.read_bytes())
     torch.save({"other": torch.zeros(1)}, tmp_path / "c.pth")
     one = plan(tmp_path, **{name: recipe(f"{name}.pth") for name in "abc"})
-    a, b, c = (one.checkpoint("digits", name, 0) for name in "abc")
+    a, b, c = (one.encoders.checkpoint("digits", name, 0) for name in "abc")
     assert a.key == b.key != c.key
     assert a.identity.recipe["encoder"]["weights"].startswith("sha256:")
     assert ".pth" not in str(a.identity.recipe)
     ready = Existing.model_validate(a.identity.recipe["encoder"])
     assert existing.find_weights(ready).read_bytes() == weights.read_bytes()
-    embeddings = one.embeddings("digits", "a", 0, "frozen")
+    embeddings = one.encoders.embeddings("digits", "a", 0, "frozen")
     assert embeddings.inputs["checkpoint"] is a
     assert gains_from_gpu(embeddings)
     assert not gains_from_gpu(a)
     for device in ("cpu", "gpu"):
-        needs = [estimate(job, one.facts("digits"), device, 4) for job in (a, embeddings)]
+        needs = [estimate(job, one.data.facts("digits"), device, 4) for job in (a, embeddings)]
         assert all(1500 <= need.megabytes <= 32000 and need.minutes < 600 for need in needs)
 
 
 def test_missing_weights_are_refused_by_the_plan(tmp_path):
     one = plan(tmp_path, gone=recipe("gone.pth"))
     with pytest.raises(ColdstartError, match=r"(?s)gone.pth: No such file.*below data_dir"):
-        one.checkpoint("digits", "gone", 0)
+        one.encoders.checkpoint("digits", "gone", 0)
 
 
 def test_encoder_of_another_pool_is_the_checkpoint_of_that_pool(tmp_path):
     elsewhere = Transferred(method="transferred", pool="fashion-mnist", encoder="byol-resnet18")
     one = plan(tmp_path, elsewhere=elsewhere)
-    there = one.checkpoint("fashion-mnist", "byol-resnet18", 2)
-    assert one.checkpoint("digits", "elsewhere", 2) is there
-    embeddings = one.embeddings("digits", "elsewhere", 2, "frozen")
+    there = one.encoders.checkpoint("fashion-mnist", "byol-resnet18", 2)
+    assert one.encoders.checkpoint("digits", "elsewhere", 2) is there
+    embeddings = one.encoders.embeddings("digits", "elsewhere", 2, "frozen")
     assert embeddings.inputs["checkpoint"] is there
-    assert embeddings.inputs["images"] is one.images("digits")
+    assert embeddings.inputs["images"] is one.data.images("digits")
     assert gains_from_gpu(embeddings)
-    own = one.embeddings("digits", "byol-resnet18", 2, "frozen")
+    own = one.encoders.embeddings("digits", "byol-resnet18", 2, "frozen")
     assert own.identity.code == embeddings.identity.code
     assert own.key != embeddings.key
 
@@ -336,7 +336,7 @@ def test_transferred_encoder_of_other_images_is_refused_by_the_plan(
 ):
     elsewhere = Transferred(method="transferred", pool=pool, encoder=source)
     with pytest.raises(ColdstartError, match=f"`elsewhere` does not fit pool `digits`.*{message}"):
-        plan(tmp_path, elsewhere=elsewhere).checkpoint("digits", "elsewhere", 0)
+        plan(tmp_path, elsewhere=elsewhere).encoders.checkpoint("digits", "elsewhere", 0)
 
 
 def test_images_that_a_backbone_cannot_take_are_refused_by_the_plan(tmp_path):
@@ -345,7 +345,7 @@ def test_images_that_a_backbone_cannot_take_are_refused_by_the_plan(tmp_path):
     small = one.recipes.get("encoders", "byol-resnet18").model_copy(update={"backbone": backbone})
     one.recipes._found["encoders"]["byol-vgg16"] = small
     with pytest.raises(ColdstartError, match="vgg takes 32 pixels a side or more, not images of 8"):
-        one.checkpoint("digits", "byol-vgg16", 0)
+        one.encoders.checkpoint("digits", "byol-vgg16", 0)
 
 
 def test_linear_layers_within_the_head_are_kept(monkeypatch):
