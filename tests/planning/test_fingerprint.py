@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from coldstart.config.loading.load import load
+from coldstart.config.recipes.learners.base import learning_module
 from coldstart.errors import ColdstartError
 from coldstart.planning.fingerprint import (
     INFRASTRUCTURE,
@@ -340,11 +341,10 @@ def recipes():
 def mark_of(recipes, name, package):
     kind, _, one = name.partition(".")
     recipe = recipes.get(kind, one)
-    modules = {
-        "pools": ["coldstart.data.pool"],
-        "learners": ["coldstart.learners.learn"],
-        "encoders": ["coldstart.ssl.pretrain"],
-    }[kind]
+    if kind == "learners":
+        modules = ["coldstart.learners.learn", learning_module(recipe)]
+    else:
+        modules = [{"pools": "coldstart.data.pool", "encoders": "coldstart.ssl.pretrain"}[kind]]
     return fingerprint(*modules, *modules_of(recipe), recipes=classes_of(recipe), package=package)
 
 
