@@ -21,7 +21,7 @@ include: "workflow/rules/selection.smk"
 include: "workflow/rules/cycles.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/own.smk"
+include: "workflow/rules/ranking.smk"
 
 
 onstart:
@@ -34,7 +34,7 @@ rule all:
     input:
         plan.figures.targets("figures", studies),
         plan.figures.targets("tables", studies),
-        own if job.config.images else [],
+        ranking if job.config.images else [],
 
 
 rule figures:

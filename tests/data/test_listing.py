@@ -175,7 +175,7 @@ def test_folder_of_other_files_is_refused_with_their_endings(tmp_path, monkeypat
 
 def test_results_folder_is_left_out(images, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    paint(tmp_path / "results/own/contact-sheet.png", 3)
+    paint(tmp_path / "results/ranking/contact-sheet.png", 3)
     found = list_images(tmp_path)
     assert [file.path for file in found.images] == [f"set/{path}" for path in PATHS]
     assert found.left_out() == {"results/": "is where runs write their results"}

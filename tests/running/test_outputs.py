@@ -9,7 +9,7 @@ import pytest
 from coldstart.running import outputs
 from coldstart.running.outputs import copy_before_deletion, remove_output, write_output
 
-FILE = Path("results/own/ranking.csv")
+FILE = Path("results/ranking/ranking.csv")
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def test_edited_output_is_renamed_with_a_message(caplog):
         "ranking.csv": "rank,path\n1,b.png\n",
         kept: "rank,path,label\n1,a.png,cat\n",
     }
-    assert f"is kept as results/own/{kept}" in caplog.text
+    assert f"is kept as results/ranking/{kept}" in caplog.text
     assert "--config labelled=my-labels.csv" in caplog.text
 
 

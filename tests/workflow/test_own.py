@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-TARGET = "results/own/ranking.csv"
+TARGET = "results/ranking/ranking.csv"
 BUDGET = 12
 LABELLED = {"plain/0.jpg": "cat", "with space/ü é/1.jpg": "dog"}
 BROKEN = "plain/broken.jpg"
@@ -60,7 +60,7 @@ def test_every_readable_image_is_ranked_once(done):
     assert at_end == LABELLED
     assert table["cluster"].between(1, 10).all()
     assert np.isfinite(table["score"][:-2]).all()  # there were labels to start from
-    skipped = pd.read_csv(clone.folder / "results/own/skipped.csv")
+    skipped = pd.read_csv(clone.folder / "results/ranking/skipped.csv")
     assert skipped["path"].tolist() == ["notes.txt", BROKEN]
     assert "1 image could not be read" in said
     assert "1 other file was left out: 1 .txt" in said
@@ -69,11 +69,11 @@ def test_every_readable_image_is_ranked_once(done):
 
 def test_the_tasks_are_those_to_label_in_order(done):
     clone, _, _, said = done
-    tasks = json.loads((clone.folder / "results/own/label-studio.json").read_text("utf-8"))
+    tasks = json.loads((clone.folder / "results/ranking/label-studio.json").read_text("utf-8"))
     ranked = pd.read_csv(clone.folder / TARGET).dropna(subset="rank")
     assert [task["data"]["path"] for task in tasks] == ranked["path"].tolist()
     assert any("my%20images/with%20space/%C3%BC" in task["data"]["image"] for task in tasks)
-    interface = (clone.folder / "results/own/label-studio.xml").read_text("utf-8")
+    interface = (clone.folder / "results/ranking/label-studio.xml").read_text("utf-8")
     assert '"cat"' in interface
     assert '"dog"' in interface
     assert "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=" in said
@@ -83,7 +83,7 @@ def test_figures_are_beside_the_ranking(done):
     clone, *_ = done
     for name in ("contact-sheet", "embedding-map", "data-sheet"):
         for suffix in ("png", "pdf", "svg"):
-            assert (clone.folder / f"results/own/{name}.{suffix}").stat().st_size > 3000
+            assert (clone.folder / f"results/ranking/{name}.{suffix}").stat().st_size > 3000
     sheet = pd.read_csv(clone.folder / "results/figures/own/contact-sheet.csv")
     ranked = pd.read_csv(clone.folder / TARGET)
     assert sheet["path"].tolist() == ranked["path"].tolist()[:BUDGET]
@@ -101,7 +101,7 @@ def test_the_same_images_elsewhere_are_not_read_again(done, tmp_path):
     clone, config, images, _ = done
     shutil.copytree(images, tmp_path / "moved")
     config = [f"images={tmp_path / 'moved'}" if "images=" in part else part for part in config]
-    assert clone.planned(TARGET, config=config) == {"own": 1}
+    assert clone.planned(TARGET, config=config) == {"ranking": 1}
 
 
 def test_more_labels_change_the_picks_and_not_the_encoder(done, tmp_path):
@@ -109,12 +109,13 @@ def test_more_labels_change_the_picks_and_not_the_encoder(done, tmp_path):
     (tmp_path / "more.csv").write_text(f"path,label\n{images}/plain/4.jpg,cat\n", "utf-8")
     config = settings(images, labelled=tmp_path / "more.csv")
     planned = clone.planned(TARGET, config=config)
-    assert planned == {"ingest": 1, "select": 1, "figure": 2, "own": 1}
+    assert planned == {"ingest": 1, "select": 1, "figure": 2, "ranking": 1}
 
 
 def test_the_earlier_name_of_the_ranking_is_still_a_target(done):
     clone, config, *_ = done
     old = clone.folder / "results/own/labels.csv"
+    old.parent.mkdir()
     old.write_text("path,label\nplain/0.jpg,cat\n", encoding="utf-8")  # as somebody left it
     said = clone.snakemake("results/own/labels.csv", "--force", config=config).stdout
     assert "Ask for the new name" in said
@@ -139,11 +140,11 @@ def test_labels_typed_into_an_output_are_kept(done, copy_of):
         return text in [path.read_text("utf-8") for path in ranking.parent.glob("ranking*.csv")]
 
     text = edit()
-    clone.kill_when("rule own:", TARGET, "--force", config=config)
+    clone.kill_when("rule ranking:", TARGET, "--force", config=config)
     assert survives(text)
     said = clone.snakemake(TARGET, "--forceall", config=config).stdout
     assert survives(text)
-    assert "is kept as results/own/ranking.edited-" in said
+    assert "is kept as results/ranking/ranking.edited-" in said
     assert pd.read_csv(ranking)["by"].tolist().count("k-centre") == 9
     text = edit()
     clone.snakemake(TARGET, "--delete-all-output", config=config)

@@ -26,8 +26,8 @@ PICTURES = {
 
 FORMATS = ("png", "pdf", "svg")
 
-OLD_RANKING = f"{FOLDER}/labels.csv"
-"""The ranking's earlier name, which is still a target: a copy for those who ask for it."""
+OLD_NAMES = ("results/own/ranking.csv", "results/own/labels.csv")
+"""The ranking's earlier names, which are still targets: a copy for those who ask for one."""
 
 MODULES = tuple(f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio"))
 
@@ -49,7 +49,7 @@ def pictures() -> list[str]:
 
 def keep_edits() -> None:
     """Save what people typed into these files before Snakemake deletes all outputs."""
-    copy_before_deletion(map(Path, [*texts(""), OLD_RANKING]))
+    copy_before_deletion(map(Path, [*texts(""), *OLD_NAMES]))
 
 
 def inputs(plan: Plan) -> list[str]:

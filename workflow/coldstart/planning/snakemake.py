@@ -15,7 +15,7 @@ from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
 from coldstart.place import complaint
-from coldstart.planning import ranking as own
+from coldstart.planning import ranking
 from coldstart.planning.artefact import Facts, Planned
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import (
@@ -228,23 +228,23 @@ class Rules:
             lambda _: self.plan.maker.need(self.plan.figures.all_embeddings(self.config.studies))
         )
 
-    def own_inputs(self) -> Function:
+    def ranking_inputs(self) -> Function:
         """Pointers and figures that the ranking of the own images waits for."""
-        return _readable(lambda _: own.inputs(self.plan))
+        return _readable(lambda _: ranking.inputs(self.plan))
 
-    def own_mem_mb(self) -> Callable[[Any, int], int]:
+    def ranking_mem_mb(self) -> Callable[[Any, int], int]:
         """Megabytes that the ranking of the own images asks for; more with each attempt."""
 
         def asked(_: dict[str, Any]) -> tuple[Needs, int]:
-            needs, largest = own.needs(self.plan), largest_node(False)
+            needs, largest = ranking.needs(self.plan), largest_node(False)
             _require_fit("the ranking", needs, largest, False)
             return needs, largest
 
         return _growing(asked)
 
-    def own_params(self) -> Function:
+    def ranking_params(self) -> Function:
         """Params of the job that writes the ranking."""
-        return _readable(lambda _: own.params(self.plan))
+        return _readable(lambda _: ranking.params(self.plan))
 
 
 def require_place(workflow: Any) -> None:

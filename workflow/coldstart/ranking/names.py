@@ -1,6 +1,6 @@
 """Names of the files in the folder of the ranking."""
 
-FOLDER = "results/own"
+FOLDER = "results/ranking"
 
 RANKING = "ranking.csv"
 SKIPPED = "skipped.csv"

@@ -29,7 +29,7 @@ COLUMNS = ["rank", "path", "score", "cluster", "by", "id"]
 
 def write(snakemake: Any, store: Store) -> None:
     """Write every output of the rule, and log their use."""
-    params = snakemake.params.own
+    params = snakemake.params.ranking
     artefacts = {name: store.open(key) for name, key in params["keys"].items()}
     labels = _read_labels(artefacts)
     ranked = _ranked(artefacts, labels, params["sampler"])

@@ -3,4 +3,4 @@
 from coldstart.ranking.ranking import write
 from coldstart.running.job import run_target
 
-run_target(snakemake, write, snakemake.params.own["keys"].values())
+run_target(snakemake, write, snakemake.params.ranking["keys"].values())
