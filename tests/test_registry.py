@@ -10,18 +10,18 @@ from typing import Annotated
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from coldstart.config.model import Model
 from coldstart.config.recipes.augmentations import TRANSFORMS
 from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.config.recipes.datasets import SOURCES
 from coldstart.config.recipes.encoders import ENCODERS
+from coldstart.config.recipes.model import Model
 from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.errors import ColdstartError
 from coldstart.registry import Registry, registries_of
 from coldstart.selection.base import SAMPLERS
 
 BASE = """
-from coldstart.config.model import Model
+from coldstart.config.recipes.model import Model
 
 class Shape(Model):
     shape: str

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.config.recipes.figures.training_curves import TrainingCurves
 from coldstart.errors import ColdstartError
 from coldstart.figures.training_curves import PANELS, draw

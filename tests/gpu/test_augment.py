@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.training.augment import augment
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"

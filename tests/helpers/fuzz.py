@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from coldstart import cli
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.store import Identity, Store, bundle, unpack

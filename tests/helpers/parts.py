@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import yaml
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.planning.figures import FIGURE_MODULES, PAGE, computed_by
 from coldstart.planning.fingerprint import PACKAGE, classes_of, fingerprint, source_digest
 from coldstart.planning.plan import Plan

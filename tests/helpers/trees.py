@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.errors import ColdstartError
 from coldstart.planning.cycles import Cycle
 from coldstart.planning.plan import Plan

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
@@ -91,7 +91,7 @@ def test_torch_is_not_imported_to_plan():
 
     code = (
         "import sys; from pathlib import Path; import coldstart.planning.snakemake;"
-        "from coldstart.config.loading.load import load;"
+        "from coldstart.config.load import load;"
         f"load({{}}, [], Path({str(ROOT / 'workflow')!r}));"
         "heavy = {'torch', 'torchvision', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"

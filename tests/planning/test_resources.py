@@ -10,7 +10,7 @@ from snakemake.resources import Resource
 from snakemake.settings.types import ResourceSettings
 from torch import nn
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.figures.draw import draw_figure, write_table
 from coldstart.planning.figures import computed_by
 from coldstart.planning.fingerprint import PACKAGE, classes_of, covered

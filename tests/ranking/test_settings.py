@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning import ranking as own

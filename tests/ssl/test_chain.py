@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.studies import Run
 from coldstart.errors import ColdstartError

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from coldstart.config.loading.load import load
+from coldstart.config.load import load
 from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.data.sources.scan import PLACES

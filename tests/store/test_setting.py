@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.config.settings import Config
+from coldstart.config.loading.settings import Config
 from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings, choose_stores
 

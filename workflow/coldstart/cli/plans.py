@@ -9,8 +9,8 @@ from typing import get_args
 
 import coldstart
 from coldstart.cli.clone import CONFIG, RESULTS, key_pointers, settings, store_folders
-from coldstart.config.loading.load import load
-from coldstart.config.settings import Scale
+from coldstart.config.load import load
+from coldstart.config.loading.settings import Scale
 from coldstart.errors import ColdstartError
 from coldstart.planning.artefact import Planned
 from coldstart.planning.plan import Plan

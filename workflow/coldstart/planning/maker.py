@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from coldstart.config.loading.load import Loaded
+from coldstart.config.load import Loaded
 from coldstart.planning.artefact import Planned
 from coldstart.planning.fingerprint import classes_of, fingerprint, modules_of
 from coldstart.store import Identity, Reference, Store

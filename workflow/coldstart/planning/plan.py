@@ -4,7 +4,7 @@ The plan knows the way of the data and nothing of Snakemake; the rules ask it fo
 and for the pointers that the job waits for.
 """
 
-from coldstart.config.loading.load import Loaded
+from coldstart.config.load import Loaded
 from coldstart.planning.cycles import Cycles
 from coldstart.planning.data import Data
 from coldstart.planning.encoders import Encoders

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import coldstart
+from coldstart.config.load import load
 from coldstart.config.loading.given import as_typed
-from coldstart.config.loading.load import load
 from coldstart.config.loading.yaml import read_yaml
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
+from coldstart.paths import RESULTS
 from coldstart.place import complaint
 from coldstart.planning import ranking
 from coldstart.planning.artefact import Facts, Planned
@@ -26,8 +27,7 @@ from coldstart.planning.resources import (
     from_records,
     gains_from_gpu,
 )
-from coldstart.running.job import RESULTS
-from coldstart.running.settings import Settings, choose_stores
+from coldstart.running.settings import choose_stores
 from coldstart.running.slurm import largest_node
 from coldstart.store import LayeredStore
 from coldstart.store.pointers import settle
@@ -73,7 +73,7 @@ class Rules:
             self.config.store,
             root,
         )
-        self.settings = Settings.of(self.config, stores)
+        self.settings = self.config.of_machine(stores)
         self.settings.export()
         export_commit(root)
         self.training_gpus = _training_gpus(workflow)

@@ -22,6 +22,7 @@ from typing import Any
 
 from coldstart.atomic import replacing
 from coldstart.errors import ColdstartError, full_disk, naming
+from coldstart.paths import RESULTS
 from coldstart.running import slurm
 from coldstart.running.gpus import hold_gpus
 from coldstart.running.settings import Settings
@@ -29,9 +30,6 @@ from coldstart.store import Artefact, Identity, LayeredStore, Reference, Store, 
 from coldstart.store.pointers import record_shown
 
 log = logging.getLogger("coldstart")
-
-RESULTS = Path("results")
-"""The folder of a clone with its pointers, figures and tables."""
 
 WORK = RESULTS / leftovers.WORK
 """Where a job writes before its artefact is published."""

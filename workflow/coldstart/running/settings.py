@@ -8,13 +8,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from coldstart.config.loading.paths import expand
 from coldstart.errors import ColdstartError
-
-if TYPE_CHECKING:
-    from coldstart.config.settings import Config
+from coldstart.paths import expand
 
 
 @dataclass(frozen=True)
@@ -31,19 +27,6 @@ class Settings:
     images_on_gpu: float = 0.4
     """The share of a GPU's memory that the images of a training may take; more are streamed."""
     deterministic: bool = False
-
-    @classmethod
-    def of(cls, config: "Config", stores: tuple[Path, ...]) -> "Settings":
-        """Take the settings of the machine out of those of a run."""
-        return cls(
-            stores=stores,
-            data_dir=expand(config.data_dir),
-            download=config.download,
-            mirror=config.mirror,
-            device=config.device,
-            images_on_gpu=config.images_on_gpu,
-            deterministic=config.deterministic,
-        )
 
     def export(self) -> None:
         """Hand the settings on to every process that this one starts."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from coldstart.config.model import Model
+from coldstart.config.recipes.model import Model
 from coldstart.errors import ColdstartError
 from coldstart.registry import Registry
 

@@ -7,7 +7,7 @@ is wrong: ``#`` begins a comment, ``a: b`` becomes a mapping, and ``0012`` the n
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from coldstart.config.settings import Config
+from coldstart.config.loading.settings import Config
 
 TEXTS = {name for name, field in Config.model_fields.items() if field.annotation is str}
 """Settings that are a text and nothing else."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
+from coldstart.config.loading.settings import Config, Scale
 from coldstart.config.recipes.datasets.arrays import ARRAYS
-from coldstart.config.settings import Config, Scale
 from coldstart.errors import nearest
+from coldstart.paths import RESULTS
 from coldstart.texts import unprintable
 
 OWN = "own"
@@ -22,8 +23,6 @@ LABELLED = "own-labelled"
 """The same images with the labels that are there already: a data set of its own, so that new labels
 change neither the pool nor what is trained on it."""
 
-RESULTS = Path("results")
-"""The folder that runs write to. Nothing that a user hands in may lie there."""
 
 SIZES: dict[Scale, int] = {"paper": 96, "cpu": 32, "smoke": 32}
 """Height and width of an image: what the networks of a scale are for. 96 as the papers' STL-10; two

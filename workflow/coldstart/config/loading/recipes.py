@@ -9,19 +9,19 @@ from typing import Any, cast, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from coldstart.config.loading.problems import Problems
+from coldstart.config.loading.settings import Scale
 from coldstart.config.loading.yaml import read_yaml
-from coldstart.config.model import Name
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.config.recipes.datasets import SOURCES
 from coldstart.config.recipes.encoders import ENCODERS, Transferred
 from coldstart.config.recipes.learners.base import LEARNERS
+from coldstart.config.recipes.model import Name
 from coldstart.config.recipes.pools import Pool
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding, Score
 from coldstart.config.recipes.studies import Study
-from coldstart.config.settings import Scale
 from coldstart.errors import ColdstartError, nearest
 from coldstart.selection.base import SAMPLERS
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from coldstart.config.loading.recipes import PARTS, kinds
-from coldstart.config.settings import Config
+from coldstart.config.loading.settings import Config
 
 FOLDER = Path("workflow/schemas")
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 
-from coldstart.config.model import Count, Model
+from coldstart.config.recipes.model import Count, Model
 
 LONGEST = 10_000
 """Budgets of a run at most: each is a column of every figure."""

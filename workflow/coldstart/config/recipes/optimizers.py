@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from coldstart.config.model import Count, Model, NonNegative, Positive, Probability
+from coldstart.config.recipes.model import Count, Model, NonNegative, Positive, Probability
 
 
 class Optimizer(Model):

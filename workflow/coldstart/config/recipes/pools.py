@@ -10,8 +10,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator
 
-from coldstart.config.model import Count, Model, Probability
 from coldstart.config.recipes.datasets import Described
+from coldstart.config.recipes.model import Count, Model, Probability
 
 Split = Literal["unlabeled", "candidates", "validation", "test"]
 

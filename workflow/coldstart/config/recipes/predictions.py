@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from coldstart.config.model import Count, Model
+from coldstart.config.recipes.model import Count, Model
 
 
 class Prediction(Model):

@@ -1,6 +1,6 @@
 """Recipes of probes: how good an embedding is, measured with all labels."""
 
-from coldstart.config.model import Count, Model, Positive
+from coldstart.config.recipes.model import Count, Model, Positive
 
 
 class Probe(Model):

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from coldstart.config.model import Count, Model
 from coldstart.config.recipes.augmentations import Augmentation
+from coldstart.config.recipes.model import Count, Model
 
 
 class Embedding(Model):

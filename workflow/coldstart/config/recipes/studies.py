@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from coldstart.config.model import MOST, Model, Name, Text, Trials
 from coldstart.config.recipes.budgets import Budgets
+from coldstart.config.recipes.model import MOST, Model, Name, Text, Trials
 from coldstart.config.recipes.targets import FIGURES, TABLES, Target
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=1_000)]

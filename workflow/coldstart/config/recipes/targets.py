@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from coldstart.config.model import Model, Text
+from coldstart.config.recipes.model import Model, Text
 from coldstart.registry import Registry
 
 if TYPE_CHECKING:  # a study consists of targets, whose checks look at its runs

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coldstart.config.loading.ranking import RESULTS
 from coldstart.data.sources.digests import File
 from coldstart.data.sources.formats import ENDINGS, endings, reads_heif
 from coldstart.errors import ColdstartError
+from coldstart.paths import RESULTS
 
 SHOWN = 8
 """Kinds of other files that a sentence names."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from coldstart.config.loading.paths import expand
 from coldstart.config.recipes.datasets.arrays import Arrays
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.sources.digests import UNREADABLE, File, digest_files
 from coldstart.data.sources.labels import UNLABELLED, Labels, labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.errors import ColdstartError
+from coldstart.paths import expand
 
 log = logging.getLogger("coldstart")
 

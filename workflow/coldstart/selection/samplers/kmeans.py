@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from coldstart.config.model import Count
+from coldstart.config.recipes.model import Count
 from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means
 

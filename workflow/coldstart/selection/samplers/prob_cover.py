@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from coldstart.config.model import Count, Positive
+from coldstart.config.recipes.model import Count, Positive
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress, log
 from coldstart.selection.base import Picks, Query, Sampler

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.config.model import Count
+from coldstart.config.recipes.model import Count
 from coldstart.selection.base import Picks, Query, Sampler, Tables
 from coldstart.selection.samplers.clustering import k_means
 

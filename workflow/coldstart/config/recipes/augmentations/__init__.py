@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from coldstart.config.model import Model, Positive
+from coldstart.config.recipes.model import Model, Positive
 from coldstart.registry import Registry
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from coldstart.config.model import Probability
 from coldstart.config.recipes.augmentations import Range, Share, Transform
+from coldstart.config.recipes.model import Probability
 
 
 def _odd(width: int) -> int:

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from coldstart.config.model import Count
 from coldstart.config.recipes.augmentations import Range, Share, Transform
+from coldstart.config.recipes.model import Count
 
 
 class Crop(Transform):

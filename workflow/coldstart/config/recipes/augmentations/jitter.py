@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from coldstart.config.model import NonNegative, Probability
 from coldstart.config.recipes.augmentations import Transform
+from coldstart.config.recipes.model import NonNegative, Probability
 
 
 class Jitter(Transform):

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from coldstart.config.model import Count, NonNegative
 from coldstart.config.recipes.augmentations import Range, Transform, ascending
+from coldstart.config.recipes.model import Count, NonNegative
 
 
 class RandAugment(Transform):

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from coldstart.config.model import Probability
 from coldstart.config.recipes.augmentations import Transform
+from coldstart.config.recipes.model import Probability
 
 
 class Solarize(Transform):

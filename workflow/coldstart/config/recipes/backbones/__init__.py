@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
-from coldstart.config.model import Model
+from coldstart.config.recipes.model import Model
 from coldstart.registry import Registry
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from coldstart.config.model import Count
 from coldstart.config.recipes.backbones import Network, Stage
+from coldstart.config.recipes.model import Count
 
 
 class Convs(Network):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from coldstart.config.model import Count
 from coldstart.config.recipes.backbones import Network, Stage
+from coldstart.config.recipes.model import Count
 
 
 class LeNet(Network):

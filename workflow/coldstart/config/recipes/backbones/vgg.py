@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from coldstart.config.model import Count
 from coldstart.config.recipes.backbones import Network, Stage
+from coldstart.config.recipes.model import Count
 
 
 class Vgg(Network):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, Field, model_validator
 
-from coldstart.config.model import Count, Model
+from coldstart.config.recipes.model import Count, Model
 from coldstart.registry import Registry
 from coldstart.texts import unprintable
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from coldstart.config.model import Side
 from coldstart.config.recipes.datasets import DataSource
 from coldstart.config.recipes.datasets.levels import MEASURED, Levels
+from coldstart.config.recipes.model import Side
 
 Resize = Literal["crop", "squash", "pad"]
 

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from coldstart.config.model import Count, Epochs, Model, Probability
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.backbones import BACKBONES, Network
+from coldstart.config.recipes.model import Count, Epochs, Model, Probability
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.registry import Registry
 

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from coldstart.config.model import Positive
 from coldstart.config.recipes.encoders import Head, Trained, TwoViews
+from coldstart.config.recipes.model import Positive
 
 
 class BarlowTwins(Trained):

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from coldstart.config.model import Count, Positive, Probability
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.encoders import Following, Head
+from coldstart.config.recipes.model import Count, Positive, Probability
 
 
 class Dino(Following):

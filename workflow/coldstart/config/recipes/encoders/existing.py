@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from coldstart.config.model import Count, Positive
 from coldstart.config.recipes.encoders import Encoder
+from coldstart.config.recipes.model import Count, Positive
 
 Channels = Annotated[list[Positive], Field(min_length=3, max_length=3)]
 

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from coldstart.config.model import Count, Positive
 from coldstart.config.recipes.encoders import Predicting, TwoViews
+from coldstart.config.recipes.model import Count, Positive
 
 
 class Moby(Predicting):

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from coldstart.config.model import Count, Positive
 from coldstart.config.recipes.encoders import Following, Head, TwoViews
+from coldstart.config.recipes.model import Count, Positive
 
 
 class MocoV2(Following):

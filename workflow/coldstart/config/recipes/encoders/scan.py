@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from coldstart.config.model import Count, NonNegative
 from coldstart.config.recipes.encoders import Clustering, TwoViews
+from coldstart.config.recipes.model import Count, NonNegative
 
 
 class Scan(Clustering):

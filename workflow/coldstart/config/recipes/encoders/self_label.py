@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from coldstart.config.model import Probability
 from coldstart.config.recipes.encoders import Clustering, TwoViews
+from coldstart.config.recipes.model import Probability
 
 
 class SelfLabel(Clustering):

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from coldstart.config.model import NonNegative
 from coldstart.config.recipes.backbones.convs import Convs
 from coldstart.config.recipes.encoders import OneView, Trained
+from coldstart.config.recipes.model import NonNegative
 
 
 class Vae(Trained):

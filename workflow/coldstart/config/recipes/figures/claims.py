@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from coldstart.config.model import Model, Text
 from coldstart.config.recipes.budgets import BudgetsByRun, of_run
+from coldstart.config.recipes.model import Model, Text
 from coldstart.config.recipes.targets import Form, Problem, ShownRuns, Target
 from coldstart.errors import nearest
 

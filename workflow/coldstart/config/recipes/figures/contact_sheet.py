@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from coldstart.config.model import Count
+from coldstart.config.recipes.model import Count
 from coldstart.config.recipes.targets import (
     Form,
     Problem,

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from coldstart.config.model import Count
+from coldstart.config.recipes.model import Count
 from coldstart.config.recipes.targets import (
     Form,
     Problem,

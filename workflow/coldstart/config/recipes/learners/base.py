@@ -4,8 +4,8 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from coldstart.config.model import Model, Probability
 from coldstart.config.recipes.encoders import OneView, Training
+from coldstart.config.recipes.model import Model, Probability
 from coldstart.registry import Registry
 
 

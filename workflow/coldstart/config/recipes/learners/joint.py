@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import SerializeAsAny, field_validator
 
-from coldstart.config.model import NonNegative
 from coldstart.config.recipes.encoders import ENCODERS, Trained, Training
 from coldstart.config.recipes.learners.base import Network
+from coldstart.config.recipes.model import NonNegative
 
 
 class Joint(Network):

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from coldstart.config.model import Positive
 from coldstart.config.recipes.learners.base import Learner
+from coldstart.config.recipes.model import Positive
 
 
 class LogisticRegression(Learner):

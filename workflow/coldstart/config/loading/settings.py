@@ -1,13 +1,16 @@
 """Settings in ``config.yaml`` or of ``--config``."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from coldstart.config.model import Count, Model, Side
 from coldstart.config.recipes.datasets import ClassName
 from coldstart.config.recipes.datasets.folder import Table
 from coldstart.config.recipes.datasets.levels import MEASURED, Levels
+from coldstart.config.recipes.model import Count, Model, Side
+from coldstart.paths import expand
+from coldstart.running.settings import Settings
 
 Scale = Literal["paper", "cpu", "smoke"]
 
@@ -103,3 +106,15 @@ class Config(Model):
     """The values of own images of more than 8 bits that become black and white, or ``measured``."""
     image_size: Side | None = None
     """Height and width that the own images are brought to: by the scale where absent."""
+
+    def of_machine(self, stores: tuple[Path, ...]) -> Settings:
+        """Take the settings of the machine out of those of a run."""
+        return Settings(
+            stores=stores,
+            data_dir=expand(self.data_dir),
+            download=self.download,
+            mirror=self.mirror,
+            device=self.device,
+            images_on_gpu=self.images_on_gpu,
+            deterministic=self.deterministic,
+        )

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+RESULTS = Path("results")
+"""The folder of a clone to which runs write: pointers, figures, tables, logs."""
+
 
 def expand(text: str, base: Path = Path()) -> Path:
     """The path that a text names: as written where that exists, else with ``~`` and variables.

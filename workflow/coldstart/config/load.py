@@ -11,8 +11,8 @@ from coldstart.config.checks.studies import check
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.ranking import OWN, add_own
 from coldstart.config.loading.recipes import Recipes, load_recipes
+from coldstart.config.loading.settings import Config, Scale
 from coldstart.config.loading.yaml import read_yaml
-from coldstart.config.settings import Config, Scale
 from coldstart.errors import ColdstartError, nearest
 
 
