@@ -104,7 +104,7 @@ def test_claim_that_its_runs_cannot_answer_is_refused(tree, name):
     ("key", "value", "words"),
     [
         ("budgets", [5000], "budgets: is missing, and runs `moco-v2` and `baselines` have"),
-        ("sampler_seeds", 4, "other.runs: run `baselines` has another number of `sampler_seeds`"),
+        ("trials", 4, "other.runs: run `baselines` has another number of `trials`"),
     ],
 )
 def test_claim_about_runs_that_do_not_pair_is_refused(tree, key, value, words):

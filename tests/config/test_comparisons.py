@@ -167,7 +167,7 @@ def test_area_of_a_single_series_is_accepted(tree):
     tree.load(studies="quickstart")
 
 
-DRAWS = {"block": ["encoder-seed", "sampler-seed"]}
+DRAWS = {"block": ["encoder-seed", "trial"]}
 PAIRED = {
     "statistics": DRAWS,
     "critical-difference": DRAWS,
@@ -180,15 +180,15 @@ PAIRED = {
 def test_paired_comparison_needs_equal_numbers_of_trials(tree, kind):
     show_both(tree, kind, **PAIRED[kind])
     tree.load(studies="quickstart")
-    tree.change(STUDY, "runs", "pca", "sampler_seeds", to=3)
-    with pytest.raises(ColdstartError, match=r"1 mistake(.|\s)*both\.runs: .*`sampler_seeds`"):
+    tree.change(STUDY, "runs", "pca", "trials", to=3)
+    with pytest.raises(ColdstartError, match=r"1 mistake(.|\s)*both\.runs: .*`trials`"):
         tree.load(studies="quickstart")
-    tree.change(STUDY, "runs", "pca", "sampler_seeds", to=1)
+    tree.change(STUDY, "runs", "pca", "trials", to=1)
     tree.load(studies="quickstart")
 
 
 def test_unequal_numbers_of_trials_are_accepted_where_means_are_compared(tree):
-    tree.change(STUDY, "runs", "pca", "sampler_seeds", to=3)
+    tree.change(STUDY, "runs", "pca", "trials", to=3)
     show_both(tree, "statistics")
     tree.load(studies="quickstart")
     show_both(tree, "statistics", **DRAWS)

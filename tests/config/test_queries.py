@@ -8,12 +8,12 @@ STUDY = "studies/zero-shot.yaml"
 RUN = ("runs", "baselines")
 MISTAKES = {
     "votes of one model": (
-        ("queries", ["votes-of-one"]),
-        ["runs.baselines.queries", "`votes-of-one` compares votes, and prediction `plain`"],
+        ("queried", ["votes-of-one"]),
+        ["runs.baselines.queried", "`votes-of-one` compares votes, and prediction `plain`"],
     ),
     "passes of a learner without dropout": (
-        ("queries", ["bald"]),
-        ["runs.baselines.queries", "`bald`: prediction `mc-dropout` keeps dropout active"],
+        ("queried", ["bald"]),
+        ["runs.baselines.queried", "`bald`: prediction `mc-dropout` keeps dropout active"],
     ),
     "a sampler whose votes nothing has cast yet": (
         ("samplers", ["bald"]),
@@ -24,24 +24,24 @@ MISTAKES = {
         ["runs.baselines.prediction", "no `plane`", "did you mean `plain`"],
     ),
     "a query that is a sampler too": (
-        ("queries", ["random"]),
-        ["runs.baselines.queries", "`random` is among the samplers too"],
+        ("queried", ["random"]),
+        ["runs.baselines.queried", "`random` is among the samplers too"],
     ),
     "a query that reads what a classifier does not give": (
-        ("queries", ["loss-mean"]),
-        ["runs.baselines.queries", "`loss-mean` reads scores, which learner"],
+        ("queried", ["loss-mean"]),
+        ["runs.baselines.queried", "`loss-mean` reads scores, which learner"],
     ),
     "a sampler that reads what nothing has learnt yet": (
         ("samplers", ["min-margin"]),
-        ["runs.baselines.samplers", "`min-margin` reads predictions", "under `queries`"],
+        ["runs.baselines.samplers", "`min-margin` reads predictions", "under `queried`"],
     ),
     "an initial pool that reads it": (
         ("initial", "max-entropy"),
         ["runs.baselines.initial", "`max-entropy` reads predictions"],
     ),
     "a query that is misspelt": (
-        ("queries", ["coreset"]),
-        ["runs.baselines.queries", "no `coreset`", "did you mean `core-set`"],
+        ("queried", ["coreset"]),
+        ["runs.baselines.queried", "no `coreset`", "did you mean `core-set`"],
     ),
     "an initial pool that nothing makes": (
         ("initial", "randm"),
@@ -69,7 +69,7 @@ def test_run_whose_queries_cannot_work_is_refused(tree, name):
 
 def test_initial_sampler_is_ignored_without_queries(tree):
     tree.change(STUDY, *RUN, "initial", to="loss-mean")
-    tree.change(STUDY, *RUN, "queries", to=[])
+    tree.change(STUDY, *RUN, "queried", to=[])
     tree.change(STUDY, "tables", to={})  # some of these are of a query
     tree.change(STUDY, "scales", to={})
     tree.load(studies="zero-shot")

@@ -18,7 +18,7 @@ def data():
 
 
 def selection(ids):
-    return pd.DataFrame({"seed": 0, "budget": len(ids), "rank": range(len(ids)), "id": ids})
+    return pd.DataFrame({"trial": 0, "budget": len(ids), "rank": range(len(ids)), "id": ids})
 
 
 def value(metrics, metric, label=None):

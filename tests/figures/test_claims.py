@@ -53,7 +53,7 @@ def test_interval_is_over_trials_averaged_over_budgets(main):
     assert row["difference"] == pytest.approx(gains.mean())
     assert (row["low"], row["high"]) == pytest.approx(mean_interval(gains))
     assert (row["ours"], row["other"]) == pytest.approx((0.515, 0.365))
-    assert (row["blocks"], row["block"]) == (5, "sampler seed")
+    assert (row["blocks"], row["block"]) == (5, "trial")
     assert (row["claim"], row["against"]) == ("So it is.", "random (main), top-1")
     assert row["at"] == ""
 
@@ -213,7 +213,7 @@ def test_best_other_has_the_best_mean_over_runs(sets):
     assert row["against"] == "loss-var, the best other"
     assert row["other"] == pytest.approx(np.mean([0.9, 0.5, 0.9]))
     assert row["difference"] == pytest.approx(np.mean([-0.2, -0.1, -0.7]))
-    assert (row["blocks"], row["block"]) == (6, "run, sampler seed")
+    assert (row["blocks"], row["block"]) == (6, "run, trial")
     row = check(sets, ours={"runs": [*SETS], "sampler": "loss-var"}, other="best-other")
     assert row["against"] == "random, the best other"  # though it is not, on the third set
     row = check(sets, ours={"runs": ["two"], "sampler": "kmeans"}, other="best-other")
@@ -240,7 +240,7 @@ def test_single_encoder_pairs_with_each_encoder_of_the_other_run(studio, turned)
     row = check(studio, **sides, direction="below" if turned else "above")
     assert row["holds"] == "yes"
     assert abs(row["difference"]) == pytest.approx(0.2)
-    assert (row["blocks"], row["block"]) == (6, "encoder seed, sampler seed")
+    assert (row["blocks"], row["block"]) == (6, "encoder seed, trial")
 
 
 def test_average_precision_of_one_class_is_compared(studio):
@@ -266,8 +266,8 @@ def test_average_precision_of_one_class_is_compared(studio):
 
 def test_missing_value_is_reported_with_its_side(main):
     table = main.shown().metrics
-    lost = (table["sampler"] == "kmeans") & (table["budget"] == 20) & (table["seed"] == 3)
-    columns = ["sampler", "seed", "budget", "metric", "label", "value"]
+    lost = (table["sampler"] == "kmeans") & (table["budget"] == 20) & (table["trial"] == 3)
+    columns = ["sampler", "trial", "budget", "metric", "label", "value"]
     del main.keys["metrics/main/0"]
     main.metrics("main", 4, table.loc[~lost, columns].to_numpy().tolist())
     with pytest.raises(ColdstartError, match=r"kmeans \(main\), top-1 \(run main, .* 20 labels\)"):

@@ -37,7 +37,7 @@ def published(studio, channels=3, learner=None, encoder_seed=4, labels=LABELS):
         embeddings = EMBEDDINGS if seed == encoder_seed else EMBEDDINGS[::-1].copy()
         studio.embeddings("main", seed, np.arange(60), splits, embeddings)
         for sampler, ids in (("random", ORDER[::-1]), ("kmeans", ORDER)):
-            studio.selection("main", seed, sampler, ids, [3, 8], seeds=3)
+            studio.selection("main", seed, sampler, ids, [3, 8], trials=3)
     return studio
 
 
@@ -79,7 +79,7 @@ def test_short_row_ends_in_blanks(studio):
 @pytest.mark.parametrize("learner", [{}, {"standardise": True, "c": 0.1}])
 def test_test_images_are_classified_by_the_learner_of_the_run(studio, learner):
     figure, numbers = class_examples.draw(published(studio, learner=learner).shown(), TESTED)
-    assert numbers["seed"].unique().tolist() == [2]  # four planes: the most of the three draws
+    assert numbers["trial"].unique().tolist() == [2]  # four planes: the most of the three draws
     chosen = ORDER[2:10]
     candidates, test = EMBEDDINGS[:40], EMBEDDINGS[40:]
     if learner.get("standardise"):
@@ -135,7 +135,7 @@ def test_trial_without_the_class_has_an_empty_row(studio):
     assert titles == ["trial 1\n(0)", "trial 2\n(0)", "trial 3\n(0)"]
     target = target.model_copy(update={"show": "tested"})
     _, numbers = class_examples.draw(studio.shown(), target)
-    assert numbers["seed"].unique().tolist() == [0]
+    assert numbers["trial"].unique().tolist() == [0]
     assert set(numbers["row"]) == {"wrong"}
 
 

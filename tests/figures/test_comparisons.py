@@ -204,7 +204,7 @@ def test_matrix_of_single_trials_is_grey(studio):
 def test_matrix_names_samplers_that_it_cannot_test(studio):
     drawn(studio, encoder_seeds=1)
     rows = [("loss-var", 0, budget, "top-1", None, 0.5) for budget in BUDGETS]
-    table = studio.shown().metrics[["sampler", "seed", "budget", "metric", "label", "value"]]
+    table = studio.shown().metrics[["sampler", "trial", "budget", "metric", "label", "value"]]
     studio.run("main", [*SAMPLERS, "loss-var"], encoder="encoder-main")
     studio._publish("metrics/main/0", _metrics_and(table, rows), {"more": True})
     figure, numbers = penalty_matrix.draw(studio.shown(), MATRIX)
@@ -240,7 +240,7 @@ def test_differences_are_paired_and_averaged_over_blocks(studio):
     assert table["sampler"].unique().tolist() == SAMPLERS[1:]
     of_kmeans = table[table["sampler"] == "kmeans"].set_index("budget")
     metrics = studio.shown().metrics.pivot_table(
-        index=["encoder_seed", "seed", "budget"], columns="sampler", values="value"
+        index=["encoder_seed", "trial", "budget"], columns="sampler", values="value"
     )
     expected = (metrics["kmeans"] - metrics["random"]).unstack("budget")
     for budget in BUDGETS:
@@ -270,7 +270,7 @@ def test_samplers_with_one_trial_have_a_block_per_encoder(studio):
     blocks = table.groupby("sampler")["blocks"].unique().map(list).to_dict()
     assert blocks == {"random": [8], "loss-var": [2]}
     assert table.set_index("sampler").loc["loss-var", "low"].isna().all()
-    draws = target.model_copy(update={"block": ["sampler-seed"]})
+    draws = target.model_copy(update={"block": ["trial"]})
     table = paired_differences.tabulate(studio.shown(), draws).set_index("sampler")
     assert table["blocks"].to_dict() == {"random": 4, "loss-var": 1}
     assert table.loc["loss-var", "difference"].tolist() == [0, 0]
@@ -316,7 +316,7 @@ def test_missing_values_are_reported(studio):
     lost = (table["sampler"] == "kmeans") & (table["budget"] == 40) & (table["encoder_seed"] == 0)
     kept = table[(table["encoder_seed"] == 0) & ~lost]
     del studio.keys["metrics/main/0"]
-    columns = ["sampler", "seed", "budget", "metric", "label", "value"]
+    columns = ["sampler", "trial", "budget", "metric", "label", "value"]
     studio.metrics("main", 7, kept[columns].to_numpy().tolist())
     with pytest.raises(ColdstartError, match=r"kmeans \(run main, encoder seed 7, 40 labels\)"):
         critical_difference.draw(studio.shown(), DIAGRAM)

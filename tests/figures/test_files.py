@@ -116,7 +116,7 @@ SAID = {
     ("table", "statistics"): "one for each run and number of labels.",
     ("table", "findings"): "by top-1 accuracy, in sentences",
     ("table", "budget-area"): "the curve of mean average precision",
-    ("table", "paired-differences"): "one for each run, encoder seed and sampler seed.",
+    ("table", "paired-differences"): "one for each run, encoder seed and trial.",
     ("table", "published"): "ours less the paper's",
     ("table", "metrics"): "one row per value",
     ("table", "ssl-quality"): "is the same encoder before training",

@@ -27,7 +27,7 @@ def with_images(studio, run, channels, seed):
     for encoder_seed in (seed, seed + 1):
         up = np.arange(encoder_seed, 30)
         for sampler, ids in (("random", up), ("my-own", up[::-1])):
-            studio.selection(run, encoder_seed, sampler, ids, [4, 10, 6], seeds=2)
+            studio.selection(run, encoder_seed, sampler, ids, [4, 10, 6], trials=2)
     return studio
 
 
@@ -83,8 +83,8 @@ def with_map(studio, n=24, seed=3, size=1):
     embeddings = (embeddings * size).astype(np.float32)
     studio.run("main", ["random", "kmeans"], classes=["cat", "dog"]).labels("main", labels)
     studio.embeddings("main", seed, ids, ["candidates"] * (n - 4) + ["test"] * 4, embeddings)
-    studio.selection("main", seed, "random", ids, [4, 6], seeds=2)
-    studio.selection("main", seed, "kmeans", ids[5:], [4, 6], seeds=2)
+    studio.selection("main", seed, "random", ids, [4, 6], trials=2)
+    studio.selection("main", seed, "kmeans", ids[5:], [4, 6], trials=2)
     return studio
 
 

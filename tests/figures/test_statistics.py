@@ -240,9 +240,9 @@ def test_the_table_of_metrics_has_every_row(two_seeds):
     assert len(table) == 6
     assert table.columns.tolist() == [
         *("run", "pool", "encoder", "encoder_seed"),
-        *("sampler", "seed", "budget", "metric", "label", "value"),
+        *("sampler", "trial", "budget", "metric", "label", "value"),
     ]
-    assert row(table, encoder_seed=1, sampler="random", seed=1)["value"] == 0.7
+    assert row(table, encoder_seed=1, sampler="random", trial=1)["value"] == 0.7
 
 
 def test_picked_classes_are_counted_by_name(studio):

@@ -16,27 +16,27 @@ STUDY = {
     "runs": {
         "cycles": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits",
-            "queries": ["core-set", "max-entropy"], "sampler_seeds": 1, "budgets": [10, 20],
+            "queried": ["core-set", "max-entropy"], "trials": 1, "budgets": [10, 20],
         },
         "joint": {
             "pool": "digits", "encoder": "byol-digits", "learner": "joint-simclr-digits",
-            "queries": ["min-margin"], "sampler_seeds": 1, "budgets": [10, 20],
+            "queried": ["min-margin"], "trials": 1, "budgets": [10, 20],
         },
         "linear": {
             "pool": "digits", "encoder": "byol-digits", "learner": "logistic-regression",
-            "queries": ["min-margin"], "sampler_seeds": 1, "budgets": [10, 20],
+            "queried": ["min-margin"], "trials": 1, "budgets": [10, 20],
         },
         "simclr": {
-            "pool": "biased-digits", "encoder": "simclr-digits", "sampler_seeds": 1,
+            "pool": "biased-digits", "encoder": "simclr-digits", "trials": 1,
             "samplers": ["random", "k-centre", "loss-mean", "grad-mean"], "budgets": [10, 20],
             "probe": "knn-linear",
         },
         "vae": {
-            "pool": "biased-digits", "encoder": "vae-digits", "sampler_seeds": 1,
+            "pool": "biased-digits", "encoder": "vae-digits", "trials": 1,
             "samplers": ["random", "k-means-pp"], "budgets": [10, 20],
         },
         "pca": {
-            "pool": "biased-digits", "encoder": "pca-512", "sampler_seeds": 1,
+            "pool": "biased-digits", "encoder": "pca-512", "trials": 1,
             "samplers": ["random"], "budgets": [10, 20],
         },
     },

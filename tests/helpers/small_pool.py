@@ -52,7 +52,7 @@ class Pool:
         """Set the selection: ids by trial; a budget of 2 beside the whole."""
         frames = [
             pd.DataFrame({"rank": range(budget), "id": ids[:budget]}).assign(
-                seed=trial, budget=budget, score=1.0
+                trial=trial, budget=budget, score=1.0
             )
             for trial, ids in trials.items()
             for budget in (2, len(ids))

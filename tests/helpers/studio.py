@@ -26,8 +26,8 @@ class Studio:
         return self
 
     def metrics(self, run, seed, rows):
-        """Publish rows of sampler, seed, budget, metric, label and value."""
-        columns = ["sampler", "seed", "budget", "metric", "label", "value"]
+        """Publish rows of sampler, trial, budget, metric, label and value."""
+        columns = ["sampler", "trial", "budget", "metric", "label", "value"]
 
         def write(out):
             table = pd.DataFrame(rows, columns=columns).astype({"label": "Int64", "value": float})
@@ -35,11 +35,11 @@ class Studio:
 
         return self._publish(f"metrics/{run}/{seed}", write)
 
-    def selection(self, run, seed, sampler, ids, budgets, seeds=1):
-        """Publish the first of ``ids`` for each budget, shifted by one for each seed."""
+    def selection(self, run, seed, sampler, ids, budgets, trials=1):
+        """Publish the first of ``ids`` for each budget, shifted by one for each trial."""
         rows = [
-            {"seed": at, "budget": budget, "rank": rank, "id": ids[rank + at], "score": -rank / 2}
-            for at in range(seeds)
+            {"trial": at, "budget": budget, "rank": rank, "id": ids[rank + at], "score": -rank / 2}
+            for at in range(trials)
             for budget in budgets
             for rank in range(budget)
         ]

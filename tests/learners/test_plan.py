@@ -48,7 +48,7 @@ def plan_of(tmp_path, run):
     root = tmp_path / "workflow"
     (root / "studies").mkdir(parents=True)
     basis = {"pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits"}
-    study = {"title": "One run", "runs": {"digits": basis | {"sampler_seeds": 2} | run}}
+    study = {"title": "One run", "runs": {"digits": basis | {"trials": 2} | run}}
     (root / "studies/one.yaml").write_text(yaml.safe_dump(study))
     (root / "recipes").symlink_to(WORKFLOW / "recipes")
     return Plan(load({"studies": ["one"]}, [], root), Store(tmp_path / "store"))
@@ -66,6 +66,11 @@ def test_all_that_are_queried_share_the_first_cycle(plan):
         assert first.pointer == model(plan, "random", trial, 5000).pointer
         tested = plan.cycles.predictions(at("core-set", trial, 5000))
         assert tested.key == plan.cycles.predictions(at("random", trial, 5000)).key
+
+
+def test_asking_for_a_shared_first_cycle_names_its_owner(plan):
+    with pytest.raises(ColdstartError, match=r"is that of `random`: ask for .*/random/trial0/"):
+        plan.cycles.cycle(*WHERE, "core-set", 0, 5000)
 
 
 def test_each_cycle_is_made_from_the_one_before(plan):
@@ -119,12 +124,12 @@ def test_a_deterministic_sampler_has_one_draw_and_several_trials(tmp_path):
     plan = plan_of(tmp_path, {"samplers": ["loss-mean"], "budgets": [10, 20]})
     models = [model(plan, "loss-mean", trial, 20, ONE, "classifier-digits") for trial in range(2)]
     assert models[0].inputs["selection"] is models[1].inputs["selection"]
-    assert models[0].inputs["selection"].identity.recipe["seeds"] == 1
+    assert models[0].inputs["selection"].identity.recipe["trials"] == 1
     assert models[0].key != models[1].key
 
 
 def test_a_sampler_that_only_starts_cycles_picks_for_the_first_budget_alone(tmp_path):
-    run = {"queries": ["core-set"], "initial": "kmeans", "budgets": [10, 20]}
+    run = {"queried": ["core-set"], "initial": "kmeans", "budgets": [10, 20]}
     plan = plan_of(tmp_path, run)
     assert plan.cycles.selection(*ONE, "kmeans").identity.recipe["budgets"] == [10]
     names = plan.cycles.evaluation(*ONE).inputs
@@ -133,9 +138,9 @@ def test_a_sampler_that_only_starts_cycles_picks_for_the_first_budget_alone(tmp_
 
 
 def test_a_sampler_that_reads_nothing_asks_no_model(tmp_path):
-    run = {"queries": ["random", "core-set"], "initial": "kmeans", "budgets": [10, 20]}
+    run = {"queried": ["random", "core-set"], "initial": "kmeans", "budgets": [10, 20]}
     plan = plan_of(tmp_path, run)
-    drawn, asked = (plan.cycles.cycle(*ONE, name, 0, 20) for name in run["queries"])
+    drawn, asked = (plan.cycles.cycle(*ONE, name, 0, 20) for name in run["queried"])
     assert stages(drawn) == ["query", "learn", "predict"]
     assert set(drawn[0].inputs) == {"index", "selection"}
     assert stages(asked) == ["predict", "query", "learn", "predict"]
@@ -143,7 +148,7 @@ def test_a_sampler_that_reads_nothing_asks_no_model(tmp_path):
 
 
 def test_an_ensemble_is_members_of_one_learner(tmp_path):
-    run = {"samplers": ["random"], "queries": ["ensemble-variation-ratio"], "budgets": [10, 20, 30]}
+    run = {"samplers": ["random"], "queried": ["ensemble-variation-ratio"], "budgets": [10, 20, 30]}
     plan = plan_of(tmp_path, run)
     first = plan.cycles.cycle(*ONE, "random", 0, 10)
     assert stages(first) == ["learn"] * 3 + ["predict"]
@@ -159,7 +164,7 @@ def test_an_ensemble_is_members_of_one_learner(tmp_path):
 
 
 def test_passes_with_dropout_are_a_prediction_of_one_model(tmp_path):
-    run = {"queries": ["bald"], "budgets": [10, 20], "learner": "classifier-digits-dropout"}
+    run = {"queried": ["bald"], "budgets": [10, 20], "learner": "classifier-digits-dropout"}
     plan = plan_of(tmp_path, run)
     asked, picked, _, tested = plan.cycles.cycle(*ONE, "bald", 0, 20)
     assert asked.identity.recipe["prediction"] == {"members": 1, "passes": 10, "dropout": True}
@@ -168,7 +173,7 @@ def test_passes_with_dropout_are_a_prediction_of_one_model(tmp_path):
 
 
 def test_a_sampler_may_ask_a_learner_of_its_own(tmp_path):
-    plan = plan_of(tmp_path, {"queries": ["core-set"], "budgets": [10, 20]})
+    plan = plan_of(tmp_path, {"queried": ["core-set"], "budgets": [10, 20]})
     own = plan.recipes.get("samplers", "core-set").model_copy(
         update={"learner": "classifier-digits-dropout"}
     )
@@ -197,7 +202,7 @@ def test_a_start_from_another_backbone_is_refused(tmp_path):
 
 
 def test_a_warm_start_goes_on_from_the_cycle_before(tmp_path):
-    plan = plan_of(tmp_path, {"queries": ["core-set"], "budgets": [10, 20]})
+    plan = plan_of(tmp_path, {"queried": ["core-set"], "budgets": [10, 20]})
     name = "classifier-digits"
     warm = plan.recipes.get("learners", name).model_copy(update={"start": "cycle"})
     plan.recipes._found["learners"][name] = warm
@@ -207,7 +212,7 @@ def test_a_warm_start_goes_on_from_the_cycle_before(tmp_path):
 
 
 def test_linear_learners_are_asked_in_cycles_too(tmp_path):
-    run = {"queries": ["min-margin"], "learner": "logistic-regression", "budgets": [10, 20]}
+    run = {"queried": ["min-margin"], "learner": "logistic-regression", "budgets": [10, 20]}
     plan = plan_of(tmp_path, run)
     asked, picked, trained, _ = plan.cycles.cycle(*ONE, "min-margin", 0, 20)
     assert set(trained.inputs) == {"index", "embeddings", "labels", "selection"}
@@ -236,12 +241,12 @@ def test_estimates_grow_with_labels_and_are_for_a_gpu(plan):
 @pytest.mark.parametrize("initial", ["random", "kmeans"])
 def test_random_as_a_query_is_passive_learning_and_shares_the_first_cycle(tmp_path, initial):
     budgets = [10, 20, 30]
-    run = {"queries": ["random", "core-set"], "initial": initial, "budgets": budgets}
+    run = {"queried": ["random", "core-set"], "initial": initial, "budgets": budgets}
     plan = plan_of(tmp_path, run)
     for trial in range(2):
         passive, asked = (
             [model(plan, name, trial, budget, ONE, "classifier-digits") for budget in budgets]
-            for name in run["queries"]
+            for name in run["queried"]
         )
         assert passive[0].key == asked[0].key
         assert passive[0].inputs["selection"] is plan.cycles.selection(*ONE, initial)
@@ -264,7 +269,7 @@ def test_only_pools_learners_and_evaluations_read_labels(tmp_path, study):
             continue
         for seed in run.encoder_seeds:
             ends = [plan.encoders.probed(run.pool, run.encoder, seed, run.probe)]
-            if run.samplers or run.queries:
+            if run.samplers or run.queried:
                 ends.append(plan.cycles.evaluation(study, name, seed))
             for end in ends:
                 for one in everything(end).values():

@@ -26,7 +26,7 @@ PARTS = {
     "ssl/__init__.py": '"""Stage."""\n',
     "ssl/losses.py": '''"""Losses."""
 
-from coldstart.config.recipes.model import size
+from coldstart.config.model import size
 from coldstart.errors import ColdstartError
 from coldstart.numbers import scale
 
@@ -240,7 +240,7 @@ def test_missing_and_broken_modules_are_errors(mark):
     with pytest.raises(ColdstartError, match=r"losses\.py.* is not valid Python.*line 1"):
         mark(**{"ssl/losses.py": "def f(:"})
     with pytest.raises(ColdstartError, match=r"coldstart\.config\.model is infrastructure"):
-        mark(["coldstart.config.recipes.model"])
+        mark(["coldstart.config.model"])
 
 
 def test_fingerprint_equals_a_golden_one(mark):

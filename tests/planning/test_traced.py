@@ -37,19 +37,19 @@ CYCLES = {
     "runs": {
         "digits": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits",
-            "queries": ["core-set", "max-entropy"], "sampler_seeds": 1, "budgets": [10, 20],
+            "queried": ["core-set", "max-entropy"], "trials": 1, "budgets": [10, 20],
         },
         "dropout": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits-dropout",
-            "queries": ["bald"], "sampler_seeds": 1, "budgets": [10, 20],
+            "queried": ["bald"], "trials": 1, "budgets": [10, 20],
         },
         "joint": {
             "pool": "digits", "encoder": "byol-digits", "learner": "joint-simclr-digits",
-            "samplers": ["random"], "sampler_seeds": 1, "budgets": [10],
+            "samplers": ["random"], "trials": 1, "budgets": [10],
         },
         "linear": {
             "pool": "digits", "encoder": "byol-digits", "learner": "logistic-regression",
-            "queries": ["min-margin"], "sampler_seeds": 1, "budgets": [10, 20],
+            "queried": ["min-margin"], "trials": 1, "budgets": [10, 20],
         },
     },
 }  # fmt: skip

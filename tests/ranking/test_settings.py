@@ -221,9 +221,9 @@ def test_folders_with_unusable_names_are_refused(tmp_path, written, expected):
 
 def test_folder_among_the_outputs_is_refused(images, tmp_path):
     (tmp_path / "results/ranking").mkdir(parents=True)
-    (tmp_path / "results/own/labels.csv").write_text("path,label\nsub/1.png,cat\n")
-    (tmp_path / "linked.csv").symlink_to("results/own/labels.csv")
-    for name in ("results/own/labels.csv", "linked.csv"):
+    (tmp_path / "results/ranking/labels.csv").write_text("path,label\nsub/1.png,cat\n")
+    (tmp_path / "linked.csv").symlink_to("results/ranking/labels.csv")
+    for name in ("results/ranking/labels.csv", "linked.csv"):
         said = refusal(images, labelled=name)
         assert f"labelled: {tmp_path / name} lies in results/, where runs write" in said
         assert "--config labelled=my-labels.csv" in said

@@ -206,7 +206,7 @@ def test_neighbours_are_found_in_the_embeddings_of_the_start(digits, tmp_path, m
     given = []
 
     def watched(*arguments, **named):
-        given.append(named["neighbours"])
+        given.append(arguments[1]["unlabelled"].neighbours)
         return Trainer(*arguments, **named)
 
     monkeypatch.setattr("coldstart.ssl.encoders.Trainer", watched)

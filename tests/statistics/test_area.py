@@ -5,7 +5,7 @@ import pytest
 from coldstart.errors import ColdstartError
 from coldstart.statistics.area import areas, summarise_areas
 
-COLUMNS = ["run", "encoder_seed", "sampler", "seed", "budget", "value"]
+COLUMNS = ["run", "encoder_seed", "sampler", "trial", "budget", "value"]
 
 
 def curve(*values, budgets=(10, 20, 40), sampler="random", seed=0, encoder=0, run="m"):

@@ -11,7 +11,7 @@ DEFAULT = ["run", "encoder-seed", "budget"]
 
 def tidy(*rows):
     """Rows of run, encoder_seed, sampler, seed, budget, value."""
-    columns = ["run", "encoder_seed", "sampler", "seed", "budget", "value"]
+    columns = ["run", "encoder_seed", "sampler", "trial", "budget", "value"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -48,8 +48,8 @@ def test_cells_of_a_block_weigh_alike_for_any_number_of_trials(drawn):
 
 
 def test_single_trial_pairs_with_each_trial_of_the_others(drawn):
-    blocks = arrange(drawn, ["random", "kmeans"], [*DEFAULT, "sampler-seed"])
-    assert blocks.values.index.names == ["run", "encoder_seed", "seed", "budget"]
+    blocks = arrange(drawn, ["random", "kmeans"], [*DEFAULT, "trial"])
+    assert blocks.values.index.names == ["run", "encoder_seed", "trial", "budget"]
     assert len(blocks.values) == 6
     of_ten = blocks.values.xs((0, 10), level=["encoder_seed", "budget"])
     assert of_ten.to_numpy().tolist() == [[0.1, 0.5], [0.3, 0.5]]
@@ -59,17 +59,17 @@ def test_single_trial_pairs_with_each_trial_of_the_others(drawn):
 def test_two_samplers_with_one_trial_have_one_block_per_cell(drawn):
     other = drawn[drawn["sampler"] == "kmeans"].assign(sampler="k-centre", value=0.0)
     samplers = ["random", "kmeans", "k-centre"]
-    blocks = arrange(pd.concat([drawn, other]), samplers, [*DEFAULT, "sampler-seed"])
+    blocks = arrange(pd.concat([drawn, other]), samplers, [*DEFAULT, "trial"])
     assert len(blocks.differences("random", "kmeans")) == 6
     assert blocks.differences("kmeans", "k-centre").tolist() == [0.5, 0.9, 0.1]
-    only = arrange(pd.concat([drawn, other]), samplers, ["sampler-seed"])
+    only = arrange(pd.concat([drawn, other]), samplers, ["trial"])
     assert len(only.differences("random", "kmeans")) == 2
     assert only.differences("kmeans", "k-centre").tolist() == [0.5]
 
 
 def test_samplers_that_all_have_one_trial_are_paired(drawn):
-    alone = drawn[drawn["seed"] == 0]
-    blocks = arrange(alone, ["random", "kmeans"], [*DEFAULT, "sampler-seed"])
+    alone = drawn[drawn["trial"] == 0]
+    blocks = arrange(alone, ["random", "kmeans"], [*DEFAULT, "trial"])
     assert blocks.values.to_numpy().tolist() == [[0.1, 0.5], [0.6, 0.9], [0.0, 0.1]]
 
 
@@ -86,7 +86,7 @@ def test_means_of_equal_values_are_equal():
     assert blocks.differences("a", "b").tolist() == [0]
 
 
-@pytest.mark.parametrize("block", [DEFAULT, ["budget"], [*DEFAULT, "sampler-seed"]])
+@pytest.mark.parametrize("block", [DEFAULT, ["budget"], [*DEFAULT, "trial"]])
 def test_missing_value_is_reported(drawn, block):
     gone = drawn.drop(index=5)
     with pytest.raises(ColdstartError, match=r"kmeans \(run m, encoder seed 0, 20 labels\);"):
@@ -111,7 +111,7 @@ def test_missing_trial_is_reported_if_trials_are_blocks(drawn):
     samplers = ["random", "kmeans", "third"]
     assert len(arrange(gone, samplers, DEFAULT).values) == 2
     with pytest.raises(ColdstartError, match=r"random \(run m, encoder seed 0, 20 labels\);"):
-        arrange(gone, samplers, [*DEFAULT, "sampler-seed"])
+        arrange(gone, samplers, [*DEFAULT, "trial"])
 
 
 def test_blocks_are_described_in_words():

@@ -21,7 +21,9 @@ def drawn(seed, runs=("m", "n"), encoder_seeds=2, seeds=3, budgets=(10, 20, 40, 
         for draw in range(1 if sampler == "k-centre" else seeds)
         for budget in budgets[: 3 if run == "n" else 4]
     ]
-    return pd.DataFrame(rows, columns=["run", "encoder_seed", "sampler", "seed", "budget", "value"])
+    return pd.DataFrame(
+        rows, columns=["run", "encoder_seed", "sampler", "trial", "budget", "value"]
+    )
 
 
 def plainly(values, winner, loser):
@@ -31,7 +33,7 @@ def plainly(values, winner, loser):
         budgets = of_run["budget"].unique()
         for budget in budgets:
             here = of_run[of_run["budget"] == budget]
-            here = here.set_index(["sampler", "encoder_seed", "seed"]).sort_index()
+            here = here.set_index(["sampler", "encoder_seed", "trial"]).sort_index()
             pairs = []
             for encoder in of_run["encoder_seed"].unique():
                 ours, theirs = (here.loc[(s, encoder), "value"] for s in (winner, loser))

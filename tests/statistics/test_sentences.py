@@ -125,7 +125,7 @@ def test_sentence_warns_of_few_blocks():
 
 
 @pytest.mark.parametrize(
-    ("level", "words"), [("budget", "several numbers of labels"), ("seed", "several sampler seeds")]
+    ("level", "words"), [("budget", "several numbers of labels"), ("trial", "several trials")]
 )
 def test_sentence_warns_of_blocks_that_share_an_encoder(level, words):
     blocks = blocks_of(np.random.default_rng(0).random((12, 3)), level=level)

@@ -27,7 +27,9 @@ def tidy(counts):
         for budget in range(counts.shape[1])
         for draw in range(DRAWS)
     ]
-    return pd.DataFrame(rows, columns=["run", "encoder_seed", "sampler", "seed", "budget", "value"])
+    return pd.DataFrame(
+        rows, columns=["run", "encoder_seed", "sampler", "trial", "budget", "value"]
+    )
 
 
 def exact_p(counts):
@@ -130,7 +132,7 @@ def test_no_sampler_beats_its_equal():
         for draw, value in enumerate(np.array(values) / (encoder + 3))
     ]
     values = pd.DataFrame(
-        rows, columns=["run", "encoder_seed", "sampler", "seed", "budget", "value"]
+        rows, columns=["run", "encoder_seed", "sampler", "trial", "budget", "value"]
     )
     blocks = arrange(values, ["a", "b"], ["encoder-seed"])
     assert compare(blocks)[["mean_difference", "p"]].to_numpy().tolist() == [[0, 1]]

@@ -46,12 +46,12 @@ def test_metrics_cover_every_sampler_budget_and_seed(built):
     runs = study(built)["runs"]
     assert set(metrics["sampler"][metrics["run"] == "byol"]) == set(runs["byol"]["samplers"])
     top = metrics[(metrics["metric"] == "top-1") & (metrics["run"] == "byol")]
-    seeds = top.groupby("sampler")["seed"].nunique()
+    seeds = top.groupby("sampler")["trial"].nunique()
     assert seeds["random"] == 2
     assert seeds["loss-mean"] == 1
     assert top["value"].between(0, 1).all()
     picked = metrics[metrics["metric"] == "picked"]
-    totals = picked.groupby(["run", "sampler", "seed", "budget"])["value"].sum().reset_index()
+    totals = picked.groupby(["run", "sampler", "trial", "budget"])["value"].sum().reset_index()
     assert (totals["value"] == totals["budget"]).all()
 
 

@@ -9,8 +9,8 @@ runs:
     pool: digits
     encoder: pca-512
     samplers: [random]
-    queries: [core-set]
-    sampler_seeds: 1
+    queried: [core-set]
+    trials: 1
     budgets: [20, 40]
     learner: classifier-digits
 tables:

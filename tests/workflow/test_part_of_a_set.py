@@ -43,7 +43,7 @@ def draw(clone, name, pool, path, test, budgets):
     figure = study["figures"][name] | {"budgets": budgets}
     (run,) = figure["runs"]
     # One seed: k-means of thousands of clusters takes long.
-    cut = study["runs"][run] | {"pool": pool, "budgets": budgets, "sampler_seeds": 1}
+    cut = study["runs"][run] | {"pool": pool, "budgets": budgets, "trials": 1}
     scale = {"runs": {run: study["scales"]["smoke"]["runs"][run]}}
     study |= {"runs": {run: cut}, "figures": {name: figure}, "tables": {}}
     study["scales"] = {"smoke": scale}

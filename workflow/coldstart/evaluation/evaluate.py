@@ -31,7 +31,7 @@ PREDICTED = "predictions."
 
 
 def make(job: Job) -> None:
-    """``metrics.parquet``: sampler, seed, budget, metric, label, value; one row per value."""
+    """``metrics.parquet``: sampler, trial, budget, metric, label, value; one row per value."""
     if any(name.startswith(PREDICTED) for name in job.inputs):
         table = judge(job)
     else:
@@ -51,7 +51,7 @@ def judge(job: Job) -> pd.DataFrame:
         if not name.startswith(PREDICTED):
             continue
         sampler, trial, budget = name.removeprefix(PREDICTED).split(".")
-        about: dict[str, Any] = {"sampler": sampler, "seed": int(trial), "budget": int(budget)}
+        about: dict[str, Any] = {"sampler": sampler, "trial": int(trial), "budget": int(budget)}
         ids, votes = read_predictions(artefact.path("predictions.parquet"), "test")
         bought = _bought(job, sampler, int(trial), int(budget))
         frame = _measure(votes.mean(axis=1), read_labels(job.inputs["labels"], ids), bought)

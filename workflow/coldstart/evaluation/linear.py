@@ -51,7 +51,7 @@ def fit_and_judge(job: Job) -> pd.DataFrame:
             table = pd.read_parquet(artefact.path("selection.parquet"))
             if cycle:
                 trial, budget = map(int, cycle)
-                table = labelled_rows(artefact, trial, budget).assign(seed=trial)
+                table = labelled_rows(artefact, trial, budget).assign(trial=trial)
             selections.setdefault(sampler, []).append(table)
     tables = {sampler: pd.concat(several) for sampler, several in selections.items()}
     # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the
@@ -71,12 +71,12 @@ def evaluate(
     Args:
         candidates: what was selected from.
         test: what accuracy is measured on; images that belong to no class are left out.
-        selections: for each sampler, a table with seed, budget and id.
+        selections: for each sampler, a table with trial, budget and id.
         c: inverse strength of the L2 penalty.
         tolerance: as ``fit_probes`` has it.
 
     Returns:
-        sampler, seed, budget, metric, label, value. The metrics are ``top-1``, ``top-2``, ``top-3``
+        sampler, trial, budget, metric, label, value. The metrics are ``top-1`` to ``top-3``
         (share of test images whose label is among the k most probable), ``average-precision`` of
         each class that a test image is of, ``picked``, the number of labels bought of each class,
         and ``outliers``, the number of images bought that belong to none: they cost a label and
@@ -92,9 +92,9 @@ def evaluate(
     row = np.cumsum(inside) - 1  # among the candidates that teach something
     features, truth = candidates.features[inside], candidates.labels[inside]
     groups = [
-        (sampler, seed, budget, np.searchsorted(candidates.ids, np.sort(group["id"].to_numpy())))
+        (sampler, trial, budget, np.searchsorted(candidates.ids, np.sort(group["id"].to_numpy())))
         for sampler, table in selections.items()
-        for (seed, budget), group in table.groupby(["seed", "budget"], sort=True)
+        for (trial, budget), group in table.groupby(["trial", "budget"], sort=True)
     ]
     # Samplers that nest meet at the largest budgets; a subset is solved once, whoever picked it.
     positions: dict[bytes, int] = {}
@@ -105,11 +105,11 @@ def evaluate(
     coef, intercept = _fit(features, truth, subsets, classes, c, tolerance)
     top_k, precision = evaluate_probes(tested, expected, coef, intercept, TOP_K)
     frames = []
-    for (sampler, seed, budget, rows), at in zip(groups, solved, strict=True):
+    for (sampler, trial, budget, rows), at in zip(groups, solved, strict=True):
         picked = np.bincount(truth[subsets[at]], minlength=classes)
         outliers = len(rows) - len(subsets[at])
         frame = merits(top_k[at], precision[at], picked, outliers)
-        about: dict[str, Any] = {"sampler": sampler, "seed": seed, "budget": budget}
+        about: dict[str, Any] = {"sampler": sampler, "trial": trial, "budget": budget}
         frames.append(frame.assign(**about)[COLUMNS])
     return pd.concat(frames, ignore_index=True)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from coldstart.data.read import OUTLIER
 from coldstart.errors import ColdstartError
 
-COLUMNS = ["sampler", "seed", "budget", "metric", "label", "value"]
+COLUMNS = ["sampler", "trial", "budget", "metric", "label", "value"]
 """Columns of the table of metrics."""
 TOP_K = (1, 2, 3)
 CHUNK_BYTES = 32 * 2**20

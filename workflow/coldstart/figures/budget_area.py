@@ -73,8 +73,8 @@ def _panel(axes: Axes, table: pd.DataFrame, dots: pd.DataFrame) -> None:
 def _note(draws: pd.Series) -> str:
     text = "Area under the curve by trapezia, divided by the span of the axis."
     if draws.max() == 1:
-        return f"{text} One trial (encoder seed and sampler seed) each: no spread is shown."
-    text += " Small dots: trials (encoder and sampler seeds)"
+        return f"{text} One trial (encoder seed and trial) each: no spread is shown."
+    text += " Small dots: trials (encoder and trials)"
     if draws.max() >= FEWEST:
         text += f"; bars: 95 % t-intervals of their mean, from {FEWEST} trials on"
     return f"{text}."

@@ -188,10 +188,10 @@ def _class_name(shown: Shown, target: BudgetCurve) -> str | None:
 
 def _note(style: str, draws: pd.Series) -> str:
     if draws.max() == 1:
-        return "One trial (encoder seed and sampler seed) per point: no spread is shown."
+        return "One trial (encoder seed and trial) per point: no spread is shown."
     mark = "bands" if style == "band" else "bars"
     most = draws.max()
     fewest = draws[draws > 0].min()
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
-    text = f"Mean over {count} trials (encoder and sampler seeds); {mark}: ± 1 s.d"
+    text = f"Mean over {count} trials (encoder and trials); {mark}: ± 1 s.d"
     return text + (". (none for one trial)." if fewest == 1 else ".")

@@ -26,7 +26,7 @@ ORDER = ("no", "undecided", "yes")
 def tabulate(shown: Shown, target: Claims) -> pd.DataFrame:
     """Judge each claim by the 95 % t interval of its paired difference.
 
-    Blocks are trials: encoder seeds and sampler seeds, and runs where a claim is about several. If
+    Blocks are encoder seeds and trials, and runs where a claim is about several. If
     there are fewer than three, budgets are the blocks instead; these share their encoders, so that
     the interval is too narrow. A claim about each budget has an interval at each, over trials
     alone, with Bonferroni's correction; its row is of the budget at which it holds least.
@@ -132,7 +132,7 @@ def _beside(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
         second, other = _best_other(shown, claim)
         against = f"{second}, the best other"
     both = pd.concat([ours.assign(sampler=first), other.assign(sampler=second)])
-    blocks = arrange(both, [first, second], [*CELL, "sampler-seed"])
+    blocks = arrange(both, [first, second], [*CELL, "trial"])
     difference = blocks.differences(first, second)
     frame = blocks.values.groupby(level=list(difference.index.names), sort=False).mean()
     frame = frame.rename(columns={first: "ours", second: "other"})
@@ -166,14 +166,14 @@ def _values(shown: Shown, claim: Claim, side: Side, samplers: Sequence[str]) -> 
         table["value"] /= table["budget"]
     if side.metric.startswith(RANK):
         table = _ranks(table, shown.runs[side.runs[0]]["samplers"])
-    columns = ["run", "encoder_seed", "sampler", "seed", "budget", "value"]
+    columns = ["run", "encoder_seed", "sampler", "trial", "budget", "value"]
     return table.loc[table["sampler"].isin(samplers), columns]
 
 
 def _ranks(table: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
     """Rank of each sampler by its mean over trials, for each encoder and budget."""
     ranks = rank(arrange(table, samplers, CELL).values)
-    return ranks.melt(ignore_index=False).reset_index().assign(seed=0)
+    return ranks.melt(ignore_index=False).reset_index().assign(trial=0)
 
 
 def _repeated(values: pd.DataFrame, beside: pd.DataFrame) -> pd.DataFrame:

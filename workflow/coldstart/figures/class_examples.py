@@ -30,16 +30,16 @@ def draw(shown: Shown, target: ClassExamples) -> tuple[Figure, pd.DataFrame]:
     (run,) = shown.runs
     picks = _picks(shown, target)
     of_class = picks[shown.labels(run, picks["id"].to_numpy()) == target.label]
-    counts = of_class["seed"].value_counts().reindex(picks["seed"].unique(), fill_value=0)
+    counts = of_class["trial"].value_counts().reindex(picks["trial"].unique(), fill_value=0)
     rows = [f"trial {seed + 1}" for seed in counts.index]
-    numbers = of_class.assign(row=[f"trial {seed + 1}" for seed in of_class["seed"]])
+    numbers = of_class.assign(row=[f"trial {seed + 1}" for seed in of_class["trial"]])
     note = (
         "Candidates of the class among the picks of each trial, in their order, and their number."
     )
     if target.show == "tested":
         seed = int(counts.idxmax())
         rows = ["right", "wrong"]
-        numbers = _tested(shown, run, target, picks[picks["seed"] == seed])
+        numbers = _tested(shown, run, target, picks[picks["trial"] == seed])
         note = (
             "Test images of the class, the most confident predictions first, and their number, "
             f"after trial {seed + 1} with {counts[seed]} of the class among its labels; below "
@@ -58,15 +58,15 @@ def _picks(shown: Shown, target: ClassExamples) -> pd.DataFrame:
         (picks["sampler"] == target.sampler)
         & (picks["budget"] == target.budget)
         & (picks["encoder_seed"] == picks["encoder_seed"].iloc[0])
-    ].sort_values(["seed", "rank"])
-    columns = ["run", "encoder_seed", "sampler", "seed", "rank", "id"]
+    ].sort_values(["trial", "rank"])
+    columns = ["run", "encoder_seed", "sampler", "trial", "rank", "id"]
     found: pd.DataFrame = picks[columns].assign(rank=picks["rank"] + 1).reset_index(drop=True)
     return found
 
 
 def _tested(shown: Shown, run: str, target: ClassExamples, picks: pd.DataFrame) -> pd.DataFrame:
     """The test images of the class, in the order of the confidence of one trial's learner."""
-    encoder_seed, seed = (int(picks[key].iloc[0]) for key in ("encoder_seed", "seed"))
+    encoder_seed, seed = (int(picks[key].iloc[0]) for key in ("encoder_seed", "trial"))
     learner = LogisticRegression.model_validate(shown.runs[run]["learner"])
     candidates, test = (_labelled(shown, run, encoder_seed, s) for s in ("candidates", "test"))
     probabilities = _probabilities(candidates, test, np.sort(picks["id"].to_numpy()), learner)
@@ -76,7 +76,7 @@ def _tested(shown: Shown, run: str, target: ClassExamples, picks: pd.DataFrame) 
             "run": run,
             "encoder_seed": encoder_seed,
             "sampler": target.sampler,
-            "seed": seed,
+            "trial": seed,
             "row": np.where(predicted == target.label, "right", "wrong"),
             "id": test.ids,
             "probability": probabilities[:, target.label],

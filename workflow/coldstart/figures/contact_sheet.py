@@ -32,7 +32,7 @@ MOST_NUMBERED = 20
 
 
 def draw(shown: Shown, target: ContactSheet) -> tuple[Figure, pd.DataFrame]:
-    """A row of images per sampler, from the first encoder seed and sampler seed 0.
+    """A row of images per sampler, from the first encoder seed and trial 0.
 
     If a sampler's picks depend on the budget, those of the smallest sufficient budget are shown.
 
@@ -50,7 +50,7 @@ def draw(shown: Shown, target: ContactSheet) -> tuple[Figure, pd.DataFrame]:
     for axes, run in zip(grid[:, 0], rows, strict=True):
         _sheet(axes, shown, run, numbers[numbers["run"] == run])
         axes.set_title(titles[run], loc="left")
-    add_note(figure, "In the order in which they were picked; first encoder seed and sampler seed.")
+    add_note(figure, "In the order in which they were picked; first encoder seed and trial.")
     return figure, numbers
 
 
@@ -59,7 +59,7 @@ def first_picks(picks: pd.DataFrame, count: int) -> pd.DataFrame:
     runs = picks.groupby("run")
     picks = picks[
         (picks["encoder_seed"] == runs["encoder_seed"].transform("first"))
-        & (picks["seed"] == 0)
+        & (picks["trial"] == 0)
         & (picks["budget"] >= count)
         & (picks["rank"] < count)
     ]

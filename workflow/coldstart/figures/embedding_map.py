@@ -60,14 +60,14 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
 
     Returns:
         The figure and run, encoder_seed, sampler, id, label, class, x, y and rank (from 1, among
-        the picks of sampler seed 0; missing where the candidate was not picked); where images had a
+        the picks of trial 0; missing where the candidate was not picked); where images had a
         label before, also labelled.
 
     Raises:
         ColdstartError: no run has picks at this budget.
     """
     picks = shown.selections
-    picks = picks[(picks["budget"] == target.budget) & (picks["seed"] == 0)]
+    picks = picks[(picks["budget"] == target.budget) & (picks["trial"] == 0)]
     if picks.empty:
         there = ", ".join(map(str, sorted(shown.selections["budget"].unique())))
         raise ColdstartError(
@@ -108,7 +108,7 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     by = f" by {kind}" if coloured else f" of {len(classes):,} classes, too many for colours"
     note = (
         f"t-SNE of the candidates (first encoder seed). Dots: {_drawn(shown, numbers)}{by}; "
-        f"outlined: the {shown_picks:,} picked (sampler seed 0)."
+        f"outlined: the {shown_picks:,} picked (trial 0)."
     )
     if any(not table[["x", "y"]].to_numpy().any() for _, table in panels):
         note += " Where all lie at one point, their embeddings are all the same."

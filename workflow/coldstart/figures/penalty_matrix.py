@@ -101,7 +101,7 @@ def _note(target: PenaltyMatrix, numbers: pd.DataFrame, runs: int) -> str:
     share = "Share" if runs == 1 else f"Sum over {runs} runs of the shares"
     tested = numbers[numbers["tests"] > 0]
     if tested.empty:
-        return "Every sampler has one trial (encoder seed and sampler seed): there is no test."
+        return "Every sampler has one encoder seed and one trial: there is no test."
     fewest, most = tested["draws"].min(), tested["draws"].max()
     draws = f"{most}" if fewest == most else f"{fewest} to {most}"
     text = (

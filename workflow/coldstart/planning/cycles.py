@@ -82,7 +82,7 @@ class Cycles:
                 # Of a sampler that only starts the cycles, no more is asked.
                 "budgets": setup.budgets if sampler in setup.samplers else setup.budgets[:1],
                 "excess": setup.excess,
-                "seeds": setup.sampler_seeds if recipe.stochastic else 1,
+                "trials": setup.trials if recipe.stochastic else 1,
                 "encoder_seed": seed,
             },
             inputs,
@@ -98,7 +98,12 @@ class Cycles:
         if at in self._cycles:
             return self._cycles[at]
         setup, made = self.run(study, run), []
-        if sampler in setup.queries and budget != setup.budgets[0]:
+        if self._shared(at) != at:
+            raise ColdstartError(
+                f"the first cycle of `{sampler}` is that of `{setup.initial}`: ask for "
+                f"{self._shared(at).output}"
+            )
+        if sampler in setup.queried and budget != setup.budgets[0]:
             if self._asks_models(sampler, setup):
                 made.append(self.asked(at))
             made.append(self.query(at))
@@ -203,8 +208,8 @@ class Cycles:
         described: dict[str, Any] = {"learner": recipe.learner}
         modules = ["coldstart.evaluation.evaluate"]
         if recipe.learns_from == "images":
-            for sampler in (*setup.samplers, *setup.queries):
-                for trial in range(setup.sampler_seeds):
+            for sampler in (*setup.samplers, *setup.queried):
+                for trial in range(setup.trials):
                     for budget in setup.budgets:
                         at = Cycle(study, run, seed, sampler, trial, budget)
                         inputs[f"predictions.{sampler}.{trial}.{budget}"] = self.predictions(at)
@@ -230,8 +235,8 @@ class Cycles:
             f"selection.{sampler}": self.selection(study, run, seed, sampler)
             for sampler in setup.samplers
         }
-        for sampler in setup.queries:
-            for trial in range(setup.sampler_seeds):
+        for sampler in setup.queried:
+            for trial in range(setup.trials):
                 for budget in setup.budgets:
                     at = Cycle(study, run, seed, sampler, trial, budget)
                     found[f"selection.{sampler}.{trial}.{budget}"] = self._bought(at)
@@ -240,7 +245,7 @@ class Cycles:
     def _bought(self, at: Cycle) -> Planned:
         """The selection that says which images are labelled at a budget."""
         setup = self.run(at.study, at.run)
-        if at.sampler in setup.queries and at.budget != setup.budgets[0]:
+        if at.sampler in setup.queried and at.budget != setup.budgets[0]:
             return self.query(at)
         return self.selection(at.study, at.run, at.seed, self._shared(at).sampler)
 
@@ -314,7 +319,7 @@ class Cycles:
     def _shared(self, at: Cycle) -> Cycle:
         """The cycle whose models count: all that are queried share the initial sampler's first."""
         setup = self.run(at.study, at.run)
-        first = at.sampler in setup.queries and at.budget == setup.budgets[0]
+        first = at.sampler in setup.queried and at.budget == setup.budgets[0]
         return at._replace(sampler=setup.initial) if first else at
 
     def _before(self, at: Cycle, setup: Run) -> Cycle:
@@ -338,7 +343,7 @@ class Cycles:
         if budget == setup.budgets[-1]:
             return members
         first = budget == setup.budgets[0] and sampler == setup.initial
-        for name in setup.queries if first else {sampler} & set(setup.queries):
+        for name in setup.queried if first else {sampler} & set(setup.queried):
             recipe: Sampler = self.recipes.get("samplers", name)
             if self._asks_models(name, setup) or KNOWN in recipe.reads:
                 learner = self._learner_of(name, setup)[0]

@@ -176,7 +176,7 @@ class Figures:
     def _described_samplers(self, run: Run, target: Target) -> list[str]:
         """The samplers that a figure shows: none, where it reads nothing of theirs."""
         if "metrics" in target.reads:
-            return run.samplers + run.queries
+            return run.samplers + run.queried
         # The picks of a query depend on its trial, and are shown by its metrics alone.
         return run.samplers if "selections" in target.reads else []
 

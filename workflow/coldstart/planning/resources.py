@@ -220,7 +220,7 @@ def _select(planned: Planned, facts: Facts, _device: str) -> _Estimate:
         return 300, 60 * CPU, 0
     numbers = facts.sizes["candidates"] * _encoder(inputs["embeddings"]).dim
     # The dearest: KMeans for every budget and seed, some 100 passes over the candidates.
-    flops = 200.0 * numbers * sum(recipe["budgets"]) * recipe["seeds"]
+    flops = 200.0 * numbers * sum(recipe["budgets"]) * recipe["trials"]
     return 4 * FLOAT * numbers / MEGABYTE, flops, 0
 
 
@@ -232,7 +232,7 @@ def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
     for name, selection in planned.inputs.items():
         if name.startswith("selection."):
             chosen = selection.identity.recipe
-            picks += sum(chosen["budgets"]) * chosen["seeds"]
+            picks += sum(chosen["budgets"]) * chosen["trials"]
     numbers = (facts.sizes["candidates"] + facts.sizes.get("test", 0)) * dim
     # Some 300 products with each subset until a fit has converged; batches of fits at a time.
     return 500 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0

@@ -14,7 +14,7 @@ def labelled_rows(selection: Artefact, trial: int, budget: int) -> pd.DataFrame:
         budget: the number of labels.
     """
     table = pd.read_parquet(selection.path("selection.parquet"))
-    trials = table["seed"].unique()
+    trials = table["trial"].unique()
     chosen = trial if len(trials) > 1 else trials[0]
-    rows: pd.DataFrame = table[(table["seed"] == chosen) & (table["budget"] == budget)]
+    rows: pd.DataFrame = table[(table["trial"] == chosen) & (table["budget"] == budget)]
     return rows.sort_values("rank")

@@ -14,9 +14,9 @@ from coldstart.selection.tables import read_known, read_tables
 
 
 def make(job: Job) -> None:
-    """``selection.parquet``: seed, budget, rank (from 0), id, score; every budget and seed."""
+    """``selection.parquet``: trial, budget, rank (from 0), id, score; every budget and trial."""
     sampler = _sampler(job)
-    seeds = [(job.recipe["encoder_seed"], seed) for seed in range(job.recipe["seeds"])]
+    seeds = [(job.recipe["encoder_seed"], trial) for trial in range(job.recipe["trials"])]
     labelled = None
     if "labelled" in job.inputs:
         path = job.inputs["labelled"].path("labels.parquet")
@@ -28,7 +28,7 @@ def make(job: Job) -> None:
 
 
 def make_query(job: Job) -> None:
-    """``selection.parquet`` as ``make`` writes it, of one budget and one seed.
+    """``selection.parquet`` as ``make`` writes it, of one budget and one trial.
 
     It holds all labels of that budget: those of the cycle before, and after them the new picks.
     """
@@ -40,7 +40,7 @@ def make_query(job: Job) -> None:
     picks = sampler.query(tables, budget - len(before), rng, known)
     pd.DataFrame(
         {
-            "seed": trial,
+            "trial": trial,
             "budget": budget,
             "rank": np.arange(budget),
             "id": np.concatenate([before["id"], picks.ids]),
@@ -75,18 +75,18 @@ def fitting(budgets: Sequence[int], tables: Tables, excess: str) -> dict[int, in
 def select(
     sampler: Sampler, tables: Tables, budgets: Mapping[int, int], seeds: Sequence[Sequence[int]]
 ) -> pd.DataFrame:
-    """The picks for each budget and seed: seed (its number), budget, rank, id, score.
+    """The picks for each budget and trial: trial (its number), budget, rank, id, score.
 
-    A sampler whose picks nest is asked once per seed, for the largest budget.
+    A sampler whose picks nest is asked once per trial, for the largest budget.
 
     Args:
         sampler: picks.
         tables: what it reads.
         budgets: how many to pick for each.
-        seeds: of the random generators, one after the other.
+        seeds: of the random generator of each trial.
     """
     frames = []
-    for number, seed in enumerate(seeds):
+    for trial, seed in enumerate(seeds):
         if sampler.nested:
             whole = sampler.query(tables, max(budgets.values()), np.random.default_rng(seed))
             picks = [Picks(whole.ids[:size], whole.scores[:size]) for size in budgets.values()]
@@ -98,7 +98,7 @@ def select(
         frames += [
             pd.DataFrame(
                 {
-                    "seed": number,
+                    "trial": trial,
                     "budget": budget,
                     "rank": np.arange(len(pick.ids)),
                     "id": pick.ids,

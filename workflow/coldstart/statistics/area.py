@@ -11,7 +11,7 @@ from coldstart.statistics.intervals import mean_interval
 Axis = Literal["linear", "log"]
 AXES: tuple[Axis, ...] = ("linear", "log")
 """On a linear axis large budgets weigh most; on a logarithmic one each doubling weighs alike."""
-DRAW = ["run", "encoder_seed", "sampler", "seed"]
+DRAW = ["run", "encoder_seed", "sampler", "trial"]
 
 
 def areas(values: pd.DataFrame) -> pd.DataFrame:

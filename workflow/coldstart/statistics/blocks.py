@@ -9,12 +9,12 @@ import pandas as pd
 from coldstart.errors import ColdstartError
 from coldstart.statistics.ties import subtract
 
-COLUMNS = {"run": "run", "encoder-seed": "encoder_seed", "sampler-seed": "seed", "budget": "budget"}
+COLUMNS = {"run": "run", "encoder-seed": "encoder_seed", "trial": "trial", "budget": "budget"}
 """Properties that tell blocks apart: the name in studies -> the column of tables."""
 WORDS = {
     "run": "run",
     "encoder_seed": "encoder seed",
-    "seed": "sampler seed",
+    "trial": "trial",
     "budget": "number of labels",
 }
 CELL = ["run", "encoder_seed", "budget"]
@@ -39,15 +39,15 @@ class Blocks:
 
         Differences that are equal but for rounding errors are equal, and so are zeros.
 
-        Where blocks are sampler seeds and neither sampler has more than one trial, its repetitions
+        Where blocks are trials and neither sampler has more than one trial, its repetitions
         are no blocks of their own: one of them is kept.
         """
         columns = (self.values[name].to_numpy(dtype=float) for name in (first, second))
         difference = pd.Series(subtract(*columns), index=self.values.index)
         names = [str(name) for name in difference.index.names]
-        if not {first, second} <= self.once or "seed" not in names:
+        if not {first, second} <= self.once or "trial" not in names:
             return difference
-        names.remove("seed")
+        names.remove("trial")
         return difference.groupby(level=names, sort=False).first() if names else difference[:1]
 
 
@@ -56,7 +56,7 @@ def arrange(values: pd.DataFrame, samplers: Sequence[str], block: Sequence[str])
 
     A sampler's value in a cell (run, encoder seed, number of labels) is the mean over its trials,
     and over classes where the metric is of one; its value in a block is the mean over the block's
-    cells. Where blocks are told apart by sampler seed, the trials are cells of their own, and the
+    cells. Where blocks are told apart by trial, the trials are cells of their own, and the
     one trial of a sampler without randomness pairs with each trial of the others.
 
     Args:
@@ -68,12 +68,12 @@ def arrange(values: pd.DataFrame, samplers: Sequence[str], block: Sequence[str])
         ColdstartError: a sampler has no value in a cell, or one that is not a number.
     """
     parts = [column for name, column in COLUMNS.items() if name in block]
-    seeds = values.groupby("sampler")["seed"].nunique()
+    seeds = values.groupby("sampler")["trial"].nunique()
     once = frozenset(str(sampler) for sampler in seeds.index[seeds == 1])
     _check(values[values["value"].isna()][[*CELL, "sampler"]])
     cells = CELL
-    if "seed" in parts:
-        values, cells = _repeated(values, once), [*CELL, "seed"]
+    if "trial" in parts:
+        values, cells = _repeated(values, once), [*CELL, "trial"]
     table = values.pivot_table(index=cells, columns="sampler", values="value", sort=False)
     table = table.reindex(columns=pd.Index(samplers, name="sampler"))
     rows, columns = np.nonzero(table.isna().to_numpy())
@@ -90,9 +90,9 @@ def described(block: Sequence[str]) -> str:
 def _repeated(values: pd.DataFrame, once: frozenset[str]) -> pd.DataFrame:
     """The one trial of samplers without randomness, repeated for each seed of the others."""
     alone = values["sampler"].isin(list(once))
-    seeds = values.loc[~alone, [*CELL, "seed"]].drop_duplicates()
-    repeated = values[alone].drop(columns="seed").merge(seeds, how="left", on=CELL)
-    repeated["seed"] = repeated["seed"].fillna(0).astype(int)
+    seeds = values.loc[~alone, [*CELL, "trial"]].drop_duplicates()
+    repeated = values[alone].drop(columns="trial").merge(seeds, how="left", on=CELL)
+    repeated["trial"] = repeated["trial"].fillna(0).astype(int)
     return pd.concat([values[~alone], repeated], ignore_index=True)
 
 

@@ -10,7 +10,7 @@ from scipy.stats import t
 from coldstart.statistics import ALPHA
 from coldstart.statistics.blocks import arrange
 
-BLOCK = ("run", "encoder-seed", "sampler-seed", "budget")
+BLOCK = ("run", "encoder-seed", "trial", "budget")
 
 
 def penalties(values: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def penalties(values: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
 
     At each number of labels of a run, two samplers are compared by a paired two-sided t-test over
     trials; where it tells them apart, the loser gets 1 / (numbers of labels of the run). So a
-    penalty is at most the number of runs. A trial is an encoder seed and a sampler seed. The one
+    penalty is at most the number of runs. Each encoder seed has trials of its own. The one
     trial of a sampler without randomness is compared with each trial of another; two such samplers
     have one trial for each encoder seed. Without two trials there is no test.
 

@@ -118,7 +118,7 @@ def dependence(blocks: Blocks) -> str:
     index = blocks.values.index.to_frame(index=False)
     within = [
         words
-        for column, words in (("budget", "numbers of labels"), ("seed", "sampler seeds"))
+        for column, words in (("budget", "numbers of labels"), ("trial", "trials"))
         if column in index and index[column].nunique() > 1
     ]
     if not within:

@@ -24,8 +24,8 @@ def check_learner(name: str, recipes: Recipes, problems: Problems) -> None:
 
 def check_cycles(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
     """Check that every learner of a run can be asked what is asked of it."""
-    for name in run.queries:
-        where = f"{path}.queries"
+    for name in run.queried:
+        where = f"{path}.queried"
         if name in run.samplers:
             problems.add(file, where, f"`{name}` is among the samplers too: give it one name each")
         if not recipes.known("samplers", name):
@@ -41,7 +41,7 @@ def check_cycles(run: Run, file: str, path: str, recipes: Recipes, problems: Pro
         fault = _misasked(learner, run.learner, prediction, run.prediction)
         if fault:
             problems.add(file, f"{path}.prediction", fault)
-    cycles = learner.learns_from == "images" or run.queries
+    cycles = learner.learns_from == "images" or run.queried
     if cycles and (run.excess == "cut" or run.labelled is not None):
         what = "a learner is trained at each budget, which `excess` and `labelled` would change"
         problems.add(file, f"{path}.learner", what)

@@ -111,13 +111,13 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
     ]
     if run.labelled is not None:
         _named(recipes, problems, "datasets", run.labelled, file, f"{path}.labelled")
-    for sampler in run.samplers + ([run.initial] if run.queries else []):
+    for sampler in run.samplers + ([run.initial] if run.queried else []):
         key = "samplers" if sampler in run.samplers else "initial"
         known = _named(recipes, problems, "samplers", sampler, file, f"{path}.{key}")
         learnt = recipes.get("samplers", sampler).reads & LEARNT if known else set()
         if learnt:
             tables = ", ".join(sorted(learnt))
-            what = f"`{sampler}` reads {tables}, which need labels: name it under `queries`"
+            what = f"`{sampler}` reads {tables}, which need labels: name it under `queried`"
             problems.add(file, f"{path}.{key}", what)
         if known and sound[1]:
             _check_scores(run, sampler, file, path, recipes, problems)
@@ -196,7 +196,7 @@ def _shown(run: Run, recipes: Recipes) -> ShownRun:
         run=run,
         dataset=pool.dataset if pool is not None else "",
         classes=len(dataset.classes) if dataset is not None else None,
-        trials=run.sampler_seeds if stochastic or trained or run.queries else 1,
+        trials=run.trials if stochastic or trained or run.queried else 1,
         trained=trained,
     )
 

@@ -120,7 +120,7 @@ def _recipes(config: Config, images: Path) -> list[tuple[str, str, dict[str, Any
         "pool": OWN,
         "encoder": config.encoder,
         "samplers": [config.sampler],
-        "sampler_seeds": 1,
+        "trials": 1,
         "budgets": [config.budget],
         "excess": "cut",
     }

@@ -16,7 +16,7 @@ from coldstart.config.recipes.targets import (
 )
 from coldstart.errors import nearest
 
-BlockPart = Literal["run", "encoder-seed", "sampler-seed", "budget"]
+BlockPart = Literal["run", "encoder-seed", "trial", "budget"]
 """Property that tells the blocks of a comparison apart."""
 
 
@@ -81,7 +81,7 @@ class Compared(Target):
                 {frozenset(one.run.encoder_seeds) for one in shown},
             ),
             ("`budgets` that all have", {*self._counted(runs).values()}),
-            ("runs with the same `sampler_seeds`", trials),
+            ("runs with the same `trials`", trials),
         ):
             if len(parts) > 1:
                 yield "runs", f"compares runs with each other: name {alike}"
@@ -112,7 +112,7 @@ class Blocked(Compared):
     @property
     def paired(self) -> bool:
         """True if single trials are compared, not means over trials."""
-        return "sampler-seed" in self.block
+        return "trial" in self.block
 
 
 def block_titles(block: Sequence[BlockPart]) -> str:

@@ -23,14 +23,14 @@ class Run(Model):
     embedding: str = "frozen"
     samplers: list[str] = []
     """Without any, a run is of its encoder alone."""
-    queries: list[str] = []
-    """Samplers that are asked anew at each budget, and read what a classifier trained on the labels
-    so far makes of the candidates, in the place of the encoder."""
+    queried: list[str] = []
+    """Samplers that are queried in each cycle: they read the tables that a learner trained on the
+    labels so far gives of the candidates, in the place of the encoder's."""
     initial: str = "random"
-    """The sampler whose picks for the first budget the queries start from."""
-    sampler_seeds: Trials = 5
-    """Draws of each sampler that is random; the others have one. A learner that is a classifier is
-    trained as many times with every sampler."""
+    """The sampler whose picks for the first budget all samplers that are queried start from."""
+    trials: Trials = 5
+    """Repetitions of each sampler that is random; the others have one. A learner that is trained on
+    images has as many with every sampler."""
     budgets: Budgets = []
     """Numbers of labels. ``{from, to, step}`` stands for a range, its end included."""
     learner: str = "logistic-regression"

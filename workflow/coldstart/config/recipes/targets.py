@@ -50,7 +50,7 @@ class ShownRun:
     @property
     def samplers(self) -> list[str]:
         """All samplers of the run, those that are queried at each budget last."""
-        return [*self.run.samplers, *self.run.queries]
+        return [*self.run.samplers, *self.run.queried]
 
     def class_problems(self, label: int | None, path: str) -> Iterator[Problem]:
         """Yield a problem if the run's data set is known to lack a class.

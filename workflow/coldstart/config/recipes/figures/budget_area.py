@@ -25,8 +25,8 @@ class BudgetArea(Compared):
             f"The area under the curve of {metric_title(self.metric)} for each trial, by trapezia, "
             "divided by the span of the axis, so that it is a mean of the metric: over the number "
             "of labels, where the large numbers weigh most, and over its logarithm, where each "
-            "doubling weighs alike. Intervals are 95 % intervals by Student's t over trials "
-            "(encoder seeds and sampler seeds), from three trials on."
+            "doubling weighs alike. Intervals are 95 % intervals by Student's t over encoder "
+            "seeds and their trials, from three values on."
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:

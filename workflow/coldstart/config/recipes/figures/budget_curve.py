@@ -44,8 +44,8 @@ class BudgetCurve(Target):
         paper = paper_table(self.published)
         return (
             f"{metric} on the test images against the number of labels that were bought. {means} "
-            "are means over all trials, that is over encoder seeds and sampler seeds; "
-            f"{spread} are one standard deviation to each side, and a single trial has none. A "
+            "are means over all encoder seeds and their trials; "
+            f"{spread} are one standard deviation to each side, and a single value has none. A "
             "sampler without randomness has one trial for each encoder."
             + (f" Hollow markers are the values of the paper ({paper})." if paper else "")
         )

@@ -136,10 +136,10 @@ class Claim(Model):
             return
         for name, beside in zip(self.ours.runs, other.runs, strict=True):
             first, second = runs[name].run, runs[beside].run
-            if first.sampler_seeds != second.sampler_seeds:
+            if first.trials != second.trials:
                 yield (
                     "other.runs",
-                    f"run `{beside}` has another number of `sampler_seeds` than `{name}`",
+                    f"run `{beside}` has another number of `trials` than `{name}`",
                 )
             several = len(first.encoder_seeds) > 1 and len(second.encoder_seeds) > 1
             if several and {*first.encoder_seeds} != {*second.encoder_seeds}:
@@ -159,7 +159,7 @@ class Claims(Target):
             "Claims about samplers, and whether they hold here. ``holds`` is ``yes`` or ``no`` if "
             "the 95 % interval of the difference (ours less other, by Student's t over blocks) "
             "lies on one side of the claimed margin, and ``undecided`` otherwise. A block is one "
-            "encoder seed and sampler seed of a run; where there are fewer than three, a number of "
+            "encoder seed and trial of a run; where there are fewer than three, a number of "
             "labels, and the interval is then too narrow, because these share their encoders. A "
             "claim about each number of labels has an interval at each (with Bonferroni's "
             "correction), and its row is of the one at which it holds least (``at``)."

@@ -24,7 +24,7 @@ class ContactSheet(Target):
         """The text below the title in the report, in reStructuredText."""
         return (
             f"The first {self.count} images that each sampler picked, in order from left to right, "
-            "for the first encoder seed and the first sampler seed. If a sampler's picks depend on "
+            "for the first encoder seed and the first trial. If a sampler's picks depend on "
             "the number of labels, those of the smallest sufficient number are shown."
         )
 

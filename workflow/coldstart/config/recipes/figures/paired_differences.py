@@ -21,10 +21,10 @@ class PairedDifferences(Compared):
     kind: Literal["paired-differences"]
     baseline: str
     """The sampler that the others are compared with."""
-    block: Annotated[list[Literal["run", "encoder-seed", "sampler-seed"]], Field(min_length=1)] = [
+    block: Annotated[list[Literal["run", "encoder-seed", "trial"]], Field(min_length=1)] = [
         "run",
         "encoder-seed",
-        "sampler-seed",
+        "trial",
     ]
     """Properties that tell the blocks at one budget apart, over which the interval is taken."""
     forms: ClassVar = frozenset({"figure", "table"})
@@ -32,7 +32,7 @@ class PairedDifferences(Compared):
     @property
     def paired(self) -> bool:
         """True if single trials are compared, not means over trials."""
-        return "sampler-seed" in self.block
+        return "trial" in self.block
 
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""

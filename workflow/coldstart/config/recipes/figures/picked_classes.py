@@ -28,7 +28,7 @@ class PickedClasses(Target):
         """The text below the title in the report, in reStructuredText."""
         return (
             f"Candidates of each class among the first {self.budget} that each sampler picked: "
-            "means over all encoder seeds and sampler seeds. The spread is in the file of numbers."
+            "means over all encoder seeds and trials. The spread is in the file of numbers."
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:

@@ -17,6 +17,6 @@ class Published(Target):
         """The text below the title in the report, in reStructuredText."""
         return (
             f"The values of the paper ({paper_table(self.published)}) beside ours: mean, standard "
-            "deviation and number of trials over encoder seeds and sampler seeds, and ours less "
+            "deviation and number of repetitions over encoder seeds and trials, and ours less "
             "the paper's. Cells are empty where the study has no such value."
         )
