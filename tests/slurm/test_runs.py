@@ -120,6 +120,7 @@ def test_recovery_leaves_the_jobs_of_other_clones_alone(clone, cluster):
 
 @pytest.mark.quick
 def test_ctrl_c_ends_the_jobs_and_they_stay_ended(clone, cluster):
+    clone.set_epochs(1200)  # on a busy machine Ctrl-C takes longer than a short training
     run, _ = clone.train()
     run.send_signal(signal.SIGINT)
     assert run.wait(60) != 0
