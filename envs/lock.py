@@ -115,7 +115,7 @@ def main() -> None:
     cpu_file.write_text(f"{HEADER}{cpu_torch} \\\n{hashes}\n")
 
     pip = next(line for line in locked if line.startswith("pip=="))
-    # What torch's CUDA build needs, torch itself pins; for a CPU build it must not be named.
+    # Torch pins the packages of its CUDA build itself; a CPU build must not name them.
     wanted = [
         text.strip() for name, text in entries(run_time) if name == "torch" or not CUDA.match(name)
     ]

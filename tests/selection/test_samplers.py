@@ -149,7 +149,7 @@ def test_identical_candidates_are_accepted(sampler):
     assert len(set(query(sampler, tables, 20).ids.tolist())) == 20
 
 
-# What each sampler does, on toys whose answer is known.
+# Picks of each sampler on toys whose answer is known.
 
 
 def test_random_picks_every_candidate_equally_often():

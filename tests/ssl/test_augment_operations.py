@@ -64,7 +64,7 @@ def far(strength, most):
     return (2 * strength - 1) * most
 
 
-# Of each kind, torchvision's function of an image, the strength, its height and its width.
+# Torchvision's function for each kind, of an image, a strength, a height and a width.
 MOVED = {
     ROTATION: lambda i, s, h, w: V1.rotate(i, far(s, 30.0), interpolation=BILINEAR),
     SHEAR_X: lambda i, s, h, w: affine(

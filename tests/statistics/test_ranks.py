@@ -103,7 +103,7 @@ def test_blocks_that_all_agree_have_the_probability_of_that_event(row, blocks, p
 
 
 def test_critical_differences_equal_table_5_of_demsar():
-    # Of table 5 (a), alpha 0.05; the difference is q times sqrt(k (k + 1) / (6 n)).
+    # Table 5 (a), alpha 0.05; the difference is q times sqrt(k (k + 1) / (6 n)).
     q = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164]
     for k, expected in enumerate(q, 2):
         scale = np.sqrt(k * (k + 1) / (6 * 14))

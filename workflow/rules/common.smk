@@ -1,4 +1,4 @@
-# What all rules share: the plan of what is made from what, and the words that stand in paths.
+# The plan, which all rules share, and the words that may stand in paths.
 
 from coldstart.planning.snakemake import setup
 

@@ -1,4 +1,4 @@
-# How good a learner gets with what was picked, and how good an encoder is with all labels.
+# Metrics of learners on the labels bought, and of encoders with all labels.
 
 
 rule evaluate:

@@ -1,4 +1,4 @@
-# Which candidates each sampler picks.
+# Picks of each sampler before any label is bought.
 
 
 rule select:

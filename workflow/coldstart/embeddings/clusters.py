@@ -27,7 +27,7 @@ def cluster(embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
     # Sums over threads depend on how many there are, and with them on which side of a border
     # an image comes to lie.
     with threadpool_limits(limits=1), warnings.catch_warnings():
-        # Of images that are all alike there are fewer clusters than were asked for.
+        # Images that are all alike make fewer clusters than were asked for.
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = KMeans(clusters, n_init=3, random_state=0).fit_predict(embeddings)
     sizes = np.bincount(found, minlength=clusters)

@@ -79,7 +79,7 @@ class Cycles:
             "select",
             {
                 "sampler": recipe.model_dump(),
-                # Of a sampler that only starts the cycles, no more is asked.
+                # A sampler that only starts the cycles picks for the first budget alone.
                 "budgets": setup.budgets if sampler in setup.samplers else setup.budgets[:1],
                 "excess": setup.excess,
                 "trials": setup.trials if recipe.stochastic else 1,

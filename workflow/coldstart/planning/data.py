@@ -13,7 +13,7 @@ from coldstart.planning.artefact import Facts, Planned, once
 from coldstart.planning.maker import Maker
 
 DIGESTS = Path("results/.cache")
-"""Where the digests of a user's own files are kept, so that a second look at them is quick."""
+"""The folder with digests of a user's own files, by which a second look at them is quick."""
 
 
 class Data:

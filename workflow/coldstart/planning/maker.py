@@ -104,7 +104,7 @@ class Maker:
         )
         return other
 
-    # What Snakemake is told.
+    # Answers to Snakemake.
 
     def need(self, artefacts: Iterable[Planned]) -> list[str]:
         """The pointers that a job waits for: none for what the store has already.

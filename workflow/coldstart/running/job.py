@@ -32,10 +32,11 @@ from coldstart.store.pointers import record_shown
 log = logging.getLogger("coldstart")
 
 WORK = RESULTS / leftovers.WORK
-"""Where a job writes before its artefact is published."""
+"""The folder that a job writes to before its artefact is published."""
 
 RESUME = RESULTS / ".resume"
-"""Where unfinished training is kept, by key: outside of what Snakemake declares and deletes."""
+"""The folder with the states of unfinished trainings, by key; Snakemake does not know it, so it
+deletes none."""
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit status of a stage that was told to stop and has saved its state in time."""

@@ -15,7 +15,7 @@ from coldstart.paths import expand
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the stores and the image sets are, and what device computes."""
+    """Places of the stores and the image sets, and the device that computes."""
 
     stores: tuple[Path, ...] = (Path("results/store"),)
     """The own store, which is written to, and after it those that are only read."""

@@ -43,7 +43,7 @@ def digest_weights(recipe: Existing, data_dir: Path, cache: Path | None) -> str:
 
 
 def find_weights(recipe: Existing) -> Path:
-    """Where the file lies whose digest stands in a planned recipe.
+    """Return the path of the file whose digest stands in a planned recipe.
 
     Raises:
         ColdstartError: the plan has not said, or the file has changed since.

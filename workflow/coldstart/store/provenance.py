@@ -1,4 +1,4 @@
-"""Where and with what an artefact was made: recorded beside it, never part of its key."""
+"""The place, time and versions of the making of an artefact: never a part of its key."""
 
 import contextlib
 import getpass

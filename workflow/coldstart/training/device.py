@@ -1,4 +1,4 @@
-"""Where the numbers are computed, and in which precision."""
+"""Devices and precisions of computation."""
 
 import os
 from typing import TypeVar

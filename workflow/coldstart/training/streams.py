@@ -26,7 +26,7 @@ from coldstart.training.images import Images, on_device
 from coldstart.training.model import UNLABELLED
 from coldstart.training.neighbours import draw
 
-# What a generator is for, so that epoch 1 and step 1 draw differently.
+# Purposes of generators, which keep epoch 1 and step 1 from drawing alike.
 ORDER, VIEWS, NEIGHBOURS, LAYERS = range(4)
 
 

@@ -156,7 +156,7 @@ class Trainer:
         with warnings.catch_warnings():
             # The keyword's new name is not known to every version of torch that will do.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            # What a method keeps in buffers it keeps alike everywhere; and it may let a layer rest.
+            # Methods keep their buffers alike in all processes, and may let a layer rest.
             return DistributedDataParallel(
                 objective, broadcast_buffers=False, find_unused_parameters=True
             )
@@ -346,7 +346,7 @@ class Trainer:
     def _restore(self) -> None:
         if self.keeper is None:
             return
-        # Of the process that saved it: on another machine others may see another folder or file.
+        # The process that saved the state reads it: others may see another folder or file.
         state = of_first(self.keeper.load(torch.device("cpu")) if rank() == 0 else None)
         if state is None:
             return

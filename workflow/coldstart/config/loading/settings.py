@@ -59,7 +59,7 @@ class Config(Model):
     scale: Scale = "cpu"
     """``paper``: what the papers used; ``cpu``: hours at most on a laptop; ``smoke``: seconds."""
     data_dir: str = "data"
-    """Where image sets lie, in the layout of ``torchvision.datasets``."""
+    """The folder with image sets, in the layout of ``torchvision.datasets``."""
     download: Switch = False
     """True: a set that is not in ``data_dir`` may be downloaded there."""
     mirror: str = ""
@@ -71,8 +71,8 @@ class Config(Model):
         AfterValidator(_distinct),
         Field(min_length=1),
     ] = ["results/store"]
-    """Where artefacts live: a folder, or several, of which the first is written to and the others
-    are searched after it. The environment variable COLDSTART_STORE wins over a file's ``store``."""
+    """The folder with artefacts, or several, of which the first is written to and the others are
+    searched after it. The environment variable COLDSTART_STORE wins over a file's ``store``."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``."""
     images_on_gpu: Annotated[float, Field(ge=0, le=1)] = 0.4

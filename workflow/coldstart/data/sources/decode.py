@@ -223,7 +223,7 @@ def _render(
     image.draft(None, (_at_least_one(whole[0] * GAP), _at_least_one(whole[1] * GAP)))
     with ROOM.taken(image.width * image.height):
         plain = _plain(_eight_bits(image, file, levels, header) if header.wide else image, mode)
-        # What lies outside of the target is left out, half on each side.
+        # The image is cropped to the target, by as much on each side.
         left = plain.width * max(0.0, 1 - target[0] / whole[0]) / 2
         top = plain.height * max(0.0, 1 - target[1] / whole[1]) / 2
         resized = plain.resize(

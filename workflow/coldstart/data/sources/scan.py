@@ -183,7 +183,7 @@ def export_places(scan: Scan) -> None:
 
 
 def places_of(digest: str) -> list[Path]:
-    """Where the files with this digest lie; none if the plan has not said."""
+    """Return the paths of the files with this digest; none if the plan has not said."""
     known = json.loads(os.environ.get(PLACES, "{}"))
     return [Path(path) for path in known.get(digest, ())]
 

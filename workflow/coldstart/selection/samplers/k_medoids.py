@@ -73,7 +73,7 @@ def alternate(X: NDArray[np.float32], medoids: NDArray[np.intp], moving: int) ->
             settled[cluster] = rows
             sums = _sums(X[rows])
             best = rows[int(sums.argmin())]
-            # Of two images, say, either is as good: rounding alone must not move a medoid.
+            # A cluster of two images has two equal medoids: rounding alone must not move one.
             if sums.min() < (1 - TIE) * sums[np.searchsorted(rows, medoids[cluster])]:
                 medoids[cluster] = best
                 moved += 1

@@ -41,7 +41,7 @@ class Stratified(Sampler):
         turn = query.rng.permutation(len(sizes))[strata]
         draws = query.rng.random(len(strata))
         left = everything.left
-        # Which image of its cluster each one is: those with a label first, then in random order.
+        # Images are numbered within their cluster: labelled ones first, the rest in random order.
         order = np.lexsort((draws, left, strata))
         number = np.empty(len(order))
         number[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

@@ -55,7 +55,7 @@ class ScanModel(ClusterModel):
         """
         anchors, neighbours = self._logs(views)
         mean = total(anchors.exp().mean(dim=0)) / world()
-        # Of a cluster that nobody falls into, the logarithm and its gradient stay finite.
+        # The logarithm of an empty cluster's share, and its gradient, stay finite.
         logs = mean.clamp(min=torch.finfo(mean.dtype).tiny).log()
         entropy = -(mean * logs).sum()
         return _disagreement(anchors, neighbours).mean() - self.entropy_weight * entropy

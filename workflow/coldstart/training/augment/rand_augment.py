@@ -90,7 +90,7 @@ def _blended(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
 
 
 def sources_of(kind: Tensor, strength: Tensor, size: Sequence[int], recipe: RandAugment) -> Tensor:
-    """Where the pixels of rotated, sheared and translated images come from.
+    """Return the sources of the pixels of rotated, sheared and translated images.
 
     Rotation is about the centre. A shear leaves the upper row or left column where it is, and a
     translation is by whole pixels.
@@ -156,7 +156,7 @@ def equalize(images: Tensor) -> Tensor:
     number, channels, height, width = images.shape
     levels = levels_of(images).view(number * channels, height * width)
     every = torch.arange(LEVELS, dtype=levels.dtype, device=levels.device)
-    # How many pixels are below each level: a histogram without atomics, which sum in any order.
+    # Pixels below each level are counted without atomics, which sum in any order.
     below = torch.searchsorted(levels.sort(1).values, every.expand(len(levels), -1).contiguous())
     brightest = (levels == levels.amax(1, keepdim=True)).sum(1, keepdim=True)
     step = (height * width - brightest) // (LEVELS - 1)

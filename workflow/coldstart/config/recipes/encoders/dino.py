@@ -23,7 +23,7 @@ class Dino(Following):
     """Temperature of the student's softmax."""
     teacher_temperature: Positive = 0.07
     teacher_temperature_start: Positive = 0.04
-    """Where the teacher's temperature starts; it rises linearly over the warm-up."""
+    """The teacher's temperature at the first step; it rises linearly over the warm-up."""
     teacher_warmup_epochs: Annotated[int, Field(ge=0)] = 30
     centre_momentum: Probability = 0.9
     """Share of the old centre that each step keeps."""
