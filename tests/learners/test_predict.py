@@ -1,14 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from coldstart.config.recipes.learners.classifier import Classifier
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.embeddings.tables import read_embeddings, read_predictions
+from coldstart.learners.model import dropping
 from coldstart.learners.networks import load_network
+from coldstart.training.backbones import Encoder
 from tests.helpers.small_pool import CANDIDATES, RECIPE, SETTINGS
 
 CPU = torch.device("cpu")
+KINDS = (nn.BatchNorm2d, nn.Dropout)
 DROPPING = Classifier.model_validate(SETTINGS | {"dropout": 0.5})
 
 
@@ -37,19 +41,21 @@ def test_predictions_are_those_of_the_stored_model(pool):
         np.testing.assert_allclose(found[:, 0], probabilities(model, pool, rows), rtol=1e-5)
 
 
-def test_embeddings_and_predictions_come_from_one_pass(pool, monkeypatch):
-    model = pool.learn()
+@pytest.mark.parametrize("asked", [{}, {"passes": 5, "dropout": True}], ids=["plain", "dropout"])
+def test_images_pass_the_encoder_once_for_all_tables(pool, monkeypatch, asked):
+    recipe = DROPPING if asked else RECIPE
+    model = pool.learn(learner=recipe)
     passed = []
-    plain = type(network(model)).forward
+    plain = Encoder.forward
     monkeypatch.setattr(
-        "coldstart.learners.classifier.ClassifierModel.forward",
-        lambda self, images: passed.append(len(images)) or plain(self, images),
+        Encoder, "forward", lambda self, images: passed.append(len(images)) or plain(self, images)
     )
-    tables = pool.predict(model)
+    tables = pool.predict(model, **asked)
+    assert sum(passed) == len(CANDIDATES)
     ids, embeddings = read_embeddings(tables.path("embeddings.parquet"), "candidates")
     assert ids.tolist() == list(CANDIDATES)
     with torch.no_grad():
-        expected = network(model).encoder(torch.from_numpy(pool.images[:300])).numpy()
+        expected = network(model, recipe).encoder(torch.from_numpy(pool.images[:300])).numpy()
     np.testing.assert_allclose(embeddings, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -90,12 +96,13 @@ def test_passes_have_the_law_of_dropout(pool):
 
 
 def test_batchnorm_stays_in_evaluation_mode_while_dropout_is_active(pool):
-    """An image's pass does not depend on its neighbours in the batch beyond its own draws."""
-    model = pool.learn(learner=DROPPING)
-    before = {k: v.clone() for k, v in network(model, DROPPING).state_dict().items()}
-    pool.predict(model, passes=2, dropout=True)
-    after = network(model, DROPPING).state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)
+    model = network(pool.learn(learner=DROPPING), DROPPING)
+    layers = {kind: [m for m in model.modules() if isinstance(m, kind)] for kind in KINDS}
+    assert all(layers.values())
+    with dropping(model):
+        assert [m.training for m in layers[nn.BatchNorm2d]] == [False] * len(layers[nn.BatchNorm2d])
+        assert all(m.training for m in layers[nn.Dropout])
+    assert not any(module.training for module in model.modules())
 
 
 def test_several_passes_without_dropout_are_refused():

@@ -73,7 +73,7 @@ class Answers:
     def ask(self, artefact: Artefact, member: int, ids: NDArray[np.int64], embed: bool) -> Answer:
         """Let the images pass a model, as many times as the prediction says.
 
-        Where nothing within the encoder draws, they pass it once and its last layer several times.
+        They pass the encoder once, and once more for each pass if something within it draws.
 
         Args:
             artefact: the model.
@@ -92,25 +92,35 @@ class Answers:
         with torch.inference_mode(), torch.random.fork_rng(cuda, enabled=self.prediction.dropout):
             for start in range(0, len(images), self.recipe.batch_size):
                 part = torch.from_numpy(images[start : start + self.recipe.batch_size])
-                passes = self._passes(model, part.to(self.device), member, start)
-                votes.append(passes.cpu().numpy())
+                part = part.to(self.device)
+                plain = model.encoder(part)
+                votes.append(self._votes(model, part, plain, (member, start)).cpu().numpy())
                 if embed:
-                    embeddings.append(model.encoder(part.to(self.device)).float().cpu().numpy())
+                    embeddings.append(plain.float().cpu().numpy())
                 progress.advance(len(part))
         return Answer(np.concatenate(votes, axis=1), np.concatenate(embeddings) if embed else None)
 
-    def _passes(self, model: LearnerModel, images: Tensor, member: int, start: int) -> Tensor:
-        """Probabilities in each pass, float64 [passes, n, classes]."""
+    def _votes(
+        self, model: LearnerModel, images: Tensor, plain: Tensor, place: tuple[int, int]
+    ) -> Tensor:
+        """Return the probabilities in each pass, float64 [passes, n, classes].
+
+        Args:
+            model: in evaluation mode.
+            images: uint8 [n, height, width, channels].
+            plain: their embeddings without dropout, which serve all passes if nothing within the
+                encoder draws.
+            place: the member and the place of the images, by which passes draw.
+        """
         if not self.prediction.dropout:
-            return torch.softmax(model(images).double(), 1)[None]
+            return torch.softmax(model.logits(plain).double(), 1)[None]
         inside = drawing_layers(model.encoder)
-        once = model.encoder(images)  # where nothing in the encoder draws, for all passes
-        seeds = (self.job.recipe["encoder_seed"], self.job.recipe["trial"], member, start)
+        seeds = (self.job.recipe["encoder_seed"], self.job.recipe["trial"], *place)
         found = []
         with dropping(model):
             for number in range(self.prediction.passes):
                 key = np.random.SeedSequence((*seeds, number))
                 torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
-                logits = model.logits(model.encoder(images) if inside else once)
+                logits = model.logits(model.encoder(images) if inside else plain)
                 found.append(torch.softmax(logits.double(), 1))
         return torch.stack(found)
