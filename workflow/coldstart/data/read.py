@@ -55,7 +55,16 @@ def read_labels(labels: Artefact, ids: NDArray[np.int64]) -> NDArray[np.int64]:
     Raises:
         ColdstartError: an image was never labelled.
     """
-    table = pd.read_parquet(labels.path("labels.parquet")).set_index("id")["label"]
+    return look_up(label_table(labels), ids)
+
+
+def label_table(labels: Artefact) -> "pd.Series[Any]":
+    """Read all labels, by id; a missing one is of an image that belongs to no class."""
+    return pd.read_parquet(labels.path("labels.parquet")).set_index("id")["label"]
+
+
+def look_up(table: "pd.Series[Any]", ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the labels of these images as ``read_labels`` does, from a table that was read."""
     unknown = ids[~np.isin(ids, table.index)]
     if len(unknown):
         raise ColdstartError(

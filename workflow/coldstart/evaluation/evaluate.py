@@ -1,13 +1,14 @@
 """Evaluation: the metrics of every learner of a run, on the test images."""
 
 import importlib
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coldstart.data.read import OUTLIER, read_labels
+from coldstart.data.read import OUTLIER, label_table, look_up
 from coldstart.embeddings.tables import read_predictions
 from coldstart.evaluation.metrics import (
     COLUMNS,
@@ -19,7 +20,7 @@ from coldstart.evaluation.metrics import (
 )
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.selection.labelled import labelled_rows
+from coldstart.selection.labelled import labelled_rows, read_selection
 
 LINEAR = "coldstart.evaluation.linear"
 """The module that fits and measures all linear learners of a run."""
@@ -46,6 +47,8 @@ def judge(job: Job) -> pd.DataFrame:
     Inputs are the labels and, for each cycle, ``predictions.<sampler>.<trial>.<budget>`` and the
     selection: ``selection.<sampler>``, or that of a queried sampler with trial and budget.
     """
+    labels = label_table(job.inputs["labels"])
+    selections = cache(lambda name: read_selection(job.inputs[name]))
     frames = []
     for name, artefact in job.inputs.items():
         if not name.startswith(PREDICTED):
@@ -53,19 +56,14 @@ def judge(job: Job) -> pd.DataFrame:
         sampler, trial, budget = name.removeprefix(PREDICTED).split(".")
         about: dict[str, Any] = {"sampler": sampler, "trial": int(trial), "budget": int(budget)}
         ids, votes = read_predictions(artefact.path("predictions.parquet"), "test")
-        bought = _bought(job, sampler, int(trial), int(budget))
-        frame = _measure(votes.mean(axis=1), read_labels(job.inputs["labels"], ids), bought)
+        own = f"{PICKED}{sampler}.{trial}.{budget}"
+        picks = selections(own if own in job.inputs else f"{PICKED}{sampler}")
+        rows = labelled_rows(picks, int(trial), int(budget))
+        bought = look_up(labels, rows["id"].to_numpy())
+        frame = _measure(votes.mean(axis=1), look_up(labels, ids), bought)
         log.info("%s, trial %s, budget %s: top-1 %.3f", sampler, trial, budget, frame["value"][0])
         frames.append(frame.assign(**about)[COLUMNS])
     return pd.concat(frames, ignore_index=True)
-
-
-def _bought(job: Job, sampler: str, trial: int, budget: int) -> NDArray[np.int64]:
-    """Read the labels that were bought in a cycle, OUTLIER for an image of no class: int64 [n]."""
-    own = job.inputs.get(f"{PICKED}{sampler}.{trial}.{budget}")
-    selection = own or job.inputs[f"{PICKED}{sampler}"]
-    rows = labelled_rows(selection, trial, budget)
-    return read_labels(job.inputs["labels"], rows["id"].to_numpy())
 
 
 def _measure(

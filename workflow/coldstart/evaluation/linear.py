@@ -16,7 +16,7 @@ from coldstart.evaluation.metrics import COLUMNS, TOP_K, evaluate_probes, judged
 from coldstart.evaluation.scaling import scaling
 from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.selection.labelled import labelled_rows
+from coldstart.selection.labelled import labelled_rows, read_selection
 
 PICKED = "selection."
 """Inputs with this prefix are selections; the sampler's name follows, and a cycle's trial and
@@ -48,10 +48,10 @@ def fit_and_judge(job: Job) -> pd.DataFrame:
     for name, artefact in job.inputs.items():
         if name.startswith(PICKED):
             sampler, *cycle = name.removeprefix(PICKED).split(".")
-            table = pd.read_parquet(artefact.path("selection.parquet"))
+            table = read_selection(artefact)
             if cycle:
                 trial, budget = map(int, cycle)
-                table = labelled_rows(artefact, trial, budget).assign(trial=trial)
+                table = labelled_rows(table, trial, budget).assign(trial=trial)
             selections.setdefault(sampler, []).append(table)
     tables = {sampler: pd.concat(several) for sampler, several in selections.items()}
     # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from coldstart.data.read import OUTLIER, read_labels
 from coldstart.errors import ColdstartError
-from coldstart.selection.labelled import labelled_rows
+from coldstart.selection.labelled import labelled_rows, read_selection
 from coldstart.store import Artefact
 
 KNOWN = "known.parquet"
@@ -43,7 +43,7 @@ def buy(selection: Artefact, labels: Artefact, recipe: Mapping[str, Any]) -> Bou
     Raises:
         ColdstartError: fewer than two of the images belong to a class.
     """
-    rows = labelled_rows(selection, recipe["trial"], recipe["budget"])
+    rows = labelled_rows(read_selection(selection), recipe["trial"], recipe["budget"])
     ids = np.sort(rows["id"].to_numpy())
     answers = read_labels(labels, ids)
     inside = answers != OUTLIER

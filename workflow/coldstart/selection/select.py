@@ -9,7 +9,7 @@ from coldstart.errors import ColdstartError
 from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.selection.base import KNOWN, SAMPLERS, Picks, Sampler, Tables
-from coldstart.selection.labelled import labelled_rows
+from coldstart.selection.labelled import labelled_rows, read_selection
 from coldstart.selection.tables import read_known, read_tables
 
 
@@ -33,7 +33,8 @@ def make_query(job: Job) -> None:
     It holds all labels of that budget: those of the cycle before, and after them the new picks.
     """
     sampler, budget, trial = _sampler(job), job.recipe["budget"], job.recipe["trial"]
-    before = labelled_rows(job.inputs["selection"], trial, job.recipe["before"])
+    selection = read_selection(job.inputs["selection"])
+    before = labelled_rows(selection, trial, job.recipe["before"])
     tables = read_tables(job, sampler, before["id"].to_numpy())
     known = read_known(job.inputs[KNOWN]) if KNOWN in sampler.reads else None
     rng = np.random.default_rng((job.recipe["encoder_seed"], trial, budget))
