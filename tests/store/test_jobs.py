@@ -28,7 +28,7 @@ def run(tmp_path, monkeypatch, identity):
         monkeypatch.setenv("COLDSTART_STORE", ":".join(map(str, stores)))
         artefact = {"key": images.key, "pointer": "pointer.json", "stage": images.stage,
                     "recipe": images.recipe, "inputs": {}, "code": images.code}  # fmt: skip
-        job = script_job(["pointer.json"], "ingest", log="log/a.log", artefact=[artefact])
+        job = script_job(["pointer.json"], "ingest", log="log/a.log", artefacts=[artefact])
         try:
             make_artefact(job, make)
         finally:

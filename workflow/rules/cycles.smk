@@ -18,6 +18,6 @@ rule cycle:
         runtime=job.runtime(plan.cycles.cycle),
         gpu=job.gpu(plan.cycles.cycle),
     params:
-        artefact=job.artefact(plan.cycles.cycle),
+        artefacts=job.artefacts(plan.cycles.cycle),
     script:
         "../scripts/cycle.py"

@@ -16,7 +16,7 @@ rule ingest:
         mem_mb=job.mem_mb(plan.data.ingested),
         runtime=job.runtime(plan.data.ingested),
     params:
-        artefact=job.artefact(plan.data.ingested),
+        artefacts=job.artefacts(plan.data.ingested),
     script:
         "../scripts/ingest.py"
 
@@ -36,7 +36,7 @@ rule mix:
         mem_mb=job.mem_mb(plan.data.mixed),
         runtime=job.runtime(plan.data.mixed),
     params:
-        artefact=job.artefact(plan.data.mixed),
+        artefacts=job.artefacts(plan.data.mixed),
     script:
         "../scripts/mix.py"
 
@@ -56,6 +56,6 @@ rule pool:
         mem_mb=job.mem_mb(plan.data.index),
         runtime=job.runtime(plan.data.index),
     params:
-        artefact=job.artefact(plan.data.index),
+        artefacts=job.artefacts(plan.data.index),
     script:
         "../scripts/pool.py"

@@ -17,7 +17,7 @@ rule embed:
         runtime=job.runtime(plan.encoders.embeddings),
         gpu=job.gpu(plan.encoders.embeddings),
     params:
-        artefact=job.artefact(plan.encoders.embeddings),
+        artefacts=job.artefacts(plan.encoders.embeddings),
     script:
         "../scripts/embed.py"
 
@@ -38,6 +38,6 @@ rule score:
         runtime=job.runtime(plan.encoders.scores),
         gpu=job.gpu(plan.encoders.scores),
     params:
-        artefact=job.artefact(plan.encoders.scores),
+        artefacts=job.artefacts(plan.encoders.scores),
     script:
         "../scripts/score.py"

@@ -16,7 +16,7 @@ rule evaluate:
         mem_mb=job.mem_mb(plan.cycles.evaluation),
         runtime=job.runtime(plan.cycles.evaluation),
     params:
-        artefact=job.artefact(plan.cycles.evaluation),
+        artefacts=job.artefacts(plan.cycles.evaluation),
     script:
         "../scripts/evaluate.py"
 
@@ -37,6 +37,6 @@ rule probe:
         runtime=job.runtime(plan.encoders.probed),
         gpu=job.gpu(plan.encoders.probed),
     params:
-        artefact=job.artefact(plan.encoders.probed),
+        artefacts=job.artefacts(plan.encoders.probed),
     script:
         "../scripts/probe.py"

@@ -16,6 +16,6 @@ rule select:
         mem_mb=job.mem_mb(plan.cycles.selection),
         runtime=job.runtime(plan.cycles.selection),
     params:
-        artefact=job.artefact(plan.cycles.selection),
+        artefacts=job.artefacts(plan.cycles.selection),
     script:
         "../scripts/select.py"

@@ -17,6 +17,6 @@ rule pretrain:
         runtime=job.runtime(plan.encoders.checkpoint),
         gpu=job.gpu(plan.encoders.checkpoint),
     params:
-        artefact=job.artefact(plan.encoders.checkpoint),
+        artefacts=job.artefacts(plan.encoders.checkpoint),
     script:
         "../scripts/pretrain.py"

@@ -106,7 +106,7 @@ class Rules:
 
         return _readable(needed)
 
-    def artefact(self, method: Method) -> Function:
+    def artefacts(self, method: Method) -> Function:
         """Params of the job that makes an artefact, or several one after the other."""
         return _readable(lambda named: [planned.params() for planned in _listed(method(**named))])
 

@@ -65,7 +65,7 @@ class Job:
 
 def make_artefact(snakemake: Any, make: Callable[[Job], None]) -> None:
     """Make the one artefact of a job: see ``make_artefacts``."""
-    stages = {params["stage"]: make for params in snakemake.params.artefact}
+    stages = {params["stage"]: make for params in snakemake.params.artefacts}
     make_artefacts(snakemake, stages)
 
 
@@ -75,7 +75,7 @@ def make_artefacts(snakemake: Any, stages: Mapping[str, Callable[[Job], None]]) 
     Each is published as soon as it is made, so that a job which is killed goes on after the last.
 
     Args:
-        snakemake: the object that Snakemake gives a script; its ``params.artefact`` lists what
+        snakemake: the object that Snakemake gives a script; its ``params.artefacts`` lists what
             ``coldstart.planning.artefact.Planned.params`` gave for each, in the order in which they
             are made.
         stages: the function that makes an artefact, by the name of its stage.
@@ -84,7 +84,7 @@ def make_artefacts(snakemake: Any, stages: Mapping[str, Callable[[Job], None]]) 
         settings = Settings.from_environment()
         store = LayeredStore(*settings.stores)
         told = False
-        for params in snakemake.params.artefact:
+        for params in snakemake.params.artefacts:
             if told:
                 raise SystemExit(TERMINATED)
             references = {name: Reference(**keys) for name, keys in params["inputs"].items()}
