@@ -1,8 +1,5 @@
 """Training on two streams of different lengths: SimCLR on all images, cross-entropy on some."""
 
-import os
-import signal
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +10,6 @@ from torch.nn import functional
 from coldstart.config.recipes.learners.joint import Joint
 from coldstart.learners.networks import build_network, load_network
 from coldstart.ssl.contrast import nt_xent
-from coldstart.training import trainer
 from coldstart.training.augment import augment
 from coldstart.training.backbones import unit_images
 from coldstart.training.images import Images
@@ -22,6 +18,7 @@ from coldstart.training.optim import learning_rate
 from coldstart.training.streams import Feed, Stream, epoch_order, seed_of
 from coldstart.training.trainer import Trainer
 from tests.helpers.small_pool import PICKED, SETTINGS
+from tests.helpers.stopping import stopped_at
 
 CPU = torch.device("cpu")
 INPUTS = Inputs(8, 8, 1, torch.full((1,), 0.3), torch.full((1,), 0.3))
@@ -79,17 +76,8 @@ def test_a_joint_training_that_was_stopped_ends_as_the_uninterrupted_one(
 ):
     recipe = joint(epochs_of=stream, epochs=30 if stream == "labelled" else 2, dropout=0.3)
     whole = weights(pool.learn("whole", recipe))
-    plain, count = trainer.Trainer._train_step, iter(range(1, 1000))
-
-    def step(self, batches):
-        if next(count) == at:
-            os.kill(os.getpid(), signal.SIGTERM)
-        plain(self, batches)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_train_step", step)
-        with pytest.raises(SystemExit):
-            pool.learn("parts", recipe)
+    with stopped_at(at):
+        pool.learn("parts", recipe)
     assert same(whole, weights(pool.learn("parts", recipe)))
 
 
@@ -186,3 +174,9 @@ def test_a_joint_model_predicts_like_any_other(pool):
     recipe = joint(epochs=1)
     tables = pool.predict(pool.learn(learner=recipe))
     assert {"embeddings.parquet", "predictions.parquet"} == set(tables.manifest["files"])
+
+
+def test_streams_draw_orders_and_views_of_their_own():
+    assert not torch.equal(epoch_order(50, 1, 0), epoch_order(50, 1, 0, stream=1))
+    seeds = {seed_of(1, purpose, 3, stream) for purpose in range(4) for stream in range(3)}
+    assert len(seeds) == 12

@@ -1,6 +1,3 @@
-import os
-import signal
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,12 +8,12 @@ from torch.nn import functional
 from coldstart.config.recipes.learners.classifier import Classifier
 from coldstart.errors import ColdstartError
 from coldstart.learners.networks import build_network
-from coldstart.training import trainer
 from coldstart.training.images import Images
 from coldstart.training.model import LABELLED, Inputs, Seen
 from coldstart.training.streams import Stream
 from coldstart.training.trainer import Trainer
 from tests.helpers.small_pool import PICKED, RECIPE, SETTINGS
+from tests.helpers.stopping import stopped_at
 
 CPU = torch.device("cpu")
 INPUTS = Inputs(8, 8, 1, torch.full((1,), 0.3), torch.full((1,), 0.3))
@@ -100,17 +97,8 @@ def test_each_trial_seed_and_member_has_weights_of_its_own(pool):
 @pytest.mark.parametrize("recipe", [RECIPE, DROPPING], ids=["plain", "dropout"])
 def test_a_training_that_was_stopped_ends_as_the_uninterrupted_one(pool, monkeypatch, recipe):
     whole = weights(pool.learn("whole", recipe))
-    plain, count = trainer.Trainer._train_step, iter(range(1, 100))
-
-    def step(self, batches):
-        if next(count) == 7:
-            os.kill(os.getpid(), signal.SIGTERM)
-        plain(self, batches)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_train_step", step)
-        with pytest.raises(SystemExit):
-            pool.learn("parts", recipe)
+    with stopped_at(7):
+        pool.learn("parts", recipe)
     assert (pool.folder / "resume-parts/state.pt").exists()
     assert same(whole, weights(pool.learn("parts", recipe)))
 
@@ -183,3 +171,12 @@ def test_the_loss_of_a_classifier_is_the_cross_entropy(pool):
     torch.testing.assert_close(loss, -chosen.mean())
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_each_step_drops_by_a_seed_of_its_own(pool, monkeypatch):
+    seeds = []
+    plain = torch.manual_seed
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: seeds.append(seed) or plain(seed))
+    pool.learn(learner=DROPPING)
+    steps = DROPPING.epochs * (len(PICKED) // DROPPING.batch_size)
+    assert len(seeds) == len(set(seeds)) == steps

@@ -112,15 +112,16 @@ def test_more_labels_change_the_picks_and_not_the_encoder(done, tmp_path):
     assert planned == {"ingest": 1, "select": 1, "figure": 2, "ranking": 1}
 
 
-def test_the_earlier_name_of_the_ranking_is_still_a_target(done):
+@pytest.mark.parametrize("name", ["labels", "ranking"])
+def test_an_earlier_name_of_the_ranking_is_still_a_target(done, name):
     clone, config, *_ = done
-    old = clone.folder / "results/own/labels.csv"
-    old.parent.mkdir()
+    old = clone.folder / f"results/own/{name}.csv"
+    old.parent.mkdir(exist_ok=True)
     old.write_text("path,label\nplain/0.jpg,cat\n", encoding="utf-8")  # as somebody left it
-    said = clone.snakemake("results/own/labels.csv", "--force", config=config).stdout
+    said = clone.snakemake(f"results/own/{name}.csv", "--force", config=config).stdout
     assert "Ask for the new name" in said
     assert old.read_bytes() == (clone.folder / TARGET).read_bytes()
-    (kept,) = old.parent.glob("labels.edited-*.csv")
+    (kept,) = old.parent.glob(f"{name}.edited-*.csv")
     assert "cat" in kept.read_text("utf-8")
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 from coldstart.config.recipes.learners.classifier import Classifier
 from coldstart.learners.model import Head, LearnerModel
 from coldstart.training.backbones import Encoder
-from coldstart.training.model import LABELLED, Batch, EncoderModel, Inputs
+from coldstart.training.model import LABELLED, Batch, Inputs
 
 
 class ClassifierModel(LearnerModel):
@@ -35,10 +35,6 @@ class ClassifierModel(LearnerModel):
         """Map embeddings [N, D] to logits [N, classes]."""
         logits: Tensor = self.online.get_submodule("logits")(embeddings)
         return logits
-
-    def start_from(self, encoder: EncoderModel) -> None:
-        """Take over the weights of a pretrained encoder."""
-        self.encoder.load_state_dict(encoder.encoder.state_dict())
 
     def training_loss(self, batch: Batch, done: float) -> Tensor:
         """Return the mean cross-entropy of the labelled images' one view."""

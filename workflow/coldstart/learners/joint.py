@@ -11,7 +11,7 @@ from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.config.recipes.learners.joint import Joint
 from coldstart.learners.model import Head, LearnerModel
 from coldstart.ssl.method import SelfSupervised
-from coldstart.training.model import LABELLED, UNLABELLED, Batch, EncoderModel, Inputs
+from coldstart.training.model import LABELLED, UNLABELLED, Batch, Inputs
 
 
 class JointModel(LearnerModel):
@@ -39,10 +39,6 @@ class JointModel(LearnerModel):
         """Map embeddings [N, D] to logits [N, classes]."""
         logits: Tensor = self.head(embeddings)
         return logits
-
-    def start_from(self, encoder: EncoderModel) -> None:
-        """Take over the weights of a pretrained encoder."""
-        self.encoder.load_state_dict(encoder.encoder.state_dict())
 
     def training_loss(self, batch: Batch, done: float) -> Tensor:
         """Return the labelled images' mean cross-entropy, and the weighted loss of the others."""

@@ -73,12 +73,13 @@ def _streams(
     recipe: Network, labelled: Images, labels: NDArray[np.int64], pool: Images
 ) -> dict[str, Stream]:
     """Return the streams that the recipe names; the first one counts the epochs."""
-    streams = {
-        LABELLED: Stream(labelled, recipe.views, recipe.batch_size, torch.from_numpy(labels))
+    known = torch.from_numpy(labels)
+    return {
+        name: Stream(labelled, training.views, training.batch_size, known)
+        if name == LABELLED
+        else Stream(pool, training.views, training.batch_size)
+        for name, training in recipe.streams().items()
     }
-    for name, training in recipe.beside().items():
-        streams[name] = Stream(pool, training.views, training.batch_size)
-    return {recipe.epochs_by: streams.pop(recipe.epochs_by), **streams}
 
 
 def _name(

@@ -16,10 +16,7 @@ from coldstart.planning.artefact import Planned, once
 from coldstart.planning.data import Data
 from coldstart.planning.encoders import Encoders
 from coldstart.planning.maker import Maker
-from coldstart.selection.base import KNOWN, Sampler
-
-FROM_ENCODER = ("embeddings", "scores", "clusters")
-"""Tables that an encoder gives."""
+from coldstart.selection.base import FROM_ENCODER, KNOWN, Sampler
 
 
 class Cycle(NamedTuple):
@@ -71,9 +68,8 @@ class Cycles:
         if setup.labelled is not None:
             where = f"studies.{study}.runs.{run}.labelled"
             inputs["labelled"] = self.data.labelled(setup.labelled, setup.pool, where)
-        for table in FROM_ENCODER:
-            if table in recipe.reads:
-                inputs[table] = self._of_encoder(table, setup, seed, sampler)
+        for table in sorted(recipe.reads & FROM_ENCODER):
+            inputs[table] = self._of_encoder(table, setup, seed, sampler)
         return self.maker.plan(
             f"results/selection/{study}/{run}/seed{seed}/{sampler}.json",
             "select",
@@ -335,7 +331,7 @@ class Cycles:
         """Return True if a sampler reads tables of models."""
         recipe: Sampler = self.recipes.get("samplers", sampler)
         learnt = self._learner_of(sampler, setup)[1].learns_from == "embeddings"
-        return bool(recipe.reads - {KNOWN} - (set(FROM_ENCODER) if learnt else set()))
+        return bool(recipe.reads - {KNOWN} - (FROM_ENCODER if learnt else frozenset()))
 
     def _models(self, sampler: str, budget: int, setup: Run) -> dict[str, int]:
         """Number of members by learner that a cycle trains: to be evaluated, and to be asked."""

@@ -250,7 +250,7 @@ def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
     steps = recipe.epochs * of_an_epoch * parts
     # The channels' statistics are of all images.
     megabytes = min(unlabelled * math.prod(shape) / MEGABYTE, CACHE)
-    beside = [one for one in recipe.beside().values() if isinstance(one, Trained)]
+    beside = [one for one in recipe.streams().values() if isinstance(one, Trained)]
     views = [
         [*size_of(view, (shape[0], shape[1])), shape[2]] for one in beside for view in one.views
     ]

@@ -6,17 +6,15 @@ from coldstart.config.recipes.learners.base import Learner, Network
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.studies import Run
 from coldstart.errors import nearest
+from coldstart.selection.base import FROM_ENCODER, KNOWN
 
-LEARNT = frozenset({"predictions", "votes", "known"})
+LEARNT = frozenset({"predictions", "votes", KNOWN})
 """Tables that there are only once some images are labelled."""
-
-FROM_ENCODER = frozenset({"embeddings", "scores", "clusters"})
-"""Tables that the run's encoder gives, beside what a learner on its embeddings gives."""
 
 
 def check_learner(name: str, recipes: Recipes, problems: Problems) -> None:
     """Check that the parts of a learner's recipe fit each other."""
-    for training in recipes.get("learners", name).beside().values():
+    for training in recipes.get("learners", name).streams().values():
         if training.backbone != recipes.get("learners", name).backbone:
             what = "has another backbone than its method: give both the same one, at every scale"
             problems.add(recipes.files["learners", name], f"learners.{name}.backbone", what)
@@ -56,7 +54,7 @@ def _check_queried(
     learner = _learner(asked, recipes)
     if learner is None or sampler.prediction not in recipes.names("predictions"):
         return  # said elsewhere
-    gives = learner.gives | {"known"}
+    gives = learner.gives | {KNOWN}
     if learner.learns_from == "embeddings":
         gives |= FROM_ENCODER
     unknown = sampler.reads - gives

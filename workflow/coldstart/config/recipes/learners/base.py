@@ -15,15 +15,16 @@ class Learner(Model, ABC):
     learner: str
     """The learner's name: a ``Literal`` in each sub-class."""
 
-    streams: ClassVar[tuple[str, ...]]
-    """The streams that it is trained on, out of ``labelled`` and ``unlabelled``."""
     gives: ClassVar[frozenset[str]]
     """Tables that its models give, out of ``embeddings``, ``predictions`` and ``votes``."""
     learns_from: ClassVar[Literal["images", "embeddings"]]
     """Input of its models: images, or the embeddings of the run's encoder."""
 
-    def beside(self) -> Mapping[str, Training]:
-        """Return the trainings whose views and batches the other streams have, by stream."""
+    def streams(self) -> Mapping[str, Training]:
+        """Return the training whose views and batches each stream has; none if nothing is trained.
+
+        The first stream, ``labelled`` or ``unlabelled``, counts the epochs; others run beside it.
+        """
         return {}
 
 
@@ -63,10 +64,9 @@ class Network(Training, Learner):
         """Name of the training in messages."""
         return self.learner
 
-    @property
-    def epochs_by(self) -> str:
-        """The stream that counts the epochs."""
-        return "labelled"
+    def streams(self) -> Mapping[str, Training]:
+        """Return the one stream of a learner that sees labelled images alone."""
+        return {"labelled": self}
 
     def images(self, labelled: int, unlabelled: int) -> int:
         """Return the number of images of the stream that counts the epochs.
@@ -75,4 +75,4 @@ class Network(Training, Learner):
             labelled: images with a label.
             unlabelled: images of the pool.
         """
-        return labelled if self.epochs_by == "labelled" else unlabelled
+        return labelled if next(iter(self.streams())) == "labelled" else unlabelled

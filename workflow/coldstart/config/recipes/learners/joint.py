@@ -1,7 +1,7 @@
 """The recipe of a network that learns from labels and without them at once."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import SerializeAsAny, field_validator
 
@@ -17,8 +17,6 @@ class Joint(Network):
     optimiser are the learner's own.
     """
 
-    streams: ClassVar[tuple[str, ...]] = ("labelled", "unlabelled")
-
     learner: Literal["joint"]
     method: SerializeAsAny[Trained]
     """The recipe of an encoder with the same backbone."""
@@ -32,11 +30,7 @@ class Joint(Network):
     def _found(cls, value: Any) -> Any:
         return ENCODERS.adapter().validate_python(value) if isinstance(value, dict) else value
 
-    @property
-    def epochs_by(self) -> str:
-        """The stream that counts the epochs."""
-        return self.epochs_of
-
-    def beside(self) -> Mapping[str, Training]:
-        """Return the method's training, for the stream without labels."""
-        return {"unlabelled": self.method}
+    def streams(self) -> Mapping[str, Training]:
+        """Return both streams, first the one that counts the epochs."""
+        streams: dict[str, Training] = {"labelled": self, "unlabelled": self.method}
+        return {self.epochs_of: streams.pop(self.epochs_of), **streams}

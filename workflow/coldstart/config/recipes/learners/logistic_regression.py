@@ -9,7 +9,6 @@ from coldstart.config.recipes.model import Positive
 class LogisticRegression(Learner):
     """Multinomial logistic regression on frozen embeddings, with scikit-learn's objective."""
 
-    streams: ClassVar[tuple[str, ...]] = ("labelled",)
     gives: ClassVar[frozenset[str]] = frozenset({"predictions", "votes"})
     learns_from: ClassVar[Literal["images", "embeddings"]] = "embeddings"
 
