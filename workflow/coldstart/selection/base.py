@@ -16,7 +16,7 @@ COLUMNS = ("embeddings", "scores", "clusters", "predictions", "votes")
 """Tables with a row for each candidate that a sampler may declare to read."""
 
 FROM_ENCODER = frozenset({"embeddings", "scores", "clusters"})
-"""Those that an encoder gives without any label."""
+"""Columns that an encoder gives without any label."""
 
 KNOWN = "known"
 """The labelled set with its classes, which a sampler may declare to read."""
