@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -145,3 +148,49 @@ def test_parameter_without_a_gradient_in_its_first_step_is_trained_later(name):
         optimizer.step()
     assert (late < 1).all()
     assert (early < before).all()
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_steps_are_those_of_torch_bit_by_bit(name):
+    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    ours, theirs = (torch.nn.Parameter(torch.ones(5, 3)) for _ in range(2))
+    recipe = Optimizer(name=name, lr=0.1, weight_decay=0.5, momentum=0.9)
+    momentum = {"momentum": 0.9} if name == "sgd" else {}
+    built = build_optimizer([ours], recipe)
+    reference = kinds[name]([theirs], lr=0.1, weight_decay=0.5, fused=True, **momentum)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(4):
+        gradient = torch.randn(5, 3, generator=generator)
+        for parameter, optimizer in ((ours, built), (theirs, reference)):
+            optimizer.zero_grad()
+            assert parameter.grad is None
+            parameter.grad = gradient.clone()
+            optimizer.step()
+        assert torch.equal(ours, theirs)
+        if step == 1:  # as a training that is resumed
+            again = build_optimizer([ours], recipe)
+            again.load_state_dict(built.state_dict())
+            built = again
+
+
+TRAINING = """\
+import sys
+
+import torch
+
+from coldstart.config.recipes.optimizers import Optimizer
+from coldstart.training.optim import build_optimizer
+
+for name in ("sgd", "adam", "adamw", "lars"):
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    optimizer = build_optimizer([weight], Optimizer(name=name, lr=0.1))
+    (weight**2).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizer.load_state_dict(optimizer.state_dict())
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_compiler_is_not_loaded_for_an_optimizer():
+    assert subprocess.run([sys.executable, "-c", TRAINING]).returncode == 0

@@ -1,5 +1,6 @@
 """Optimisers and the schedule of the learning rate."""
 
+import inspect
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -30,7 +31,7 @@ def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Optimizer) -> op
     if recipe.name == "lars":
         return Lars(groups, recipe.lr, recipe.momentum, recipe.weight_decay, recipe.trust)
     if recipe.name == "sgd":
-        sgd = optim.SGD(
+        sgd = Sgd(
             groups,
             lr=recipe.lr,
             momentum=recipe.momentum,
@@ -43,11 +44,42 @@ def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Optimizer) -> op
             for parameter in every:
                 sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return sgd
-    kind = optim.Adam if recipe.name == "adam" else optim.AdamW
+    kind = Adam if recipe.name == "adam" else AdamW
     return kind(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
 
 
-class Lars(optim.Optimizer):
+class Uncompiled(optim.Optimizer):
+    """An optimiser for which torch's compiler is not loaded.
+
+    torch imports it when an optimiser is built, only to keep it away from these methods. That takes
+    about 1.8 s of a core at the start and the end of a process, more than a short training.
+    """
+
+    add_param_group = inspect.unwrap(optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(optim.Optimizer.zero_grad)
+    state_dict = inspect.unwrap(optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(optim.Optimizer.load_state_dict)
+
+
+class Sgd(Uncompiled, optim.SGD):
+    """``torch.optim.SGD``."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.SGD.step))
+
+
+class Adam(Uncompiled, optim.Adam):
+    """``torch.optim.Adam``."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.Adam.step))
+
+
+class AdamW(Uncompiled, optim.AdamW):
+    """``torch.optim.AdamW``."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.AdamW.step))
+
+
+class Lars(Uncompiled):
     """Layer-wise adaptive rate scaling (You et al. 2017, algorithm 1).
 
     A weight w with the gradient g has the local rate ``trust |w| / (|g| + decay |w|)``; its
