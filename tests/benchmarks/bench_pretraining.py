@@ -6,6 +6,7 @@ optimiser and the moving average. Steps of both take turns, and each has its fas
 
 import argparse
 import time
+from contextlib import ExitStack
 
 import coldstart  # noqa: F401  # before torch: threads wait as in jobs
 
@@ -101,7 +102,7 @@ def main() -> None:
     trainer = Trainer(
         build_model(byol, inputs, 0), unlabelled(Images.of(images), byol), byol, 0, device
     )
-    batches = trainer._batches()
+    batches = trainer._batches(ExitStack())
     plain = Plain(build_model(byol, inputs, 0), images, byol, device)
     order = epoch_order(len(images), 0, 0).to(device)
     seconds = []

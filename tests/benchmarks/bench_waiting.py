@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 WAYS = {
     "spin": {"GOMP_SPINCOUNT": "300000"},  # 3 ms, libgomp's default
@@ -43,7 +44,7 @@ def training():
     trainer = Trainer(
         build_model(byol, inputs, 0), unlabelled(Images.of(images), byol), byol, 0, device
     )
-    batches = trainer._batches()
+    batches = trainer._batches(ExitStack())
     trainer._train_step(batches)
 
     def steps():

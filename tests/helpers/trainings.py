@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
+from torch import distributed
 
 from coldstart.config.recipes.encoders import Clustering
 from coldstart.ssl.encoders import pretrain
@@ -17,6 +19,8 @@ from coldstart.training import trainer
 from tests.helpers.cases import CASES
 
 CPU = torch.device("cpu")
+WORLD = 2
+"""Processes of a training that several share."""
 RECIPE = CASES["byol"]
 
 
@@ -40,9 +44,13 @@ def result(folder):
     return load_file(folder / "model.safetensors"), history.drop(columns="images_per_second")
 
 
+def assert_same_states(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def assert_identical(one, other):
-    assert one[0].keys() == other[0].keys()
-    assert all(torch.equal(one[0][name], other[0][name]) for name in one[0])
+    assert_same_states(one[0], other[0])
     pd.testing.assert_frame_equal(one[1], other[1], check_exact=True)
 
 
@@ -104,3 +112,23 @@ def forked(function):
 def ended(child):
     """Wait for a process; returns its exit code, or minus the signal that killed it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def together(function, folder):
+    """Call a function in two processes that are joined; what it returned in each."""
+
+    def child(number):
+        distributed.init_process_group(
+            "gloo",
+            init_method=f"file://{folder}/store",
+            rank=number,
+            world_size=WORLD,
+            timeout=timedelta(seconds=60),  # of one that waits for another which has failed
+        )
+        torch.save(function(), folder / f"{number}.pt")
+        distributed.barrier()
+        distributed.destroy_process_group()
+
+    children = [forked(lambda number=number: child(number)) for number in range(WORLD)]
+    assert [ended(one) for one in children] == [0] * WORLD
+    return [torch.load(folder / f"{number}.pt") for number in range(WORLD)]

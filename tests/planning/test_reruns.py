@@ -77,6 +77,7 @@ EDITS = {
     "the trainer or an optimiser": [
         line("training/trainer.py", "backbone", "pca"),
         line("training/optim.py", "backbone", "pca"),
+        line("training/phases.py", "backbone", "pca"),
     ],
     "code that all networks share": [
         line("training/model.py", "backbone", "pca"),

@@ -1,6 +1,5 @@
 import copy
 import signal
-from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -36,29 +35,7 @@ from coldstart.training.resume import Keeper
 from coldstart.training.streams import unlabelled
 from coldstart.training.trainer import Steps, Trainer
 from tests.helpers.cases import CASES, inputs
-from tests.helpers.trainings import CPU, changed, ended, forked, interrupt, result, send
-
-WORLD = 2
-
-
-def together(function, folder):
-    """Call a function in two processes that are joined; what it returned in each."""
-
-    def child(number):
-        distributed.init_process_group(
-            "gloo",
-            init_method=f"file://{folder}/store",
-            rank=number,
-            world_size=WORLD,
-            timeout=timedelta(seconds=60),  # of one that waits for another which has failed
-        )
-        torch.save(function(), folder / f"{number}.pt")
-        distributed.barrier()
-        distributed.destroy_process_group()
-
-    children = [forked(lambda number=number: child(number)) for number in range(WORLD)]
-    assert [ended(one) for one in children] == [0] * WORLD
-    return [torch.load(folder / f"{number}.pt") for number in range(WORLD)]
+from tests.helpers.trainings import CPU, changed, interrupt, result, send, together
 
 
 def part(tensor):

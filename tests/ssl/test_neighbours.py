@@ -1,5 +1,7 @@
 """Nearest neighbours, and the views that the trainer draws of them."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
@@ -71,8 +73,7 @@ def test_second_view_is_of_a_neighbour_drawn_in_each_epoch():
     seen = []
     for trainer.epoch in range(3):
         pairs = []
-        for batch in trainer._batches():
-            images, _ = batch["unlabelled"]
+        for images, _ in trainer._batches(ExitStack())["unlabelled"]:
             assert images.shape == (20, 8, 8, 1)
             anchors, others = (
                 (view[:, 0, 0, 0] * 255).round().long()

@@ -1,7 +1,7 @@
 """Models that the trainer trains, and facts of the images that they are told."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -60,6 +60,27 @@ LABELLED, UNLABELLED = "labelled", "unlabelled"
 """The streams: images whose label was bought, and all images of the pool without any label."""
 
 
+@dataclass(frozen=True)
+class Phase:
+    """One move within a step of a training: a loss, and the optimiser that descends it.
+
+    A phase sees the batches that earlier phases of its step have seen.
+
+    Attributes:
+        name: in the history, whose column ``loss_{name}`` has its loss.
+        loss: computes a scalar from the batches, and the share of the training that lies behind.
+        optimizer: its name in the recipe. Parameters of the others stay as they are meanwhile.
+        streams: those that the loss reads; all if there is none.
+        fresh: draw new batches of these streams instead.
+    """
+
+    name: str
+    loss: Callable[[Batch, float], Tensor]
+    optimizer: str = "optimizer"
+    streams: tuple[str, ...] = ()
+    fresh: bool = False
+
+
 class Trainable(EncoderModel):
     """A model that is trained step by step.
 
@@ -77,6 +98,14 @@ class Trainable(EncoderModel):
             batch: of each stream that the model learns from.
             done: share of the training that lies behind, in [0, 1).
         """
+
+    def phases(self) -> Sequence[Phase]:
+        """Return the phases of each step, in their order: by default one, of ``training_loss``."""
+        return [Phase("training", self.training_loss)]
+
+    def moved(self) -> Mapping[str, nn.Module]:
+        """Return the part that each optimiser of the recipe moves: by default one moves all."""
+        return {"optimizer": self}
 
     @property
     def compiled(self) -> list[nn.Module]:

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,17 @@ from coldstart.running.job import TERMINATED
 from coldstart.training.checkpoint import save_tensors
 from coldstart.training.device import place, use_bf16
 from coldstart.training.distributed import anywhere, of_first, rank, synchronise, total, world
-from coldstart.training.model import Batch, Seen, Trainable, drawing_layers
-from coldstart.training.optim import build_optimizer, learning_rate
+from coldstart.training.model import Batch, Phase, Seen, Trainable, drawing_layers
+from coldstart.training.optim import learning_rate
+from coldstart.training.phases import Optimizers, checked_phases, draws
 from coldstart.training.resume import Keeper, Termination
 from coldstart.training.streams import LAYERS, Feed, Stream, seed_of
 from coldstart.training.watch import PATIENCE, SETTLED, look, sample
 
 log = logging.getLogger("coldstart")
+
+Batches = Mapping[str, Iterator[tuple[Tensor, Tensor | None]]]
+"""Images and labels of the batches to come, of each stream."""
 
 PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
 ON_GPU = 0.4
@@ -87,13 +91,13 @@ class Steps:
 class Objective(nn.Module):
     """A model as the function of its views that is descended, as processes that share it need."""
 
-    def __init__(self, model: Trainable) -> None:
+    def __init__(self, model: Trainable, phases: Sequence[Phase]) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.phases = model, phases
 
-    def forward(self, batch: Batch, done: float) -> Tensor:
-        """Return the loss, a scalar."""
-        return self.model.training_loss(batch, done)
+    def forward(self, phase: int, batch: Batch, done: float) -> Tensor:
+        """Return the loss of a phase, a scalar."""
+        return self.phases[phase].loss(batch, done)
 
 
 class Trainer:
@@ -124,6 +128,8 @@ class Trainer:
         self.recipe, self.seed, self.device = recipe, seed, device
         self.keeper, self.snapshots = keeper, snapshots
         self.model = place(model, device).train()
+        self.optimizers = Optimizers(self.model, recipe)
+        self.phases = checked_phases(model, self.optimizers.recipes, list(streams), recipe.called)
         (counted, first), *others = streams.items()
         self.sample = sample(first.images)
         self.plan = Steps.of(recipe, len(first.images))
@@ -134,11 +140,10 @@ class Trainer:
             self.feeds[name] = Feed.beside(stream, number, seed, device, on_gpu)
         self.bf16 = use_bf16(recipe.precision, device)
         self.objective = self._objective()
-        trained = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = build_optimizer(trained, recipe.optimizer)
         self.draws = bool(drawing_layers(model))
         self.epoch = self.step = 0  # the step to take next, counted within its epoch
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)  # of this epoch
+        # Sums of the phases' losses in this epoch.
+        self.loss_sum = torch.zeros(len(self.phases), dtype=torch.float64, device=device)
         self.seconds = 0.0  # of this epoch
         self.history: list[dict[str, Any]] = []
         self.flat = 0  # epochs in a row whose embeddings told no images apart
@@ -150,7 +155,7 @@ class Trainer:
         if self.recipe.compile:
             for module in self.model.compiled:
                 module.compile()  # in place, so that the tensors keep their names
-        objective = Objective(self.model)
+        objective = Objective(self.model, self.phases)
         if world() == 1:
             return objective
         with warnings.catch_warnings():
@@ -171,7 +176,8 @@ class Trainer:
             One row per epoch: ``epoch`` (from one), ``loss`` (mean over its steps), ``lr`` (of its
             last step), ``images_per_second`` (an image is all its views), ``embedding_std``,
             ``effective_rank`` and ``projection_std`` (see ``coldstart.training.watch``), and the
-            model's ``health``, in the first process only.
+            model's ``health``, in the first process only. ``loss`` and ``lr`` are of the first
+            phase; each other one has its loss in ``loss_{phase}``.
 
         Raises:
             ColdstartError: the loss, a weight or an embedding is no longer finite, or all
@@ -186,7 +192,8 @@ class Trainer:
         with Termination() as termination, self._own_chance():
             while self.epoch < self.recipe.epochs:
                 self._clock = time.perf_counter()
-                with closing(self._batches()) as batches:
+                with ExitStack() as stack:
+                    batches = self._batches(stack)
                     while self.step < self.steps:
                         self._train_step(batches)
                         stop = anywhere(termination.requested)
@@ -219,42 +226,59 @@ class Trainer:
     def _place(self) -> str:
         return f"epoch {self.epoch + 1}, step {self.step} of {self.steps}"
 
-    def _lr(self, step: int) -> float:
-        return learning_rate(self.recipe.optimizer, step, self.steps, self.recipe.epochs)
+    def _lr(self, step: int, phase: int = 0) -> float:
+        optimizer = self.optimizers.recipes[self.phases[phase].optimizer]
+        return learning_rate(optimizer, step, self.steps, self.recipe.epochs)
 
-    def _batches(self) -> Generator[dict[str, tuple[Tensor, Tensor | None]]]:
-        """Give this process's part of the epoch's batches to come, of each stream."""
-        first, left = self._done * self.plan.parts, (self.steps - self.step) * self.plan.parts
-        with ExitStack() as stack:
-            batches = {
-                name: stack.enter_context(closing(feed.batches(first, left)))
-                for name, feed in self.feeds.items()
-            }
-            for _ in range(left):
-                yield {name: next(several) for name, several in batches.items()}
+    def _batches(self, stack: ExitStack) -> Batches:
+        """Open this process's part of the epoch's batches to come, until the stack is closed."""
+        opened = {}
+        for name, feed in self.feeds.items():
+            of_a_step = self.plan.parts * draws(self.phases, name)
+            first, left = self._done * of_a_step, (self.steps - self.step) * of_a_step
+            opened[name] = stack.enter_context(closing(feed.batches(first, left)))
+        return opened
 
-    def _train_step(self, batches: Iterator[dict[str, tuple[Tensor, Tensor | None]]]) -> None:
-        step, parts = self._done, self.plan.parts
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._lr(step)
+    def _train_step(self, batches: Batches) -> None:
+        step = self._done
+        self.optimizers.start_step(step, self.steps, self.recipe.epochs)
         for feed in self.feeds.values():
             feed.start_step(step)
         if self.draws:
             torch.manual_seed(seed_of(self.seed, LAYERS, step * world() + rank()))
-        self.optimizer.zero_grad()
-        for part in range(parts):
-            batch = {
-                name: Seen(self.feeds[name].views(images), labels)
-                for name, (images, labels) in next(batches).items()
-            }
-            with self._unshared() if part < parts - 1 else nullcontext():
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                    loss: Tensor = self.objective(batch, step / self._steps_in_all) / parts
-                loss.backward()  # type: ignore[no-untyped-call]
-            self.loss_sum += loss.detach()
-        self.optimizer.step()
+        seen: list[dict[str, Seen]] = [{} for _ in range(self.plan.parts)]
+        for number in range(len(self.phases)):
+            self._descend(number, batches, seen)
         self.step += 1
         self.model.after_step(self._done / self._steps_in_all)
+
+    def _descend(self, number: int, batches: Batches, seen: list[dict[str, Seen]]) -> None:
+        """Go through a phase of a step.
+
+        Args:
+            number: of the phase.
+            batches: of each stream, to come.
+            seen: what each part of the step has seen so far; this phase's batches are added.
+        """
+        phase, parts = self.phases[number], self.plan.parts
+        done = self._done / self._steps_in_all
+        with self.optimizers.turn(phase.optimizer) as optimizer:
+            optimizer.zero_grad()
+            for part, known in enumerate(seen):
+                read = phase.streams or tuple(self.feeds)
+                for name in read:
+                    if phase.fresh or name not in known:
+                        images, labels = next(batches[name])
+                        known[name] = Seen(self.feeds[name].views(images), labels)
+                batch = {name: known[name] for name in read}
+                with self._unshared() if part < parts - 1 else nullcontext():
+                    with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                        loss: Tensor = self.objective(number, batch, done) / parts
+                    loss.backward()  # type: ignore[no-untyped-call]
+                self.loss_sum[number] += loss.detach()
+                if phase is self.phases[-1]:
+                    known.clear()  # for memory
+            optimizer.step()
 
     def _unshared(self) -> Any:
         """Within it, gradients are added up without a word to the other processes."""
@@ -264,38 +288,40 @@ class Trainer:
     def _report(self, progress: Progress) -> None:
         # From here on every process goes on from the mean over all.
         self.loss_sum = total(self.loss_sum) / world()
-        loss = self._loss
+        losses = self._losses
         now = time.perf_counter()
         self.seconds += now - self._clock
         self._clock = now
-        if not math.isfinite(loss):
-            raise self._not_finite("loss")
+        for number, (name, loss) in enumerate(losses.items()):
+            if not math.isfinite(loss):
+                raise self._not_finite(name, number)
         epoch = f"epoch {self.epoch + 1}/{self.recipe.epochs}"
-        note = f"{epoch}  loss {loss:.4f}  {self._rate:.0f} images/s"
+        note = f"{epoch}  loss {losses['loss']:.4f}  {self._rate:.0f} images/s"
         progress.advance(self._done - progress.done, note)
 
     @property
-    def _loss(self) -> float:
-        """Mean over the epoch's steps so far; over all processes once that was reported."""
-        return float(self.loss_sum) / self.step
+    def _losses(self) -> dict[str, float]:
+        """Each phase's mean over the epoch's steps so far; over all processes once reported."""
+        names = ["loss", *(f"loss_{phase.name}" for phase in self.phases[1:])]
+        return dict(zip(names, (self.loss_sum / self.step).tolist(), strict=True))
 
     @property
     def _rate(self) -> float:
         return self.step * self.plan.parts * self.plan.batch / self.seconds
 
-    def _not_finite(self, what: str) -> ColdstartError:
-        last = self._done - 1
+    def _not_finite(self, what: str, phase: int = 0) -> ColdstartError:
+        last, optimizer = self._done - 1, self.phases[phase].optimizer
         return ColdstartError(
             f"{self.recipe.called}: the {what} stopped being finite at or before epoch "
             f"{last // self.steps + 1}, step {last % self.steps + 1} of {self.steps} (learning "
-            f"rate {self._lr(last):.3g}). Lower optimizer.lr, add optimizer.warmup_epochs"
-            + (", or set precision to fp32." if self.bf16 else ".")
+            f"rate {self._lr(last, phase):.3g}). Lower {optimizer}.lr, add "
+            f"{optimizer}.warmup_epochs" + (", or set precision to fp32." if self.bf16 else ".")
         )
 
     def _end_epoch(self) -> None:
         row = {
             "epoch": self.epoch + 1,
-            "loss": self._loss,
+            **self._losses,
             "lr": self._lr(self._done - 1),
             "images_per_second": self._rate,
         }
@@ -331,8 +357,8 @@ class Trainer:
             remedies.append("raise SCAN's entropy_weight, or lower self-labelling's threshold")
         return ColdstartError(
             f"{self.recipe.called}: for {self.flat} epochs, up to epoch {self.epoch + 1}, all "
-            f"images have had {alike}; the loss is {self._loss:.4g}: the training has collapsed. "
-            f"Likely: {', or '.join(causes)}. Remedies: {'; '.join(remedies)}."
+            f"images have had {alike}; the loss is {self._losses['loss']:.4g}: the training has "
+            f"collapsed. Likely: {', or '.join(causes)}. Remedies: {'; '.join(remedies)}."
         )
 
     def _save(self) -> None:
@@ -340,7 +366,7 @@ class Trainer:
             return
         state = {name: getattr(self, name) for name in PLACE}
         state["model"] = self.model.state_dict()
-        state["optimizer"] = self.optimizer.state_dict()
+        state["optimizers"] = self.optimizers.state_dict()
         self.keeper.save(state)
 
     def _restore(self) -> None:
@@ -351,7 +377,7 @@ class Trainer:
         if state is None:
             return
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizers.load_state_dict(state["optimizers"])
         for name in PLACE:
             setattr(self, name, state[name])
         self.loss_sum = self.loss_sum.to(self.device)

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -49,6 +50,10 @@ class Training(Model, ABC):
     def dim(self) -> int:
         """Size of an embedding."""
         return self.backbone.dim
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """Return the optimisers by name; models with several say what each moves, and when."""
+        return {"optimizer": self.optimizer}
 
     def steps(self, images: int) -> tuple[int, int, int]:
         """Images of a batch, batches of a step, and steps of an epoch of so many images.
