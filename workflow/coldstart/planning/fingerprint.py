@@ -264,7 +264,9 @@ def _tree_digest(path: Path) -> str:
 
 
 def _digest(node: ast.AST) -> str:
-    return hashlib.sha256("".join(_shape(node)).encode()).hexdigest()
+    parts: list[str] = []
+    _shape(node, parts)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 @cache
@@ -292,32 +294,32 @@ def _config_names(path: Path, name: str, package: Path) -> frozenset[tuple[str, 
     return frozenset(found)
 
 
-def _shape(node: Any) -> Iterator[str]:
-    """A text of a syntax tree that every version of Python gives alike.
+def _shape(node: Any, parts: list[str]) -> None:
+    """Append a text of a syntax tree that every version of Python gives alike.
 
     ``ast.dump`` does not: it names empty fields, which each version adds some of. A constant None
     has the text of an empty field, but no constant is without a value, so it stays unambiguous.
     """
     if isinstance(node, ast.Raise):  # the text that it says is no result
-        yield f"Raise({_called(node.exc)})"
+        parts.append(f"Raise({_called(node.exc)})")
     elif isinstance(node, ast.AST):
-        yield f"{type(node).__name__}("
+        parts.append(f"{type(node).__name__}(")
         for name, value in ast.iter_fields(node):
             members = [m for m in value if not _is_said(m)] if isinstance(value, list) else value
             if name == "args" and _called(node) == "Progress":
                 members = members[1:]
             if members is not None and members != [] and name not in ("kind", "type_comment"):
-                yield f"{name}="
-                yield from _shape(members)
-        yield ")"
+                parts.append(f"{name}=")
+                _shape(members, parts)
+        parts.append(")")
     elif isinstance(node, list):
-        yield "["
+        parts.append("[")
         for member in node:
-            yield from _shape(member)
-            yield ","
-        yield "]"
+            _shape(member, parts)
+            parts.append(",")
+        parts.append("]")
     else:
-        yield ascii(node)
+        parts.append(ascii(node))
 
 
 def _is_said(node: Any) -> bool:
