@@ -43,6 +43,12 @@ def cluster(tmp_path_factory):
         cluster.down()
 
 
+def epoch_in(log):
+    """The epoch that a training's log has reached."""
+    found = re.findall(r" epoch (\d+)/", log)
+    return int(found[-1]) if found else 0
+
+
 class Clone:
     """A copy of the project in a folder of its own, with Snakemake run on the cluster."""
 
@@ -98,8 +104,7 @@ class Clone:
 
     def epoch(self):
         """The epoch that the pretraining's log has reached."""
-        found = re.findall(r" epoch (\d+)/", self.log())
-        return int(found[-1]) if found else 0
+        return epoch_in(self.log())
 
     def saved(self):
         """The epoch after which the state was saved last: not each, where they are as short."""

@@ -1,6 +1,10 @@
 """Faults of a cluster: the run ends well, and training resumes where it was."""
 
+import re
+
 import pytest
+
+from tests.slurm.conftest import epoch_in
 
 EVERYTHING = ("--nodes=2", "--exclusive", "--mem=1000", "--output=/dev/null")
 
@@ -74,3 +78,47 @@ def test_job_of_a_node_that_died_moves_to_another(clone, cluster):
         cluster.start_node(node)
     clone.assert_resumed(epoch)
     assert clone.job("pretrain")[-1]["NodeList"] != node
+
+
+CYCLES = """\
+title: Cycles
+runs:
+  digits:
+    pool: biased-digits
+    encoder: pca-512
+    queried: [core-set]
+    trials: 1
+    budgets: [20, 40, 60, 80]
+    learner: classifier-digits
+tables:
+  metrics: { kind: metrics, title: Metrics }
+"""
+
+
+def test_preempted_chain_of_cycles_is_continued_in_the_cycle_that_it_was_in(clone, cluster):
+    (clone.folder / "workflow/studies/cycles.yaml").write_text(CYCLES)
+    clone.edit(
+        "workflow/recipes/learners.yaml",
+        "# The same with dropout",
+        "slow:\n  learner: classifier\n  backbone: resnet-tiny\n  views: [digits-weak]\n"
+        "  optimizer: { name: sgd, lr: 0.05 }\n  epochs: 120\n  batch_size: 32\n\n"
+        "# The same with dropout",
+    )
+    clone.edit("workflow/studies/cycles.yaml", "classifier-digits", "slow")
+    run = clone.start(
+        "results/tables/cycles/metrics.csv",
+        config=("scale=smoke", "studies=cycles"),
+        COLDSTART_SLURM_GPU_PARTITION="low",
+    )
+    folder = clone.folder / "results/cycles/cycles/digits/seed0/core-set/trial0"
+    log = clone.folder / "results/logs/cycles/cycles/digits/seed0/core-set/trial0/budget60.log"
+    clone.wait_for((folder / "budget40/model.json").exists)
+    clone.wait_for(lambda: log.exists() and epoch_in(log.read_text()) > 20)
+    cluster.run("sbatch", "--partition=main", *EVERYTHING, "--wrap=sleep 2")
+    clone.finish(run)
+    chain, first = sorted(clone.job("cycle"), key=lambda job: "core-set" not in job["Comment"])
+    assert (int(chain["Restarts"]), first["JobState"]) == (1, "COMPLETED")
+    assert "the store has it already" in log.with_name("budget40.log").read_text()
+    resumed = re.search(r"going on after epoch (\d+)", log.read_text())
+    assert int(resumed[1]) >= 20
+    assert (folder / "budget80/model.json").exists()

@@ -1,5 +1,7 @@
 """A study with cycles, built for real at smoke scale on handwritten digits."""
 
+import re
+
 import pandas as pd
 
 STUDY = """\
@@ -35,3 +37,15 @@ def test_cycles_run_and_are_evaluated(fresh):
     halves = [part.reset_index(drop=True) for _, part in first.groupby(metrics["sampler"])]
     pd.testing.assert_frame_equal(*halves)  # one classifier stands for both
     assert fresh.planned(table, config=CONFIG) == {}
+
+
+def test_cycles_of_a_trial_share_a_submission_to_a_cluster(fresh):
+    study = STUDY.replace("[20, 40]", "[20, 40, 60, 80]").replace("trials: 1", "trials: 2")
+    (fresh.folder / "workflow/studies/cycles.yaml").write_text(study)
+    table = "results/tables/cycles/metrics.csv"
+    said = fresh.snakemake("--profile", "slurm", "-n", table, config=CONFIG).stdout
+    found = re.findall(r"Group job cycles-cycles-digits-seed0-(\S+)-trial(\d)-0", said)
+    expected = [(name, trial) for name in ("core-set", "random") for trial in "01"]
+    assert sorted(found) == expected
+    alone = re.findall("^rule cycle:.*?budget=(\\d+)", said, re.MULTILINE | re.DOTALL)
+    assert alone == ["20", "20"]  # the first ones of both trials, which all samplers go on from

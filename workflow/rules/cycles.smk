@@ -10,12 +10,14 @@ rule cycle:
         "results/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/budget{budget}/predictions.json",
     log:
         "results/logs/cycles/{study}/{run}/seed{seed}/{sampler}/trial{trial}/budget{budget}.log",
+    group:
+        job.chain(workflow)
     conda:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
     resources:
         mem_mb=job.mem_mb(plan.cycles.cycle),
-        runtime=job.runtime(plan.cycles.cycle),
+        runtime=job.cycle_runtime(),
         gpu=job.gpu(plan.cycles.cycle),
     params:
         artefacts=job.artefacts(plan.cycles.cycle),

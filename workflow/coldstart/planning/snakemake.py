@@ -18,6 +18,8 @@ from coldstart.paths import RESULTS
 from coldstart.place import complaint
 from coldstart.planning import ranking
 from coldstart.planning.artefact import Facts, Planned
+from coldstart.planning.chains import GROUP, Chains
+from coldstart.planning.cycles import Cycle
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import (
     SNAKEMAKE,
@@ -78,6 +80,7 @@ class Rules:
         export_commit(root)
         self.training_gpus = _training_gpus(workflow)
         self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
+        self.chains = Chains(self.plan.cycles, self._estimated)
         self._asked: dict[tuple[Any, ...], Needs] = {}
 
     def start(self, workflow: Any) -> None:
@@ -147,6 +150,37 @@ class Rules:
         """Minutes that a job asks for; more with each attempt."""
         needs = _readable(lambda named: self._needs(method, named))
         return lambda wildcards, attempt: needs(wildcards).grown(attempt).minutes
+
+    def chain(self, workflow: Any) -> Function:
+        """The group of a cycle, whose jobs share a submission to a cluster; None for no group."""
+
+        def group(named: dict[str, Any]) -> str | None:
+            name = self.chains.group(Cycle(**named))
+            if name:  # the profile's `group-components` are by this name
+                workflow.parent_groupids[name] = GROUP
+            return name
+
+        return _readable(group)
+
+    def cycle_runtime(self) -> Callable[[Any, int], int]:
+        """Minutes that a cycle asks for; the times of a chain must not exceed the partition's."""
+        asked = self.runtime(self.plan.cycles.cycle)
+        longest = _readable(lambda named: self.chains.longest(Cycle(**named)))
+
+        def minutes(wildcards: Any, attempt: int) -> int:
+            grown = asked(wildcards, attempt)
+            return min(grown, longest(wildcards) or grown)
+
+        return minutes
+
+    def _estimated(self, at: Cycle) -> int:
+        """Minutes of a cycle by its recipes."""
+        facts = self._facts(at._asdict())
+        needs = [
+            estimate(one, facts, "gpu" if self._on_gpu(one) else "cpu", CORES)
+            for one in self.plan.cycles.cycle(*at)
+        ]
+        return Needs.of_all(needs).minutes
 
     def gpu(self, method: Method) -> Function:
         """Number of GPUs that a job asks for."""

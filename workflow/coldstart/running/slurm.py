@@ -29,9 +29,13 @@ GPU_RULES = ("pretrain", "embed", "score", "probe", "cycle")
 """Rules whose jobs may ask for a GPU."""
 
 HALF_A_DAY = 12 * 60
+"""Minutes: where partitions allow less, jobs share no submission, because their times add up."""
 
 NODES = "COLDSTART_NODES"
 """The environment variable with the megabytes of the largest nodes, without GPU and with."""
+
+MINUTES = "COLDSTART_MINUTES"
+"""The environment variable with the minutes that a partition allows a job."""
 
 ASKED = ("account", "partition", "gpu_partition", "gpu_model", "gpus")
 """Settings of a site; the rest is asked of SLURM."""
@@ -49,6 +53,16 @@ def largest_node(gpu: bool) -> int:
     """Megabytes of the largest node that jobs run on, as the profile exported it; 0 if unknown."""
     plain, _, with_gpu = os.environ.get(NODES, "").partition(",")
     return int((with_gpu if gpu else plain) or 0)
+
+
+def allowed_minutes() -> int | None:
+    """Minutes that a partition allows a job, as the profile exported them.
+
+    Returns:
+        0 where there is no limit, None where jobs do not go to a cluster.
+    """
+    exported = os.environ.get(MINUTES)
+    return None if exported is None else int(exported)
 
 
 @dataclass(frozen=True)
@@ -76,9 +90,10 @@ class Site:
     gpu_megabytes: int = 0
 
     def export(self) -> None:
-        """Tell the rules how many GPUs a training asks for, and how large the nodes are."""
+        """Tell the rules how many GPUs a training asks for, and what the partitions allow."""
         os.environ["COLDSTART_GPUS"] = str(self.gpus)
         os.environ[NODES] = f"{self.megabytes},{self.gpu_megabytes}"
+        os.environ[MINUTES] = str(self.minutes)
 
     def write_partitions(self, file: Path = Path(".snakemake/slurm-partitions.yaml")) -> str:
         """Write which partition has GPUs, as Snakemake's plugin reads it; returns the file.
