@@ -20,8 +20,9 @@ hypothesis.settings.load_profile("coldstart")
 
 
 def pytest_collection_modifyitems(items):
-    """Run the tests of Snakemake first: they take longest, so that all workers end together."""
-    items.sort(key=lambda item: item.path.parent.name != "workflow")
+    """Run the tests of Snakemake first, then files that train: so that all workers end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.parent.name != "workflow", item.path not in slow))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -76,20 +76,25 @@ def test_one_figure_builds_only_what_it_shows(fresh):
     assert planned["select"] == len(study(fresh)["runs"]["byol"]["samplers"])
 
 
+KMEANS = "selection/samplers/kmeans.py"
+
+
 @pytest.mark.parametrize(
-    ("module", "old", "new", "expected"),
+    ("edits", "expected"),
     [
-        ("selection/samplers/kmeans.py", "weights /= weights.sum()", "weights /= weights.sum() * 2",
+        ([(KMEANS, "weights /= weights.sum()", "weights /= weights.sum() * 2")],
          {"select": 1, "evaluate": 1}),
-        ("selection/samplers/kmeans.py", "weights = 1.0", "# A word.\n        weights = 1.0", {}),
-        ("evaluation/metrics.py", '"""', '"""Another docstring. ', {}),
-        ("figures/picked_classes.py", '"""', '"""A new word. ', {"figure": 1}),
-        ("figures/page.py", "margin: 2rem", "margin: 1rem", {"table": 3}),
+        ([(KMEANS, "weights = 1.0", "# A word.\n        weights = 1.0"),
+          ("evaluation/metrics.py", '"""', '"""Another docstring. ')], {}),
+        ([("figures/picked_classes.py", '"""', '"""A new word. '),
+          ("figures/page.py", "margin: 2rem", "margin: 1rem")], {"figure": 1, "table": 3}),
     ],
+    ids=["sampler", "comments", "figures"],
 )  # fmt: skip
-def test_an_edit_reruns_exactly_what_depends_on_it(built, copy_of, module, old, new, expected):
+def test_an_edit_reruns_exactly_what_depends_on_it(built, copy_of, edits, expected):
     clone = copy_of(built)
-    clone.edit(f"workflow/coldstart/{module}", old, new)
+    for module, old, new in edits:
+        clone.edit(f"workflow/coldstart/{module}", old, new)
     if "select" in expected:
         expected = expected | targets_reading(clone, run="byol")
     assert clone.planned() == expected
