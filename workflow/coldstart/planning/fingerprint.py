@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from coldstart.errors import ColdstartError
 
@@ -121,8 +121,8 @@ def _parts(
         if name in trees or _is_infrastructure(name):
             continue
         path = _file_of(name, package, importer)
-        trees[name] = _tree_digest(path)
-        called |= _attributes(path)
+        trees[name] = _parsed(path).digest
+        called |= _parsed(path).attributes
         imported |= _config_names(path, name, package)
         waiting += [(one, name) for one in _imports(path, name, package)]
     return trees, _Computing(package, called).of(imported, recipes)
@@ -185,7 +185,7 @@ class _Computing:
 
     def _body(self, module: str) -> list[ast.stmt]:
         path = _find(module, self.package)
-        return _tree(path).body if path else []
+        return _parsed(path).tree.body if path else []
 
 
 def _is_constant(node: ast.stmt, name: str) -> bool:
@@ -250,17 +250,35 @@ def _text(path: Path) -> bytes:
     return path.read_bytes()
 
 
+class _Parsed(NamedTuple):
+    """The syntax tree of a file, and the parts of it that each fingerprint asks for."""
+
+    tree: ast.Module
+    digest: str
+    attributes: frozenset[str]
+    """The names behind a dot."""
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+
+
 @cache
-def _tree(path: Path) -> ast.Module:
+def _parse(text: bytes) -> _Parsed:
+    """Parse a text once, also where copies of the package have it."""
+    tree = ast.parse(text)
+    attributes: set[str] = set()
+    imports: list[ast.Import | ast.ImportFrom] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            attributes.add(node.attr)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+    return _Parsed(tree, _digest(tree), frozenset(attributes), tuple(imports))
+
+
+def _parsed(path: Path) -> _Parsed:
     try:
-        return ast.parse(_text(path), str(path))
+        return _parse(_text(path))
     except (SyntaxError, ValueError) as error:
         raise ColdstartError(f"{path} is not valid Python: {error}") from error
-
-
-@cache
-def _tree_digest(path: Path) -> str:
-    return _digest(_tree(path))
 
 
 def _digest(node: ast.AST) -> str:
@@ -270,17 +288,12 @@ def _digest(node: ast.AST) -> str:
 
 
 @cache
-def _attributes(path: Path) -> frozenset[str]:
-    """The names behind a dot in a file."""
-    return frozenset(node.attr for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute))
-
-
-@cache
 def _config_names(path: Path, name: str, package: Path) -> frozenset[tuple[str, str]]:
     """The names that a file imports from modules of recipes, or may call through such a module."""
     found: set[tuple[str, str]] = set()
-    for node in ast.walk(_tree(path)):
-        if not isinstance(node, ast.ImportFrom):
+    parsed = _parsed(path)
+    for node in parsed.imports:
+        if isinstance(node, ast.Import):
             continue
         source = _absolute(node, path, name)
         for alias in node.names:
@@ -288,7 +301,7 @@ def _config_names(path: Path, name: str, package: Path) -> frozenset[tuple[str, 
             if not member.startswith(f"{CONFIG}."):
                 continue
             if _find(member, package):  # whatever stands behind a dot may be one of its own
-                found |= {(member, attribute) for attribute in _attributes(path)}
+                found |= {(member, attribute) for attribute in parsed.attributes}
             else:
                 found.add((source, alias.name))
     return frozenset(found)
@@ -346,10 +359,10 @@ def _called(node: Any) -> str:
 def _imports(path: Path, name: str, package: Path) -> frozenset[str]:
     """The modules of the package that ``name`` imports, and the packages that they lie in."""
     found = {name}
-    for node in ast.walk(_tree(path)):
+    for node in _parsed(path).imports:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             source = _absolute(node, path, name)
             found.add(source)
             members = {f"{source}.{alias.name}" for alias in node.names}
