@@ -54,13 +54,15 @@ def draw(clone, name, pool, path, test, budgets):
     return drawn[drawn["n"] > 0]
 
 
-def test_figure_of_svhn_is_drawn_from_a_part_of_its_test_images(fresh):
-    path = Path(os.environ["COLDSTART_DATA"], "svhn/svhn_test_first10000.npz").resolve()
-    few, many = {"from": 5, "to": 91, "step": 3}, [500, 1000, 1500, 2000, 2500, 5000, 7500]
-    drawn = draw(fresh, "figure-3b", "svhn-test-10000", path, 2000, [few, *many])
-    assert drawn["budget"].max() == 7500
+def test_figure_of_svhn_is_drawn_from_a_part_of_its_test_images(fresh, tmp_path):
+    part = np.load(Path(os.environ["COLDSTART_DATA"], "svhn/svhn_test_first10000.npz"))
+    # Fewer than are here: k-means of thousands of clusters takes long.
+    np.savez(tmp_path / "part.npz", **{name: array[:4000] for name, array in part.items()})
+    few, many = {"from": 5, "to": 91, "step": 3}, [500, 1000, 1500, 2000, 2500]
+    drawn = draw(fresh, "figure-3b", "svhn-test-4000", tmp_path / "part.npz", 1000, [few, *many])
+    assert drawn["budget"].max() == 2500
     assert drawn.groupby("sampler")["budget"].nunique().to_dict() == dict.fromkeys(
-        ["random", "kmeans", "loss-mean", "loss-var", "grad-mean", "grad-var"], 36
+        ["random", "kmeans", "loss-mean", "loss-var", "grad-mean", "grad-var"], 34
     )
 
 
