@@ -9,6 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
