@@ -5,9 +5,9 @@ import pytest
 
 from coldstart.errors import ColdstartError
 from coldstart.selection.base import SAMPLERS, Tables
-from coldstart.selection.samplers import facility_location, prob_cover, similarity
-from coldstart.selection.samplers.facility_location import Nearer
-from coldstart.selection.samplers.prob_cover import pure_radius
+from coldstart.selection.samplers import coverage, prob_cover, similarity
+from coldstart.selection.samplers.coverage import Nearer
+from coldstart.selection.samplers.prob_cover import neighbour_radius, pure_radius
 
 
 def query(recipe, tables, budget, seed=0):
@@ -25,7 +25,7 @@ def _blocks(request, monkeypatch):
     """All at once, and with small blocks."""
     if request.param == "in blocks":
         monkeypatch.setattr(similarity, "BLOCK", 170)
-        monkeypatch.setattr(facility_location, "BLOCK", 170)
+        monkeypatch.setattr(coverage, "BLOCK", 170)
 
 
 @pytest.mark.usefixtures("_blocks")
@@ -108,6 +108,29 @@ def test_the_radius_agrees_with_scikit_activeml():
     assert theirs.delta_max_ == pytest.approx(0.999 * radius)
 
 
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("purity", [0.5, 0.7, 0.9])
+def test_the_radius_is_the_largest_with_enough_neighbours_of_the_same_cluster(purity):
+    rng = np.random.default_rng(0)
+    clusters = np.repeat([0, 1, 2], [50, 20, 10])
+    X = np.eye(4)[clusters] + rng.normal(scale=0.3, size=(80, 4))
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+    radius = neighbour_radius(X, clusters, purity)
+    apart = np.linalg.norm(X[:, None].astype(np.float64) - X[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+
+    def share(tried):
+        near = apart <= tried
+        with_neighbours = near.any(axis=1)
+        alike = (near & (clusters[:, None] == clusters)).sum(axis=1)[with_neighbours]
+        return (alike / near.sum(axis=1)[with_neighbours]).mean()
+
+    assert share(radius) >= purity
+    larger = np.arange(radius + 2 / prob_cover.RADII, 2, 2 / prob_cover.RADII)
+    assert all(share(tried) < purity for tried in larger)
+    assert 0 < radius < 2
+
+
 def test_radius_is_unbounded_with_one_cluster():
     assert pure_radius(random_unit(9, 3, 0), np.zeros(9, int), 0.95) == np.inf
 
@@ -119,10 +142,31 @@ def test_prob_cover_says_what_to_do_when_there_are_too_many_pairs(monkeypatch):
         query({"sampler": "prob-cover", "radius": 1.9}, tables, 3)
 
 
-def plain_facility_location(X, budget, labelled=()):
+def cosine(X):
+    return (1 + X @ X.T) / 2
+
+
+def gaussian(X):
+    apart = np.linalg.norm(X[:, None] - X[None], axis=2)
+    return np.exp(-((apart / 0.8) ** 2)) / len(X)
+
+
+COVERING = {
+    "facility-location": ({"sampler": "facility-location"}, cosine),
+    "max-herding": ({"sampler": "max-herding", "bandwidth": 0.8}, gaussian),
+}
+"""Samplers that maximise how similar all images are to the picks, and that similarity."""
+
+
+@pytest.fixture(params=COVERING)
+def covering(request):
+    return COVERING[request.param]
+
+
+def plain_greedy(X, similarity, budget, labelled=()):
     """Greedy, with every similarity in memory and every gain computed anew; ties by lowest row."""
     X = X.astype(np.float64) / np.linalg.norm(X.astype(np.float64), axis=1, keepdims=True)
-    similar = (1 + X @ X.T) / 2
+    similar = similarity(X)
     best = np.max(similar[list(labelled)], axis=0, initial=0.0)
     picked, gains = list(labelled), []
     for _ in range(budget):
@@ -138,41 +182,59 @@ def plain_facility_location(X, budget, labelled=()):
 @pytest.mark.parametrize("pairs", [2**26, 2000, 0])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("labelled", [0, 6])
-def test_facility_location_equals_plain_greedy(seed, labelled, pairs, monkeypatch):
+def test_lazy_greedy_equals_plain_greedy(covering, seed, labelled, pairs, monkeypatch):
     """With pairs from the start, after some picks, and never."""
-    monkeypatch.setattr(facility_location, "PAIRS", pairs)
-    monkeypatch.setattr(facility_location, "FIRST", 1)
+    monkeypatch.setattr(coverage, "PAIRS", pairs)
+    monkeypatch.setattr(coverage, "FIRST", 1)
     made = []
-    monkeypatch.setattr(facility_location, "Nearer", lambda *args: made.append(0) or Nearer(*args))
+    monkeypatch.setattr(coverage, "Nearer", lambda *args: made.append(0) or Nearer(*args))
     X = random_unit(150, 6, seed) * np.random.default_rng(seed).gamma(3, size=(150, 1))
     tables = Tables(np.arange(150), X.astype(np.float32), labelled=np.arange(labelled))
-    picks = query({"sampler": "facility-location"}, tables, 70)
-    plain, gains = plain_facility_location(X, 70, range(labelled))
+    recipe, similarity = covering
+    picks = query(recipe, tables, 70)
+    plain, gains = plain_greedy(X, similarity, 70, range(labelled))
     assert len(made) == (pairs > 0)
     assert picks.ids.tolist() == plain
     np.testing.assert_allclose(picks.scores, gains, rtol=1e-4)
 
 
-def test_facility_location_reevaluates_few_candidates(monkeypatch):
+def test_lazy_greedy_reevaluates_few_candidates(covering, monkeypatch):
     looks = []
-    gains = facility_location._gains
+    gains = coverage._gains
 
-    def counted(X, highest, rows):
+    def counted(X, highest, rows, similarity):
         looks.append(len(rows))
-        return gains(X, highest, rows)
+        return gains(X, highest, rows, similarity)
 
-    monkeypatch.setattr(facility_location, "_gains", counted)
-    monkeypatch.setattr(facility_location, "PAIRS", 0)
-    query({"sampler": "facility-location"}, Tables(np.arange(600), random_unit(600, 4, 0)), 100)
+    monkeypatch.setattr(coverage, "_gains", counted)
+    monkeypatch.setattr(coverage, "PAIRS", 0)
+    query(covering[0], Tables(np.arange(600), random_unit(600, 4, 0)), 100)
     assert 0 < sum(looks) < 0.2 * 600 * 100
 
 
-def test_facility_location_takes_one_of_each_group():
+@pytest.mark.parametrize("bandwidth", [0.5, 1.0])
+def test_max_herding_equals_scikit_activeml(bandwidth):
+    """Their gains after each of our picks: theirs average over the unlabelled images alone."""
+    pool = pytest.importorskip("skactiveml.pool")
+    X = random_unit(80, 4, 0)
+    recipe = {"sampler": "max-herding", "bandwidth": bandwidth}
+    picks = query(recipe, Tables(np.arange(80), X), 12)
+    labels = np.full(80, np.nan)
+    for row in picks.ids:
+        theirs = pool.MaxHerding(
+            metric="rbf", metric_dict={"gamma": 1 / bandwidth**2}, random_state=0
+        )
+        gains = theirs.query(X, labels, return_utilities=True)[1][0]
+        assert gains[row] == pytest.approx(np.nanmax(gains), rel=1e-5)
+        labels[row] = 0
+
+
+def test_one_of_each_group_is_taken(covering):
     angles = np.concatenate(
         [np.linspace(0, 0.4, 7), np.linspace(2, 2.4, 5), np.linspace(4, 4.4, 3)]
     )
     X = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    picks = query({"sampler": "facility-location"}, Tables(np.arange(15), X), 3)
+    picks = query(covering[0], Tables(np.arange(15), X), 3)
     groups = np.repeat([0, 1, 2], [7, 5, 3])[picks.ids]
     assert sorted(groups.tolist()) == [0, 1, 2]
     assert (np.diff(picks.scores) < 0).all()

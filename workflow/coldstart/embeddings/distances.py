@@ -40,3 +40,10 @@ def squared_to_nearest(
         products = norms - 2 * (part @ centres.T)
         found[start : start + step] = products.min(axis=1) + np.einsum("nd,nd->n", part, part)
     return np.maximum(found, 0.0)
+
+
+def unit_rows(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of Euclidean length 1, in a new array [n, dim]; rows of nought stay."""
+    lengths = np.sqrt(np.einsum("nd,nd->n", X, X))
+    rows: NDArray[np.float32] = X / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]
+    return rows

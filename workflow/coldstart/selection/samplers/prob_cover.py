@@ -7,11 +7,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from coldstart.config.recipes.model import Count, Positive
+from coldstart.embeddings.distances import unit_rows
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress, log
 from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means, members
-from coldstart.selection.samplers.similarity import blocks, in_parts, unit_rows
+from coldstart.selection.samplers.similarity import blocks, distances_within, in_parts
+
+ANCHORS = 2000
+"""Images at most around which balls are looked at for the radius by neighbours."""
+RADII = 250
+"""Radii that are tried for it, evenly spaced from 0 to 2, the largest distance."""
 
 EDGES = 2**28
 """Pairs of near images that fit into memory, at 4 bytes each."""
@@ -28,14 +34,20 @@ class ProbCover(Sampler):
     how many these are, itself among them. Where several cover as many, and once all are covered,
     chance decides; the paper says of neither.
 
-    The radius is the largest for which at least a share ``purity`` of the balls is pure, that is,
-    holds images of one k-means cluster alone (its section 4.2). The paper tries values one by one;
-    here it is exact: the ball around an image is pure up to its nearest image of another cluster.
+    The radius is the largest that is pure enough, by one of two rules. ``balls`` is the paper's
+    (section 4.2): at least a share ``purity`` of the balls holds images of one k-means cluster
+    alone. The paper tries values one by one; here it is exact: the ball around an image is pure up
+    to its nearest image of another cluster. On features of a pretrained network this radius is too
+    small, because the balls of isolated images, which hold nothing else, are pure. ``neighbours``
+    leaves these out: of an image's neighbours in its ball, a share ``purity`` is of its own
+    cluster, on average over the images that have neighbours.
     """
 
     sampler: Literal["prob-cover"]
     clusters: Count = 10
     """For the radius: as many as there are classes."""
+    rule: Literal["balls", "neighbours"] = "balls"
+    """Share that ``purity`` is of: pure balls, or an image's neighbours in its own cluster."""
     purity: Annotated[float, Field(gt=0, le=1)] = 0.95
     radius: Positive | None = None
     """Between embeddings of length 1, so of 2 at most; then nothing is clustered."""
@@ -51,7 +63,8 @@ class ProbCover(Sampler):
         X = unit_rows(everything.embeddings)
         radius = self.radius
         if radius is None:
-            radius = pure_radius(X, k_means(X, self.clusters, query.rng), self.purity)
+            find = pure_radius if self.rule == "balls" else neighbour_radius
+            radius = find(X, k_means(X, self.clusters, query.rng), self.purity)
         graph = balls(X, radius)
         picked, scores, covered = max_cover(graph, everything.left, query.budget)
         log.info("%d balls of radius %.3f cover %.1f %%", query.budget, radius, 100 * covered)
@@ -86,6 +99,39 @@ def pure_radius(X: NDArray[np.float32], assigned: NDArray[np.int64], purity: flo
     apart = np.sort(np.sqrt(np.maximum(2 - 2 * highest.astype(np.float64), 0)))
     impure = len(X) - int(np.ceil(purity * len(X) - 1e-9))
     return float(apart[impure])
+
+
+def neighbour_radius(X: NDArray[np.float32], assigned: NDArray[np.int64], purity: float) -> float:
+    """The largest radius at which enough of an image's neighbours are of its cluster, on average.
+
+    Args:
+        X: float32 [n, dim], rows of length 1, in random order: balls are looked at around the first
+            ``ANCHORS``.
+        assigned: int64 [n], cluster of each row, from 0 on.
+        purity: in (0, 1].
+
+    Returns:
+        The largest of ``RADII`` radii; the smallest at which there are neighbours, if none is pure
+        enough.
+    """
+    anchors = min(ANCHORS, len(X))
+    shares, counts = np.zeros(RADII + 1), np.zeros(RADII + 1)
+    for block in blocks(0, anchors, len(X)):
+        apart = distances_within(X, block, np.inf)
+        step = np.minimum(np.ceil(apart * (RADII / 2)), RADII + 1).astype(np.intp)
+        same = assigned[block, None] == assigned
+        row = np.arange(len(step))[:, None] * (RADII + 2)
+        shape = (len(step), RADII + 2)
+        near, alike = (
+            np.bincount((row + step).ravel(), weights, row.size * (RADII + 2)).reshape(shape)
+            for weights in (None, same.ravel())
+        )
+        near, alike = (found.cumsum(axis=1)[:, : RADII + 1] for found in (near, alike))
+        shares += np.where(near > 0, alike / np.maximum(near, 1), 0).sum(axis=0)
+        counts += (near > 0).sum(axis=0)
+    some = np.flatnonzero(counts)
+    pure = some[shares[some] >= purity * counts[some]]
+    return 2 / RADII * float(pure[-1] if len(pure) else some[0] if len(some) else RADII)
 
 
 def balls(X: NDArray[np.float32], radius: float) -> Graph:

@@ -12,13 +12,6 @@ BLOCK = 2**24
 """Entries of the matrix between all rows that are in memory at a time."""
 
 
-def unit_rows(X: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of Euclidean length 1, in a new array [n, dim]; rows of nought stay."""
-    lengths = np.sqrt(np.einsum("nd,nd->n", X, X))
-    rows: NDArray[np.float32] = X / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]
-    return rows
-
-
 def blocks(start: int, stop: int, columns: int) -> Iterator[slice]:
     """Cut rows ``start`` to ``stop`` so that a block of them by ``columns`` is within ``BLOCK``."""
     step = max(1, BLOCK // max(1, columns))

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coldstart.config.recipes.model import Count
+from coldstart.embeddings.distances import unit_rows
 from coldstart.progress import Progress
 from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import many_means, members
-from coldstart.selection.samplers.similarity import blocks, distances_within, unit_rows
+from coldstart.selection.samplers.similarity import blocks, distances_within
 
 SMALLEST = 5
 """Images that a cluster needs (Hacohen et al., section 3.2)."""
