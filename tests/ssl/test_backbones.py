@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from coldstart.config.recipes.backbones.convs import Convs
+from coldstart.config.recipes.backbones.efficientnet_lite import EfficientNetLite
 from coldstart.config.recipes.backbones.lenet import LeNet
 from coldstart.config.recipes.backbones.resnet import ResNet
 from coldstart.config.recipes.backbones.vgg import Vgg
@@ -41,6 +42,16 @@ SMALL = {
     "wider": WideResNet(family="wide-resnet", depth=10, width=2),
     "lenet": LeNet(family="lenet", latent=60),
     "convs": Convs(family="convs", widths=[6, 8, 10], latent=5),
+    "efficientnet-lite": EfficientNetLite(
+        family="efficientnet-lite",
+        stem=4,
+        widths=[4, 6, 6],
+        blocks=[1, 2, 1],
+        kernels=[3, 5, 3],
+        strides=[1, 2, 1],
+        expansions=[1, 2, 3],
+        head=10,
+    ),
 }
 
 
