@@ -67,8 +67,8 @@ CASES: dict[str, Trained] = {
     "vae": Vae(method="vae", kl_weight=0.01, **{**TRAINING, **ONE_VIEW, "backbone": CONVS}),
     "rotation": Rotation(method="rotation", **{**TRAINING, **ONE_VIEW}),
     # They go on from a case by its name: see ``trainings.start_of``.
-    "scan": Scan(method="scan", encoder="byol", neighbours=4, entropy_weight=2.0, **CLUSTERS),
-    "self-label": SelfLabel(method="self-label", encoder="scan", threshold=0.25, **CLUSTERS),
+    "scan": Scan(method="scan", start="byol", neighbours=4, entropy_weight=2.0, **CLUSTERS),
+    "self-label": SelfLabel(method="self-label", start="scan", threshold=0.25, **CLUSTERS),
 }
 
 

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 from torch import distributed
 
-from coldstart.config.recipes.encoders import Clustering
 from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.start import Start
 from coldstart.training import trainer
@@ -72,10 +71,10 @@ def send(number):
 
 def start_of(recipe, images, folder):
     """The encoder that a recipe starts from, trained for an epoch; None if it starts from none."""
-    if not isinstance(recipe, Clustering):
+    if recipe.start is None:
         return None
-    first = changed(CASES[recipe.encoder], epochs=1)
-    place = folder / recipe.encoder
+    first = changed(CASES[recipe.start], epochs=1)
+    place = folder / recipe.start
     pretrain(images, first, 1, CPU, None, place, start=start_of(first, images, folder))
     return Start(place, first)
 

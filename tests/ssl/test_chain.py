@@ -56,21 +56,21 @@ def test_key_depends_on_the_start(plan):
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
     [
-        ("scan-digits", {"encoder": "simclr-digit"}, "no recipe `simclr-digit`.*did you mean `sim"),
-        ("scan-digits", {"encoder": "elsewhere"}, "another pool's: name an encoder"),
-        ("scan-digits", {"encoder": "pca-512"}, "one of method pca has no network to train on"),
-        ("scan-digits", {"encoder": "scan-digits"}, "of method scan: name the encoder that was"),
-        ("scan-digits", {"encoder": "self-label-digits"}, "of method self-label: name the encoder"),
-        ("scan-digits", {"encoder": "vae-digits"}, "it has another backbone"),
-        ("self-label-digits", {"encoder": "simclr-digits"}, "of method simclr: .* of method scan"),
-        ("self-label-digits", {"encoder": "self-label-digits"}, "of method self-label: self-lab"),
+        ("scan-digits", {"start": "simclr-digit"}, "no recipe `simclr-digit`.*did you mean `sim"),
+        ("scan-digits", {"start": "elsewhere"}, "another pool's: name an encoder"),
+        ("scan-digits", {"start": "pca-512"}, "one of method pca has no network to train on"),
+        ("scan-digits", {"start": "scan-digits"}, "of method scan: name the encoder that was"),
+        ("scan-digits", {"start": "self-label-digits"}, "of method self-label: name the encoder"),
+        ("scan-digits", {"start": "vae-digits"}, "it has another backbone"),
+        ("self-label-digits", {"start": "simclr-digits"}, "of method simclr: .* of method scan"),
+        ("self-label-digits", {"start": "self-label-digits"}, "of method self-label: self-lab"),
         ("self-label-digits", {"clusters": 7}, "it has 10 clusters, and this recipe has 7"),
     ],
 )
 def test_invalid_chain_is_refused_by_the_plan(plan, name, fields, message):
     elsewhere = Transferred(method="transferred", pool="digits", encoder="simclr-digits")
     add(plan, elsewhere=elsewhere, **{name: changed(plan, name, **fields)})
-    with pytest.raises(ColdstartError, match=rf"encoders.{name}.encoder: .*{message}"):
+    with pytest.raises(ColdstartError, match=rf"encoders.{name}.start: .*{message}"):
         plan.encoders.checkpoint("digits", name, 0)
 
 

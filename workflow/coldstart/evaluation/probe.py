@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from coldstart.config.recipes.encoders import Clustering, Trained
+from coldstart.config.recipes.encoders import Trained
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding
 from coldstart.data.read import OUTLIER, read_ids, read_images, read_labels
@@ -125,7 +125,7 @@ def _encoders(
     inputs = Inputs(height, width, channels, *channel_statistics(unlabeled))
     untrained = build_model(recipe, inputs, checkpoint.manifest["recipe"]["seed"])
     place(untrained, device).eval()
-    if not isinstance(recipe, Clustering):  # whose training starts from another encoder's weights
+    if recipe.start is None:  # else the training begins with another encoder's weights
         yield 0, untrained.encoder
     for epoch in snapshot_epochs(recipe):
         path = checkpoint.path(snapshot_name(epoch))

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from coldstart.config.recipes.encoders import Clustering
 from coldstart.ssl.health import cluster_health
-from coldstart.ssl.method import Continuing
+from coldstart.ssl.method import SelfSupervised
 from coldstart.training.backbones import Encoder
 
 
-class ClusterModel(Continuing):
+class ClusterModel(SelfSupervised):
     """An encoder, and a linear classifier of the clusters.
 
     Args:

@@ -5,22 +5,23 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coldstart.config.recipes.encoders import ENCODERS, Clustering, Encoder, Trained
+from coldstart.config.recipes.encoders import ENCODERS, Encoder, Trained
 from coldstart.config.recipes.encoders.scan import Scan
 from coldstart.errors import ColdstartError
 from coldstart.ssl.launch import launch
-from coldstart.ssl.method import Continuing, SelfSupervised
+from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.models import MODEL, build_model, load_model
 from coldstart.ssl.request import Request
 from coldstart.ssl.start import Start
 from coldstart.training.checkpoint import save_tensors
 from coldstart.training.distributed import joined, rank
 from coldstart.training.images import Images, channel_statistics
-from coldstart.training.model import Inputs
+from coldstart.training.model import EncoderModel, Inputs
 from coldstart.training.neighbours import embed_images, nearest
 from coldstart.training.resume import Keeper, fingerprint
 from coldstart.training.streams import unlabelled
@@ -60,7 +61,7 @@ def pretrain(
         processes: how many to start that train together, each with a GPU of its own unless the
             device is the CPU.
         on_gpu: the share of a GPU's memory that the images may take; more are streamed.
-        start: the encoder that a recipe of clusters goes on from.
+        start: the encoder that the training starts from, if its recipe names one.
 
     Raises:
         ColdstartError: fewer than two images, or a training that diverges or collapses.
@@ -75,10 +76,9 @@ def pretrain(
     inputs = Inputs(height, width, channels, *channel_statistics(images))
     if not isinstance(recipe, Trained):
         model, history = ENCODERS.load(recipe).fit(images, recipe, inputs, seed)
-        save_tensors(model, out / MODEL)
-        history.to_parquet(out / HISTORY, index=False)
+        write_encoder(model, history, out)
         return
-    assert isinstance(recipe, Clustering) == (start is not None)
+    assert (recipe.start is None) == (start is None)
     begun = (start.folder / MODEL).read_bytes() if start else b""
     keeper = Keeper(resume, fingerprint(recipe, seed, images, begun)) if resume else None
     request = Request(images, recipe, inputs, seed, keeper, out, on_gpu, start)
@@ -111,11 +111,16 @@ def train(request: Request, device: torch.device) -> None:
     history = trainer.run()
     if rank() != 0:
         return
-    save_tensors(model, out / MODEL)
-    history.to_parquet(out / HISTORY, index=False)
+    write_encoder(model, history, out)
     if keeper:
         for name in map(snapshot_name, snapshot_epochs(recipe)):
             shutil.copyfile(snapshots / name, out / name)
+
+
+def write_encoder(model: EncoderModel, history: pd.DataFrame, out: Path) -> None:
+    """Write a finished model and the table of its history."""
+    save_tensors(model, out / MODEL)
+    history.to_parquet(out / HISTORY, index=False)
 
 
 def go_on(
@@ -127,7 +132,6 @@ def go_on(
         Each image's nearest neighbours, int64 [N, K], by the embeddings of that other model, for a
         method that needs them. They are found again when a training is resumed.
     """
-    assert isinstance(model, Continuing)
     begun = load_model(start.folder, start.recipe, images.shape[1:], device)
     model.go_on_from(begun)
     if rank() == 0:

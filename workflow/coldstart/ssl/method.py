@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from coldstart.training.images import Images
 from coldstart.training.model import UNLABELLED, Batch, EncoderModel, Trainable
@@ -64,6 +64,27 @@ class SelfSupervised(Trainable):
         """
         return self.losses(views).mean()
 
+    def go_on_from(self, start: EncoderModel) -> None:
+        """Take over the weights of another encoder with the same backbone, before the first step.
+
+        Args:
+            start: the other model.
+        """
+        self.encoder.load_state_dict(start.encoder.state_dict())
+        target = getattr(self, "target", None)  # the network that follows the trained one
+        if isinstance(target, nn.Module):
+            online = self.online.state_dict()
+            target.load_state_dict({name: online[name] for name in target.state_dict()})
+
+    def look_at(self, start: EncoderModel, images: Images, device: torch.device) -> None:
+        """Warn where the start bodes ill for the training; nothing by default.
+
+        Args:
+            start: the other model, in evaluation mode, on the device.
+            images: of the training.
+            device: where to compute.
+        """
+
 
 class Contrastive(SelfSupervised):
     """A model for which an image's loss is against other images.
@@ -77,24 +98,3 @@ class Contrastive(SelfSupervised):
     @abstractmethod
     def keys(self, view: Tensor) -> Tensor:
         """Return what a bank holds of images [N, C, H, W]: unit vectors [N, D]."""
-
-
-class Continuing(SelfSupervised):
-    """A model whose training starts from the weights of another model of the same images."""
-
-    @abstractmethod
-    def go_on_from(self, start: EncoderModel) -> None:
-        """Take over weights, before the first step.
-
-        Args:
-            start: the other model, with the same backbone.
-        """
-
-    def look_at(self, start: EncoderModel, images: Images, device: torch.device) -> None:
-        """Warn where the start bodes ill for the training; nothing by default.
-
-        Args:
-            start: the other model, in evaluation mode, on the device.
-            images: of the training.
-            device: where to compute.
-        """

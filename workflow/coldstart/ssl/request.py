@@ -29,7 +29,7 @@ class Request:
         keeper: keeps the state of the training while it is unfinished.
         out: folder to write to.
         on_gpu: the share of a GPU's memory that the images may take; more are streamed.
-        start: the encoder that a recipe of clusters goes on from.
+        start: the encoder that the training starts from.
     """
 
     images: Images

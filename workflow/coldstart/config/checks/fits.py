@@ -10,7 +10,8 @@ from coldstart.config.recipes.encoders import (
     Trained,
     Transferred,
 )
-from coldstart.config.recipes.encoders.existing import Existing
+from coldstart.config.recipes.encoders.from_file import FromFile
+from coldstart.config.recipes.encoders.pretrained import Pretrained
 from coldstart.config.recipes.encoders.scan import Scan
 from coldstart.config.recipes.encoders.self_label import SelfLabel
 
@@ -88,7 +89,7 @@ def misfit_elsewhere(recipe: Encoder, trained: Sequence[int], shape: Sequence[in
         trained: shape [H, W, C] of the images that it was trained on.
         shape: of those that it is to embed.
     """
-    if isinstance(recipe, Existing):
+    if isinstance(recipe, FromFile):
         return None
     if shape[2] != trained[2]:
         return f"it was trained on images of {trained[2]} channels, and these have {shape[2]}"
@@ -100,17 +101,29 @@ def misfit_elsewhere(recipe: Encoder, trained: Sequence[int], shape: Sequence[in
     return _of_other_size(recipe, (shape[0], shape[1]), (shape[0], shape[1]))
 
 
-def misstart(recipe: Clustering, start: EncoderRecipe) -> str | None:
-    """Say why a training cannot start from an encoder; None if it can."""
+def misstart(recipe: Trained, start: EncoderRecipe, shape: Sequence[int]) -> str | None:
+    """Say why a training cannot start from an encoder; None if it can.
+
+    Args:
+        recipe: of the training.
+        start: the encoder that it is to start from.
+        shape: of the images [H, W, C].
+    """
     if isinstance(start, Transferred):
         return "it is another pool's: name an encoder that is trained on this one"
+    if isinstance(start, Pretrained) and shape[2] != len(start.mean):
+        return f"its weights are for images of 3 channels, and these have {shape[2]}"
     if isinstance(recipe, SelfLabel) and not isinstance(start, Scan):
         return f"it is of method {start.method}: self-labelling goes on from one of method scan"
     if isinstance(start, Clustering) and isinstance(recipe, Scan):
         return f"it is of method {start.method}: name the encoder that was there before any cluster"
-    if not isinstance(start, Trained):
+    if not isinstance(start, Trained | Pretrained):
         return f"one of method {start.method} has no network to train on: name one that was trained"
-    if isinstance(start, Scan) and start.clusters != recipe.clusters:
+    if (
+        isinstance(start, Scan)
+        and isinstance(recipe, Clustering)
+        and start.clusters != recipe.clusters
+    ):
         return f"it has {start.clusters} clusters, and this recipe has {recipe.clusters}"
     if start.backbone != recipe.backbone:
         return "it has another backbone: give both recipes the same one, at every scale"

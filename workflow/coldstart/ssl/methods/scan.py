@@ -16,7 +16,7 @@ from coldstart.config.recipes.encoders.scan import Scan
 from coldstart.ssl.clusters import ClusterModel
 from coldstart.training.backbones import Encoder
 from coldstart.training.distributed import total, world
-from coldstart.training.model import EncoderModel, Inputs
+from coldstart.training.model import Inputs
 
 
 class ScanModel(ClusterModel):
@@ -30,10 +30,6 @@ class ScanModel(ClusterModel):
     def __init__(self, recipe: Scan, encoder: Encoder) -> None:
         super().__init__(recipe, encoder)
         self.entropy_weight = recipe.entropy_weight
-
-    def go_on_from(self, start: EncoderModel) -> None:
-        """Take over the encoder's weights."""
-        self.encoder.load_state_dict(start.encoder.state_dict())
 
     def losses(self, views: Sequence[Tensor], ids: Tensor | None = None) -> Tensor:
         """Return the first term of equation 2 for each image [N].

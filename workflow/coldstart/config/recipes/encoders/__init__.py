@@ -113,6 +113,9 @@ class Trained(Training, Encoder):
     """True if each view passes the network alone. All other methods pass the first two as one
     batch, so that these have one size."""
 
+    start: str | None = None
+    """The recipe of an encoder of the same pool, with the same backbone, whose weights the training
+    starts from; fresh ones unless given."""
     least_steps: Annotated[int, Field(ge=0, exclude=True)] = 0
     """Steps of the optimiser at least: where a pool has so few images that its epochs have fewer,
     there are more epochs. Those are what artefacts are named by, and not this."""
@@ -166,7 +169,7 @@ class Clustering(Trained):
     It has one head. (Van Gansbeke et al. train several on ImageNet and keep the best.)
     """
 
-    encoder: str
+    start: str
     """The recipe of the encoder that it goes on from, which has the same backbone."""
     clusters: Annotated[int, Field(ge=2)]
     views: TwoViews

@@ -12,7 +12,7 @@ class SelfLabel(Clustering):
     alone: ClassVar[bool] = True
 
     method: Literal["self-label"]
-    encoder: str
+    start: str
     """One of method ``scan``, with as many clusters."""
     views: TwoViews
     """The one whose prediction becomes a label, and the stronger one that is to get it too."""
