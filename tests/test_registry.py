@@ -146,7 +146,7 @@ def test_no_heavy_library_is_imported():
 
 SHIPPED = {
     "samplers": (SAMPLERS, {"_pick"}),
-    "methods": (ENCODERS, {"build", "fit"}),
+    "methods": (ENCODERS, {"build", "fit", "join"}),
     "backbones": (BACKBONES, {"build"}),
     "transforms": (TRANSFORMS, {"apply"}),
     "sources": (SOURCES, {"read"}),

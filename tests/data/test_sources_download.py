@@ -4,7 +4,6 @@ import hashlib
 import io
 import tarfile
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -15,50 +14,10 @@ from coldstart.data.published import File, PublishedSet
 from coldstart.data.sources import mnist, tiny_imagenet
 from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
+from tests.helpers.serving import serving
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves ``files``, interrupts each once after ``cuts`` bytes, and records the requests."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.cuts, self.asked, self.ranges = {}, [], [], True
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.asked.append((self.path, asked))
-        content = self.server.files.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        start = 0
-        if asked and self.server.ranges:
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(content):
-                self.send_error(416)
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        rest = content[start:]
-        if self.server.cuts:
-            rest = rest[: self.server.cuts.pop(0)]
-        self.wfile.write(rest)
-
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture
@@ -66,20 +25,15 @@ def server(monkeypatch):
     monkeypatch.setattr(module, "PAUSE", 0.0)
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as server:
+        yield server
 
 
 def test_interrupted_download_is_resumed(server, tmp_path, caplog):
     caplog.set_level("INFO", "coldstart")
     server.files["/file"] = CONTENT
     server.cuts = [1_200_000, 800_000]
-    download(f"{server.url}/file", tmp_path / "file", MD5)
+    download(f"{server.url}/file", tmp_path / "file", f"md5:{MD5}")
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert [asked for _, asked in server.asked] == [None, "bytes=1200000-", "bytes=2000000-"]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -89,7 +43,7 @@ def test_interrupted_download_is_resumed(server, tmp_path, caplog):
 def test_a_later_run_resumes_what_an_earlier_one_left(server, tmp_path):
     server.files["/file"] = CONTENT
     (tmp_path / "file.part").write_bytes(CONTENT[:2_999_999])
-    download(f"{server.url}/file", tmp_path / "file", MD5)
+    download(f"{server.url}/file", tmp_path / "file", f"md5:{MD5}")
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert server.asked == [("/file", "bytes=2999999-")]
 
@@ -97,7 +51,7 @@ def test_a_later_run_resumes_what_an_earlier_one_left(server, tmp_path):
 def test_complete_part_file_is_used(server, tmp_path):
     server.files["/file"] = CONTENT
     (tmp_path / "file.part").write_bytes(CONTENT)
-    download(f"{server.url}/file", tmp_path / "file", MD5)
+    download(f"{server.url}/file", tmp_path / "file", f"md5:{MD5}")
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
@@ -105,20 +59,20 @@ def test_download_starts_again_if_the_server_has_no_ranges(server, tmp_path):
     server.files["/file"] = CONTENT
     server.ranges = False
     (tmp_path / "file.part").write_bytes(b"something else")
-    download(f"{server.url}/file", tmp_path / "file", MD5)
+    download(f"{server.url}/file", tmp_path / "file", f"md5:{MD5}")
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_a_file_with_another_digest_is_refused_and_not_kept(server, tmp_path):
     server.files["/file"] = CONTENT[:-1] + b"!"
     with pytest.raises(ColdstartError, match=f"published one is {MD5}"):
-        download(f"{server.url}/file", tmp_path / "file", MD5)
+        download(f"{server.url}/file", tmp_path / "file", f"md5:{MD5}")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_file_is_requested_once(server, tmp_path):
     with pytest.raises(ColdstartError, match=r"cannot be fetched.*404.*mirror="):
-        download(f"{server.url}/file", tmp_path / "file", MD5)
+        download(f"{server.url}/file", tmp_path / "file", f"md5:{MD5}")
     assert len(server.asked) == 1
 
 
@@ -126,7 +80,7 @@ def test_repeatedly_interrupted_download_ends_and_keeps_its_part_file(server, tm
     server.files["/file"] = CONTENT
     server.cuts = [1000] * module.ATTEMPTS
     with pytest.raises(ColdstartError, match="cannot be fetched"):
-        download(f"{server.url}/file", tmp_path / "file", MD5)
+        download(f"{server.url}/file", tmp_path / "file", f"md5:{MD5}")
     assert (tmp_path / "file.part").read_bytes() == CONTENT[: 1000 * module.ATTEMPTS]
     assert not (tmp_path / "file").exists()
 

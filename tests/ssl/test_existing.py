@@ -18,12 +18,14 @@ from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
-from coldstart.ssl.encoders import pretrain
+from coldstart.running.settings import Settings
+from coldstart.ssl.encoders import write_encoder
+from coldstart.ssl.from_file import FromFileModel, load_file
 from coldstart.ssl.methods import existing
 from coldstart.ssl.models import load_model
-from coldstart.ssl.weights import digest_weights
+from coldstart.ssl.tensors import read_weights
+from coldstart.ssl.weights import find, identify
 from coldstart.store import Store
-from coldstart.training.images import Images
 from coldstart.vision import torchvision
 
 CPU = torch.device("cpu")
@@ -59,12 +61,15 @@ def weights(network, tmp_path_factory):
 
 def planned(given, data_dir=Path()):
     """A recipe as the plan passes it on: with the digest in the place of the path."""
-    return given.model_copy(update={"weights": digest_weights(given, data_dir, None)})
+    weights = identify(given.weights, Settings(data_dir=data_dir), None)
+    return given.model_copy(update={"weights": weights})
 
 
 def made(given, images, folder):
     ready = planned(given)
-    pretrain(images, ready, 0, CPU, None, folder)
+    model, history = load_file(ready, find(ready.weights, Settings()))
+    folder.mkdir(exist_ok=True)
+    write_encoder(model, history, folder)
     os.environ[PLACES] = "{}"  # from here on the artefact holds all that is needed
     return load_model(folder, ready, images.shape[1:], CPU)
 
@@ -100,7 +105,7 @@ def test_images_of_the_networks_size_are_not_resized(weights, tmp_path):
     model = made(recipe(weights), images, tmp_path).encoder
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        expected = model.network(model.normalize(pixels))
+        expected = model.backbone(model.normalize(pixels))
         torch.testing.assert_close(model(torch.from_numpy(images)), expected)
 
 
@@ -146,7 +151,7 @@ def test_timm_s_networks_give_their_pooled_features(name, tmp_path):
 def test_missing_timm_is_reported_with_the_package_to_install(weights, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ColdstartError, match=r"not installed: pip install 'coldstart\[timm\]'"):
-        existing.build_network(recipe(weights, library="timm", name="test_vit"))
+        existing.build(recipe(weights, library="timm", name="test_vit"))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +166,7 @@ def test_unknown_network_is_an_error(weights, fields, message):
     if "library" in fields:
         pytest.importorskip("timm")
     with pytest.raises(ColdstartError, match=message):
-        existing.build_network(recipe(weights, **fields))
+        existing.build(recipe(weights, **fields))
 
 
 def failure(given, folder):
@@ -220,13 +225,13 @@ def test_file_without_weights_is_refused(tmp_path, write, said):
     path = tmp_path / "weights.pt"
     write(path)
     with pytest.raises(ColdstartError, match=said) as error:
-        existing.read_weights(path)
+        read_weights(path)
     assert str(path) in str(error.value)
 
 
 def test_only_named_tensors_are_taken(tmp_path):
     torch.save({1: torch.ones(1), "a": torch.ones(1), "b": 3}, tmp_path / "weights.pt")
-    assert list(existing.read_weights(tmp_path / "weights.pt")) == ["a"]
+    assert list(read_weights(tmp_path / "weights.pt")) == ["a"]
 
 
 def test_a_size_that_the_network_cannot_take_is_an_error(tmp_path):
@@ -243,7 +248,7 @@ def test_a_file_that_changes_after_planning_is_refused(network, weights, tmp_pat
     ready = planned(recipe("weights.pth"), tmp_path)
     torch.save({**network.state_dict(), "more": torch.zeros(1)}, path)
     with pytest.raises(ColdstartError, match="file has changed meanwhile"):
-        pretrain(pictures(3), ready, 0, CPU, None, tmp_path / "out")
+        find(ready.weights, Settings())
 
 
 def test_history_shows_for_each_tensor_if_it_was_used(weights, tmp_path):
@@ -253,22 +258,9 @@ def test_history_shows_for_each_tensor_if_it_was_used(weights, tmp_path):
     assert history["conv5.0.weight"]
 
 
-def test_no_more_than_a_few_images_are_in_memory(weights, tmp_path, monkeypatch):
-    monkeypatch.setattr("coldstart.training.images.CHUNK", 4)
-    read, getitem = [], Images.__getitem__
-
-    def watched(images, at):
-        read.append(len(getitem(images, at)))
-        return getitem(images, at)
-
-    monkeypatch.setattr(Images, "__getitem__", watched)
-    made(recipe(weights), pictures(3, count=30), tmp_path)
-    assert max(read, default=0) <= 4
-
-
 def test_global_random_state_is_unchanged(weights):
     before = torch.get_rng_state()
-    existing.build_network(recipe(weights))
+    FromFileModel(recipe(weights))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -293,7 +285,7 @@ def test_key_has_the_digest_of_the_weights_and_not_their_path(weights, tmp_path,
     assert a.identity.recipe["encoder"]["weights"].startswith("sha256:")
     assert ".pth" not in str(a.identity.recipe)
     ready = Existing.model_validate(a.identity.recipe["encoder"])
-    assert existing.find_weights(ready).read_bytes() == weights.read_bytes()
+    assert find(ready.weights, Settings()).read_bytes() == weights.read_bytes()
     embeddings = one.encoders.embeddings("digits", "a", 0, "frozen")
     assert embeddings.inputs["checkpoint"] is a
     assert gains_from_gpu(embeddings)
@@ -352,5 +344,5 @@ def test_linear_layers_within_the_head_are_kept(monkeypatch):
     """VGG has several linear layers at its end, of which only the classifier is removed."""
     built = nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 1000))
     monkeypatch.setattr(torchvision.models, "get_model", lambda name, weights: built)
-    network = existing.build_network(recipe("weights.pth"))
+    network = existing.build(recipe("weights.pth"))
     assert network(torch.zeros(2, 3, 2, 2)).shape == (2, 6)

@@ -4,6 +4,7 @@
 rule pretrain:
     """Train an encoder on a pool's unlabelled images; reads images and index, never labels."""
     input:
+        job.weights(),
         job.inputs(plan.encoders.checkpoint),
     output:
         "results/ssl/{pool}/{encoder}/seed{seed}.json",

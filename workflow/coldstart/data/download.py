@@ -17,6 +17,9 @@ from coldstart.progress import Progress
 
 log = logging.getLogger("coldstart")
 
+NAMES = {"md5": "MD5", "sha256": "SHA-256"}
+"""The digests' usual names."""
+
 PIECE = 2**20
 MEGABYTE = 10**6
 TIMEOUT = 60
@@ -27,16 +30,17 @@ PAUSE = 2.0
 """Seconds before the second attempt; doubled with each further one."""
 
 
-def download(url: str, target: Path, md5: str) -> None:
+def download(url: str, target: Path, digest: str | None) -> None:
     """Fetch a file; a ``.part`` file beside ``target`` keeps what has come, also across runs.
 
     Args:
         url: its address.
         target: what it is called once it is whole.
-        md5: its published MD5.
+        digest: its published digest, ``md5:...`` or ``sha256:...`` with all hexadecimal digits or
+            the first ones; None if none is known.
 
     Raises:
-        ColdstartError: it cannot be had, or has another MD5; then the ``.part`` file is removed.
+        ColdstartError: it cannot be had, or has another digest; then the ``.part`` file is removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -54,13 +58,15 @@ def download(url: str, target: Path, md5: str) -> None:
                 ) from error
             log.info("%s: %s; trying again", url, error)
             time.sleep(PAUSE * 2**attempt)
-    found = _md5(part)
-    if found != md5:
-        part.unlink()
-        raise ColdstartError(
-            f"{url} has the MD5 {found}, but the published one is {md5}: it is another file. "
-            "Nothing of it was kept."
-        )
+    if digest is not None:
+        algorithm, _, published = digest.partition(":")
+        found = _digest(part, algorithm)
+        if not found.startswith(published):
+            part.unlink()
+            raise ColdstartError(
+                f"{url} has the {NAMES[algorithm]} {found}, but the published one is {published}: "
+                "it is another file. Nothing of it was kept."
+            )
     os.replace(part, target)
 
 
@@ -111,6 +117,8 @@ def _fetch_rest(url: str, part: Path) -> None:
             raise
 
 
-def _md5(path: Path) -> str:
+def _digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        ).hexdigest()

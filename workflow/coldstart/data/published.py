@@ -47,7 +47,7 @@ class File:
         assert self.url is not None
         mirror = settings.mirror
         url = f"{mirror.rstrip('/')}/{self.path}" if mirror else self.url
-        download(url, settings.data_dir / self.path, self.md5)
+        download(url, settings.data_dir / self.path, f"md5:{self.md5}")
 
 
 @dataclass(frozen=True)

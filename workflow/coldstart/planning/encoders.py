@@ -1,21 +1,24 @@
 """The artefacts of encoders: weights, embeddings, scores, and how good they are."""
 
-from pathlib import Path
+from typing import Any
 
 from coldstart.config.checks.fits import misfit, misfit_elsewhere, misstart
 from coldstart.config.recipes.encoders import (
+    ENCODERS,
     Clustering,
     Encoder,
     Trained,
     Transferred,
 )
-from coldstart.config.recipes.encoders.existing import Existing
+from coldstart.config.recipes.encoders.from_file import FromFile
+from coldstart.config.recipes.encoders.given import Given
+from coldstart.data.sources.own_file import digest_own_file
 from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned, once
 from coldstart.planning.data import DIGESTS, Data
 from coldstart.planning.fingerprint import modules_of
 from coldstart.planning.maker import Maker
-from coldstart.ssl.weights import digest_weights
+from coldstart.ssl.weights import identify, missing
 
 CLUSTERS = "clusters"
 """The recipe of embeddings that gives the probabilities of an encoder's clusters."""
@@ -32,6 +35,11 @@ class Encoders:
     def checkpoint(self, pool: str, encoder: str, seed: int) -> Planned:
         """An encoder trained on the unlabeled images of a pool, or of the one its recipe names."""
         recipe = self.recipes.get("encoders", encoder)
+        if isinstance(recipe, Given):
+            raise ColdstartError(
+                f"encoder `{encoder}` is a file of embeddings: it has no network that could be "
+                "trained on, scored or probed."
+            )
         shape = self.data.facts(pool).shape
         if isinstance(recipe, Transferred):
             source, trained = (
@@ -43,12 +51,12 @@ class Encoders:
         _require_fit(pool, encoder, misfit(recipe, shape))
         if isinstance(recipe, Trained):
             recipe = recipe.settled(self.data.facts(pool).sizes["unlabeled"])
+        if isinstance(recipe, FromFile):
+            return self._from_file(pool, encoder, seed, recipe)
         described, inputs = recipe.model_dump(), self.data.of_pool(pool)
-        if isinstance(recipe, Existing):
-            described["weights"] = digest_weights(recipe, Path(self.config.data_dir), DIGESTS)
-        if isinstance(recipe, Clustering):
-            self._check_start(encoder, recipe)
-            inputs["start"] = self.checkpoint(pool, recipe.encoder, seed)
+        if isinstance(recipe, Trained) and recipe.start is not None:
+            self._check_start(pool, encoder, recipe, recipe.start)
+            inputs["start"] = self.checkpoint(pool, recipe.start, seed)
         return self.maker.plan(
             f"results/ssl/{pool}/{encoder}/seed{seed}.json",
             "pretrain",
@@ -58,17 +66,51 @@ class Encoders:
             model=recipe,
         )
 
+    def _from_file(self, pool: str, encoder: str, seed: int, recipe: FromFile) -> Planned:
+        """An encoder from a file: the same for all pools and seeds, since nothing is trained."""
+        weights = identify(recipe.weights, self.config.of_machine(()), DIGESTS)
+        identified = recipe.model_copy(update={"weights": weights})
+        return self.maker.plan(
+            f"results/ssl/{pool}/{encoder}/seed{seed}.json",
+            "pretrain",
+            {"encoder": identified.model_dump(), "seed": 0},
+            {},
+            "coldstart.ssl.pretrain",
+            model=recipe,
+        )
+
+    def _identified(self, recipe: Given) -> dict[str, Any]:
+        """A recipe of given embeddings with the digest of their file in the place of its path."""
+        data_dir = self.config.of_machine(()).data_dir
+        digest = digest_own_file(
+            recipe.embeddings, data_dir, DIGESTS, "The embeddings", "embeddings"
+        )
+        return {**recipe.model_dump(), "embeddings": digest}
+
+    def missing_weights(self, planned: Planned) -> str | None:
+        """Return a remedy for weights that a planned encoder needs and that are not there."""
+        recipe = ENCODERS.adapter().validate_python(planned.identity.recipe["encoder"])
+        if not isinstance(recipe, FromFile):
+            return None
+        return missing(recipe.weights, self.config.of_machine(()))
+
     @once
     def embeddings(self, pool: str, encoder: str, seed: int, embedding: str) -> Planned:
         """The embeddings of a pool's candidates and test images."""
         recipe = self.recipes.get("embeddings", embedding)
         if recipe.output == "clusters":
             self._require_clusters(encoder, f"embedding `{embedding}`")
+        described, inputs = recipe.model_dump(), self.data.of_pool(pool)
+        given = self.recipes.get("encoders", encoder)
+        if isinstance(given, Given):
+            described["encoder"] = self._identified(given)
+        else:
+            inputs["checkpoint"] = self.checkpoint(pool, encoder, seed)
         return self.maker.plan(
             f"results/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.json",
             "embed",
-            recipe.model_dump(),
-            self.data.of_pool(pool) | {"checkpoint": self.checkpoint(pool, encoder, seed)},
+            described,
+            inputs,
             "coldstart.embeddings.embed",
             *modules_of(self.trained(encoder)),
             model=recipe,
@@ -119,12 +161,13 @@ class Encoders:
         recipe: Encoder | Transferred = self.recipes.get("encoders", encoder)
         return self.trained(recipe.encoder) if isinstance(recipe, Transferred) else recipe
 
-    def _check_start(self, encoder: str, recipe: Clustering) -> None:
-        path, start = f"encoders.{encoder}.encoder", recipe.encoder
+    def _check_start(self, pool: str, encoder: str, recipe: Trained, start: str) -> None:
+        path = f"encoders.{encoder}.start"
         if not self.recipes.known("encoders", start):
             hint = nearest(start, self.recipes.names("encoders"))
             raise ColdstartError(f"{path}: no recipe `{start}` in encoders.yaml{hint}")
-        problem = misstart(recipe, self.recipes.get("encoders", start))
+        shape = self.data.facts(pool).shape
+        problem = misstart(recipe, self.recipes.get("encoders", start), shape)
         if problem:
             raise ColdstartError(f"{path}: `{encoder}` cannot go on from `{start}`: {problem}.")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from coldstart.config.checks.fits import size_of
 from coldstart.config.recipes.encoders import ENCODERS, Encoder, Trained, Training
+from coldstart.config.recipes.encoders.given import Given
 from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.config.recipes.learners.base import LEARNERS, Network
 from coldstart.config.recipes.predictions import Prediction
@@ -74,9 +75,10 @@ def gains_from_gpu(planned: Planned) -> bool:
     if stage in {"learn", "predict"}:
         return "images" in planned.inputs  # else of embeddings, in seconds
     if stage == "pretrain":
-        return bool("backbone" in planned.identity.recipe["encoder"])
+        recipe = ENCODERS.adapter().validate_python(planned.identity.recipe["encoder"])
+        return isinstance(recipe, Trained)
     if stage in {"embed", "score", "probe"}:
-        return not isinstance(_encoder(planned), Pca)
+        return not isinstance(_encoder(planned), Pca | Given)
     return False
 
 
@@ -173,7 +175,8 @@ def _pretrain(planned: Planned, facts: Facts, device: str) -> _Estimate:
 
 
 def _embed(planned: Planned, facts: Facts, device: str) -> _Estimate:
-    recipe = Embedding.model_validate(planned.identity.recipe)
+    described = planned.identity.recipe
+    recipe = Embedding.model_validate({name: described[name] for name in Embedding.model_fields})
     count = facts.sizes["candidates"] + facts.sizes.get("test", 0)
     return _forward(planned, facts.shape, count, device, recipe.batch_size, passes=1)
 
@@ -309,9 +312,9 @@ _ESTIMATES = {
 
 
 def _encoder(planned: Planned) -> Encoder:
-    return ENCODERS.adapter().validate_python(
-        planned.inputs["checkpoint"].identity.recipe["encoder"]
-    )
+    """The encoder that embeddings are of; those of a file have no checkpoint."""
+    made_by = planned.inputs.get("checkpoint", planned)
+    return ENCODERS.adapter().validate_python(made_by.identity.recipe["encoder"])
 
 
 def _training(recipe: Trained, views: list[list[int]]) -> float:

@@ -248,6 +248,18 @@ class Rules:
 
         return _readable(check)
 
+    def weights(self) -> Function:
+        """Nothing to wait for; but weights that are not there are said before any job starts."""
+
+        def check(named: dict[str, Any]) -> list[str]:
+            planned = self.plan.encoders.checkpoint(**named)
+            message = self.plan.encoders.missing_weights(planned)
+            if message and not self.plan.store.has(planned.key):
+                raise ColdstartError(f"encoder `{named['encoder']}`: {message}")
+            return []
+
+        return _readable(check)
+
     def target_inputs(self, folder: str) -> Function:
         """The pointers that a figure or table waits for, and the paper's table that it shows."""
         return _readable(lambda named: self.plan.figures.target_inputs(folder=folder, **named))

@@ -114,7 +114,7 @@ class _Known:
         self._folders = [root.absolute().as_posix(), root.resolve().as_posix()]
         self._name = root.absolute().name
         # A Mac decomposes accents, and other systems compose them.
-        self._composed = _by(paths, _compose)
+        self._composed = _by(paths, compose)
 
     def find(self, written: str) -> str | None:
         """The image that a path means; None for no image."""
@@ -124,15 +124,15 @@ class _Known:
             below = self._below(path)
             if below in self.paths:
                 return below
-            found = self._composed.get(_compose(below))
+            found = self._composed.get(compose(below))
             if found is not None:
                 return found
         return None
 
     def other_case(self, written: str) -> str | None:
         """An image whose path differs in upper and lower case alone."""
-        wanted = _compose(self._below(written.strip())).casefold()
-        return next((path for path in self.paths if _compose(path).casefold() == wanted), None)
+        wanted = compose(self._below(written.strip())).casefold()
+        return next((path for path in self.paths if compose(path).casefold() == wanted), None)
 
     def _below(self, path: str) -> str:
         """A path as the plan knows it: from the folder on, also where it is given in full."""
@@ -143,7 +143,8 @@ class _Known:
         return given.as_posix()
 
 
-def _compose(text: str) -> str:
+def compose(text: str) -> str:
+    """Compose accents, as Windows and Linux write them; a Mac decomposes them."""
     return unicodedata.normalize("NFC", text)
 
 

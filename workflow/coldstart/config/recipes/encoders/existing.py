@@ -1,32 +1,22 @@
-"""Recipe of a network with weights from a file."""
+"""Recipe of a library's network with weights from a file."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from coldstart.config.recipes.encoders import Encoder
-from coldstart.config.recipes.model import Count, Positive
-
-Channels = Annotated[list[Positive], Field(min_length=3, max_length=3)]
+from coldstart.config.recipes.encoders.from_file import FromFile
 
 
-class Existing(Encoder):
-    """A network of a library, with weights from a file: nothing is trained."""
+class Existing(FromFile):
+    """A network of torchvision or timm."""
 
     method: Literal["existing"]
     library: Literal["torchvision", "timm"]
     name: str
     """As the library names the network, such as ``resnet50``."""
-    weights: str
-    """A file of PyTorch or safetensors; a relative path is one below ``data_dir``. It is no part of
-    any key: the digest of its content stands in its place."""
-    prefix: str = ""
-    """Prefix of the network's names in the file, such as ``module.encoder_q.``."""
-    size: Count
-    """Height and width that images are resized to."""
-    mean: Channels = [0.485, 0.456, 0.406]
-    """Mean of each channel over the network's training images; ImageNet's unless given."""
-    std: Channels = [0.229, 0.224, 0.225]
+
+    @property
+    def called(self) -> str:
+        """The network's name in messages."""
+        return f"{self.library}'s `{self.name}`"
 
     @property
     def dim(self) -> int:

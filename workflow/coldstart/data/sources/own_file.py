@@ -1,0 +1,62 @@
+"""A single file of a user's own: digested while planning, and found again by its digest."""
+
+import json
+import os
+from pathlib import Path
+
+from coldstart.data.sources.digests import File, digest_files, file_digest
+from coldstart.data.sources.scan import PLACES, places_of, resolve
+from coldstart.errors import ColdstartError
+
+PREFIX = "sha256:"
+
+
+def digest_own_file(path: str, data_dir: Path, cache: Path | None, what: str, key: str) -> str:
+    """Digest a file, and tell every process that this one starts where it lies.
+
+    Args:
+        path: as the recipe has it; a relative one is below ``data_dir``.
+        data_dir: what a relative path starts from.
+        cache: a folder for digests; see ``digest_files``.
+        what: names the file in messages, as in "The weights".
+        key: the recipe's key that names it.
+
+    Returns:
+        ``sha256:...`` of its content.
+
+    Raises:
+        ColdstartError: there is no such file, or it cannot be read.
+    """
+    found = resolve(path, data_dir)
+    digest = PREFIX + digest_of_file(found, cache, what, key)
+    known = json.loads(os.environ.get(PLACES, "{}"))
+    os.environ[PLACES] = json.dumps(known | {digest: [str(found.absolute())]})
+    return digest
+
+
+def digest_of_file(path: Path, cache: Path | None, what: str, key: str) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits; see ``digest_own_file``."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ColdstartError(
+            f"{what} cannot be read at {path}: {error.strerror}.\n"
+            f"  remedy: correct `{key}`; a relative path is below data_dir."
+        ) from None
+    (hexadecimal,) = digest_files(path, [File.of(".", found)], cache)
+    return hexadecimal
+
+
+def find_own_file(digest: str, what: str) -> Path:
+    """Return the path of the file with this digest.
+
+    Raises:
+        ColdstartError: the plan has not said, or the file has changed since.
+    """
+    places = places_of(digest)
+    if not places or PREFIX + file_digest(places[0]) != digest:
+        raise ColdstartError(
+            f"{what} are not those that were planned with ({digest[:19]}...): their file has "
+            "changed meanwhile. Run Coldstart again."
+        )
+    return places[0]
