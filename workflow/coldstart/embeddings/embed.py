@@ -1,45 +1,66 @@
 """Embeddings of a pool's candidates and test images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from coldstart.config.recipes.scores import Embedding
 from coldstart.data.read import SPLITS, read_ids, read_images
+from coldstart.data.sources.own_file import find_own_file
+from coldstart.embeddings.distances import unit_rows
 from coldstart.embeddings.model import read_model
 from coldstart.embeddings.tables import write_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.running.job import Job
+from coldstart.ssl.methods.given import join, read_vectors
 from coldstart.training.device import chosen_device
 
 
 def make(job: Job) -> None:
     """``embeddings.parquet``: id, split, embedding: the features, or each cluster's probability."""
-    recipe = Embedding.model_validate(job.recipe)
-    device = chosen_device(job.settings)
-    ids, splits, parts = [], [], []
-    model = None
-    for split in SPLITS:
-        chosen = read_ids(job.inputs["index"], split)
-        if not len(chosen):  # a pool that nothing is judged by has no test images
-            continue
-        images = read_images(job.inputs["images"], chosen)
-        if model is None:
-            model, _ = read_model(job.inputs["checkpoint"], images.shape[1:], device)
-        network = model.encoder if recipe.output == "features" else model.clusters
-        if network is None:
-            raise ColdstartError(f"the checkpoint {job.inputs['checkpoint'].key} has no clusters")
-        parts.append(embed(network, images, recipe, device))
-        ids.append(chosen)
-        splits += [split] * len(chosen)
-    write_embeddings(
-        job.out / "embeddings.parquet", np.concatenate(ids), splits, np.concatenate(parts)
+    read = {split: read_ids(job.inputs["index"], split) for split in SPLITS}
+    # A pool that nothing is judged by has no test images.
+    chosen = {split: ids for split, ids in read.items() if len(ids)}
+    recipe = Embedding.model_validate(
+        {name: job.recipe[name] for name in Embedding.model_fields if name in job.recipe}
     )
+    embeddings = (_embedded if "checkpoint" in job.inputs else _given)(job, recipe, chosen)
+    splits = [split for split, ids in chosen.items() for _ in ids]
+    write_embeddings(
+        job.out / "embeddings.parquet", np.concatenate(list(chosen.values())), splits, embeddings
+    )
+
+
+def _embedded(
+    job: Job, recipe: Embedding, chosen: Mapping[str, NDArray[np.int64]]
+) -> NDArray[np.float32]:
+    """Embed the images of each split by a model, one split after the other."""
+    device = chosen_device(job.settings)
+    checkpoint, images = job.inputs["checkpoint"], job.inputs["images"]
+    shape = read_images(images, next(iter(chosen.values()))[:1]).shape[1:]
+    model, _ = read_model(checkpoint, shape, device)
+    network = model.encoder if recipe.output == "features" else model.clusters
+    if network is None:
+        raise ColdstartError(f"the checkpoint {checkpoint.key} has no clusters")
+    return np.concatenate(
+        [embed(network, read_images(images, ids), recipe, device) for ids in chosen.values()]
+    )
+
+
+def _given(
+    job: Job, recipe: Embedding, chosen: Mapping[str, NDArray[np.int64]]
+) -> NDArray[np.float32]:
+    """Look up the images of each split in a file of embeddings."""
+    file = find_own_file(job.recipe["encoder"]["embeddings"], "The embeddings")
+    items = pd.read_parquet(job.inputs["images"].path("items.parquet"))
+    embeddings = join(read_vectors(file), items, np.concatenate(list(chosen.values())), file)
+    return unit_rows(embeddings) if recipe.unit else embeddings
 
 
 @torch.inference_mode()
@@ -53,7 +74,7 @@ def embed(
         images: uint8 [n, height, width, channels].
         recipe: with ``bn_mode: train``, BatchNorm normalises by the statistics of each batch and
             leaves its running statistics as they are; with ``mirrored``, the output is the mean of
-            those for the image and for its mirror image.
+            those for the image and for its mirror image; with ``unit``, it is brought to length 1.
         device: where to compute.
 
     Raises:
@@ -71,6 +92,8 @@ def embed(
             parts.append(output.cpu().numpy())
             progress.advance(len(parts[-1]))
     embeddings: NDArray[np.float32] = np.concatenate(parts)
+    if recipe.unit:
+        embeddings = unit_rows(embeddings)
     if not np.isfinite(embeddings).all():
         raise ColdstartError("the encoder gives non-finite embeddings; its training has diverged")
     return embeddings

@@ -15,6 +15,8 @@ class Embedding(Model):
     """``train`` normalises by each batch's own statistics, as the BYOL-samplers code does."""
     mirrored: bool = False
     """Average the embeddings of the image and its mirror image; not for digits and letters."""
+    unit: bool = False
+    """Bring each embedding to Euclidean length 1, so that distances are those of directions."""
     batch_size: Count = 512
     """Images in one pass; with ``bn_mode: train`` it changes the numbers."""
 
