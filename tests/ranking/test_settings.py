@@ -58,7 +58,9 @@ def encoder_of(plan):
 
 def test_few_images_are_trained_for_more_epochs(tmp_path):
     few, fewer = (
-        encoder_of(plan_for(paint(tmp_path / str(count), count), scale="cpu", budget=1))
+        encoder_of(
+            plan_for(paint(tmp_path / str(count), count), scale="cpu", budget=1, encoder="byol-own")
+        )
         for count in (300, 30)
     )
     assert few.pop("epochs") == 750  # of two batches of 128
@@ -126,10 +128,53 @@ def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
     assert not any("label-studio" in file for file in own.texts("set.npz"))
 
 
-def test_image_size_is_that_of_the_scale_unless_set(images):
-    assert plan_for(images).data.dataset("own").shape == [32, 32, 3]
-    assert plan_for(images, scale="paper").data.dataset("own").shape == [96, 96, 3]
+def test_image_size_is_that_of_the_encoder_and_the_scale_unless_set(images):
+    def shape(**settings):
+        return plan_for(images, **settings).data.dataset("own").shape
+
+    assert shape(encoder="byol-own") == [32, 32, 3]
+    assert shape(encoder="byol-own", scale="paper") == [96, 96, 3]
+    pretrained = plan_for(images, scale="paper").recipes.get("encoders", "efficientnet-lite0")
+    assert shape(scale="paper") == [pretrained.size, pretrained.size, 3]
     assert plan_for(images, image_size=48).data.dataset("own").shape == [48, 48, 3]
+
+
+def test_given_embeddings_take_the_place_of_an_encoder(images, tmp_path):
+    vectors = tmp_path / "vectors.csv"
+    vectors.write_text("path,x\n" + "".join(f"sub/{i}.png,{i}\n" for i in range(6)))
+    plan = plan_for(images, embeddings=str(vectors))
+    first = keys(plan)
+    assert set(first) == {"images", "pool", "embed", "select"}
+    assert plan.data.dataset("own").shape == [96, 96, 3]
+    waited = own.inputs(plan)
+    assert any("results/embeddings/own/own/" in path for path in waited)
+    assert own.params(plan)["encoder"] == str(vectors)
+    assert own.needs(plan).megabytes > 0
+    moved = tmp_path / "moved.csv"
+    vectors.rename(moved)
+    assert keys(plan_for(images, embeddings=str(moved))) == first
+    moved.write_text(moved.read_text().replace(",5", ",6"))
+    assert keys(plan_for(images, embeddings=str(moved)))["embed"] != first["embed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gone.npy", "embeddings: there is no file "),
+        ("vectors.txt", "should be a .npy, .npz, .parquet or .csv file"),
+    ],
+)
+def test_wrong_file_of_embeddings_is_refused(images, tmp_path, name, said):
+    (tmp_path / "vectors.txt").touch()
+    with pytest.raises(ColdstartError, match=said):
+        plan_for(images, embeddings=str(tmp_path / name))
+
+
+def test_given_embeddings_cannot_be_trained_on(images, tmp_path):
+    np.savez(tmp_path / "v.npz", embeddings=np.zeros((6, 2)), paths=np.array(["sub/0.png"] * 6))
+    plan = plan_for(images, embeddings=str(tmp_path / "v.npz"))
+    with pytest.raises(ColdstartError, match="has no network that could be trained on, scored"):
+        plan.encoders.checkpoint("own", "own", 0)
 
 
 def refusal(images, **settings):

@@ -54,7 +54,7 @@ def test_every_readable_image_is_ranked_once(done):
     ranks = table["rank"].dropna()
     assert ranks.tolist() == list(range(1, 40 - len(LABELLED) + 1))
     assert table["by"].tolist() == (
-        ["k-centre"] * BUDGET + ["distance"] * (40 - BUDGET - 2) + ["labelled"] * 2
+        ["max-herding"] * BUDGET + ["distance"] * (40 - BUDGET - 2) + ["labelled"] * 2
     )
     at_end = table.tail(2).set_index("path")["given_label"].to_dict()
     assert at_end == LABELLED
@@ -146,7 +146,7 @@ def test_labels_typed_into_an_output_are_kept(done, copy_of):
     said = clone.snakemake(TARGET, "--forceall", config=config).stdout
     assert survives(text)
     assert "is kept as results/ranking/ranking.edited-" in said
-    assert pd.read_csv(ranking)["by"].tolist().count("k-centre") == 9
+    assert pd.read_csv(ranking)["by"].tolist().count("max-herding") == 9
     text = edit()
     clone.snakemake(TARGET, "--delete-all-output", config=config)
     assert not ranking.exists()

@@ -80,6 +80,7 @@ def needs(plan: Plan) -> Needs:
 def params(plan: Plan) -> dict[str, Any]:
     """The params of the job."""
     folder = next(iter(_scan(plan, OWN).places.values()))[0]
+    run = plan.cycles.run(OWN, OWN)
     left_out = json.dumps(dict(_scan(plan, OWN).left_out)).encode()
     return {
         "keys": {name: planned.key for name, planned in _read(plan).items()},
@@ -89,8 +90,10 @@ def params(plan: Plan) -> dict[str, Any]:
         "images": str(folder.absolute()),
         "classes": plan.data.dataset(LABELLED).classes if plan.config.labelled else [],
         "named_classes": plan.config.classes,
-        "trained": isinstance(plan.recipes.get("encoders", plan.config.encoder), Trained),
+        "trained": isinstance(plan.encoders.trained(run.encoder), Trained),
         "sampler": plan.config.sampler,
+        "encoder": plan.config.embeddings or plan.config.encoder,
+        "size": plan.data.facts(run.pool).shape[:2],
         "code": source_digest(*MODULES),
         # The code that these modules compute with, such as distances.
         "imports": fingerprint(*MODULES),

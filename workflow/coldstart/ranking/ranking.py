@@ -3,6 +3,7 @@
 import logging
 import shlex
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def write(snakemake: Any, store: Store) -> None:
             remove_output(outputs[RANKING].with_name(name))
     for copy, source in params["pictures"].items():
         shutil.copyfile(source, copy)
+    _say_how(params)
     _say(ranked, images, outputs, unused=int((~labels.index.isin(ranked["id"])).sum()))
     _say_left_out(artefacts["images"], listing, outputs[SKIPPED])
     if params["trained"]:
@@ -121,6 +123,19 @@ def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path], unused: i
     if unused:
         log.info("  %d of the labels given are of images that could not be read", unused)
     log.info("Look at %s and %s.", folder / "contact-sheet.png", folder / "embedding-map.png")
+
+
+def _say_how(params: Mapping[str, Any]) -> None:
+    """Log what the ranking was made with, and that each of it is a setting."""
+    height, width = params["size"]
+    log.info(
+        "Made with encoder=%s on images of %d x %d pixels (image_size) and sampler=%s; set others "
+        "as you like. docs/own-images.md says why these are the defaults.",
+        params["encoder"],
+        height,
+        width,
+        params["sampler"],
+    )
 
 
 def _say_left_out(images: Artefact, listing: Listing, skipped: Path) -> None:

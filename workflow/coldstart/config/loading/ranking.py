@@ -12,6 +12,8 @@ from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.loading.settings import Config, Scale
 from coldstart.config.recipes.datasets.arrays import ARRAYS
+from coldstart.config.recipes.encoders.from_file import FromFile
+from coldstart.config.recipes.encoders.given import check_embeddings
 from coldstart.errors import nearest
 from coldstart.paths import RESULTS
 from coldstart.texts import unprintable
@@ -25,8 +27,11 @@ change neither the pool nor what is trained on it."""
 
 
 SIZES: dict[Scale, int] = {"paper": 96, "cpu": 32, "smoke": 32}
-"""Height and width of an image: what the networks of a scale are for. 96 as the papers' STL-10; two
-cores train on 32, at a ninth of the cost."""
+"""Height and width of an image for an encoder that is trained: what the networks of a scale are
+for. 96 as the papers' STL-10; two cores train on 32, at a ninth of the cost."""
+
+SEEN = 96
+"""Height and width of an image that is only looked at, where its embedding is given."""
 
 SHOWN = 48
 """Images on the contact sheet."""
@@ -50,12 +55,14 @@ def add_own(config: Config, recipes: Recipes, file: str, problems: Problems) -> 
         if not recipes.known(kind, name):
             what = f"no `{name}` in {kind}.yaml{nearest(name, recipes.names(kind))}"
             problems.add(file, key, what)
-    for kind, name in (("datasets", OWN), ("datasets", LABELLED), ("pools", OWN), ("studies", OWN)):
+    _check_embeddings(config, file, problems)
+    added = [("datasets", OWN), ("datasets", LABELLED), ("pools", OWN), ("studies", OWN)]
+    for kind, name in [*added, *([("encoders", OWN)] if config.embeddings else [])]:
         if recipes.known(kind, name):
             message = "is what the setting `images` names its own: rename it"
             problems.add(recipes.files[kind, name], name, message)
     if len(problems.lines) == before:
-        for kind, name, raw in _recipes(config, images):
+        for kind, name, raw in _recipes(config, recipes, images):
             recipes.add(kind, name, raw, file, problems)
 
 
@@ -103,12 +110,40 @@ def _check_images(config: Config, images: Path, file: str, problems: Problems) -
         problems.add(file, "labelled", what)
 
 
-def _recipes(config: Config, images: Path) -> list[tuple[str, str, dict[str, Any]]]:
+def _check_embeddings(config: Config, file: str, problems: Problems) -> None:
+    """Note a file of embeddings that is not there, or is of no kind that is read."""
+    if not config.embeddings:
+        return
+    try:
+        check_embeddings(config.embeddings)
+    except ValueError as error:
+        problems.add(file, "embeddings", str(error))
+        return
+    if not clean_path(config.embeddings).is_file():
+        problems.add(file, "embeddings", f"there is no file {clean_path(config.embeddings)}")
+
+
+def _size(config: Config, recipes: Recipes) -> int:
+    """Height and width of an image: as set, or what the encoder is for."""
+    if config.image_size:
+        return config.image_size
+    if config.embeddings:
+        return SEEN
+    encoder = recipes.get("encoders", config.encoder)
+    start = getattr(encoder, "start", None)
+    if start in recipes.names("encoders"):
+        encoder = recipes.get("encoders", start)
+    return encoder.size if isinstance(encoder, FromFile) else SIZES[config.scale]
+
+
+def _recipes(
+    config: Config, recipes: Recipes, images: Path
+) -> list[tuple[str, str, dict[str, Any]]]:
     """Kind, name and content of each, those that others name first."""
     dataset: dict[str, Any] = {"source": "arrays", "path": str(images), "labels": "none"}
     dataset["levels"] = config.levels
     if images.suffix not in ARRAYS:
-        size = config.image_size or SIZES[config.scale]
+        size = _size(config, recipes)
         dataset |= {"source": "folder", "size": [size, size], "on_broken": "skip"}
     everything = {"part": "all", "per": "part"}
     pool = {
@@ -118,13 +153,17 @@ def _recipes(config: Config, images: Path) -> list[tuple[str, str, dict[str, Any
     }
     run: dict[str, Any] = {
         "pool": OWN,
-        "encoder": config.encoder,
+        "encoder": OWN if config.embeddings else config.encoder,
+        "embedding": "unit",
         "samplers": [config.sampler],
         "trials": 1,
         "budgets": [config.budget],
         "excess": "cut",
     }
     found: list[tuple[str, str, dict[str, Any]]] = [("datasets", OWN, dataset)]
+    if config.embeddings:
+        given = {"method": "given", "embeddings": str(clean_path(config.embeddings))}
+        found.append(("encoders", OWN, given))
     if config.labelled:
         tables = [str(clean_path(path)) for path in config.labelled]
         found.append(("datasets", LABELLED, {**dataset, "labels": tables}))

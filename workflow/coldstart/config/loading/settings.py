@@ -98,10 +98,13 @@ class Config(Model):
     ``labelled`` need not be named."""
     budget: Count = 100
     """Number of own images that the sampler picks; all others are ranked after these."""
-    sampler: str = "k-centre"
+    sampler: str = "max-herding"
     """The recipe of the sampler of the own images, in ``workflow/recipes/samplers.yaml``."""
-    encoder: str = "byol-own"
+    encoder: str = "efficientnet-lite0"
     """The recipe of their encoder, in ``workflow/recipes/encoders.yaml``."""
+    embeddings: str = ""
+    """A file with embeddings of the own images, which take the place of an encoder's: ``.npy``,
+    ``.npz``, Parquet or CSV."""
     levels: Levels = MEASURED
     """The values of own images of more than 8 bits that become black and white, or ``measured``."""
     image_size: Side | None = None
