@@ -4,8 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coldstart.config.recipes.scores import Embedding
+from coldstart.data.sources.own_file import digest_own_file
+from coldstart.data.sources.scan import PLACES
+from coldstart.embeddings import embed
+from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.ssl.methods.given import join, read_vectors
+from tests.helpers.jobs import artefact_in, make_job
 
 PATHS = ["a/1.jpg", "a/2.jpg", "b/ü.jpg", "b/4.jpg"]
 ITEMS = pd.DataFrame({"id": [0, 1, 2, 5], "path": PATHS})  # two could not be read
@@ -140,3 +146,27 @@ def test_archive_with_other_names_than_rows_is_refused(tmp_path):
     assert "3 names and 4 embeddings" in refusal(tmp_path / "vectors.npz")
     np.savez(tmp_path / "other.npz", one=ROWS, two=ROWS)
     assert "no array `embeddings`" in refusal(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("unit", [False, True])
+def test_stage_writes_the_embeddings_of_each_split(tmp_path, monkeypatch, unit):
+    monkeypatch.setenv(PLACES, "{}")
+    ITEMS.to_parquet(tmp_path / "items.parquet")
+    splits = [(5, "candidates"), (0, "candidates"), (2, "test")]
+    pd.DataFrame(splits, columns=["id", "split"]).to_parquet(tmp_path / "index.parquet")
+    artefact = artefact_in(tmp_path)
+    digest = digest_own_file(str(save(tmp_path, "npz")), tmp_path, None, "", "")
+    recipe = {
+        **Embedding(unit=unit).model_dump(),
+        "encoder": {"method": "given", "embeddings": digest},
+    }
+    made = make_job(tmp_path / "out", recipe, {"images": artefact, "index": artefact})
+    embed.make(made)
+    expected = ROWS / (np.linalg.norm(ROWS, axis=1, keepdims=True) if unit else 1)
+    for split, ids, rows in (("candidates", [0, 5], [0, 3]), ("test", [2], [2])):
+        found, values = read_embeddings(tmp_path / "out/embeddings.parquet", split)
+        assert found.tolist() == ids
+        np.testing.assert_allclose(values, expected[rows], rtol=1e-6)
+    (tmp_path / "vectors.npz").write_bytes(b"another file")
+    with pytest.raises(ColdstartError, match="changed meanwhile"):
+        embed.make(made)

@@ -112,6 +112,17 @@ def test_more_labels_change_the_picks_and_not_the_encoder(done, tmp_path):
     assert planned == {"ingest": 1, "select": 1, "figure": 2, "ranking": 1}
 
 
+def test_given_embeddings_need_no_encoder(done, tmp_path):
+    clone, _, images, _ = done
+    paths = sorted(str(path.relative_to(images)) for path in images.rglob("*.jpg"))
+    vectors = np.random.default_rng(0).normal(size=(len(paths), 3))
+    pd.DataFrame({"path": paths, "embedding": list(vectors)}).to_parquet(tmp_path / "mine.parquet")
+    config = [*settings(images), f"embeddings={tmp_path / 'mine.parquet'}", "image_size=32"]
+    planned = clone.planned(TARGET, config=config)
+    assert planned == {"embed": 1, "select": 1, "figure": 2, "ranking": 1}
+    clone.snakemake("results/embeddings/own/own/seed0/unit.json", config=config)
+
+
 @pytest.mark.parametrize("name", ["labels", "ranking"])
 def test_an_earlier_name_of_the_ranking_is_still_a_target(done, name):
     clone, config, *_ = done
