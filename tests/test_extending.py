@@ -125,5 +125,6 @@ def test_every_kind_of_member_has_an_example():
         "training/backbones",
         "training/augment",
         "ssl/methods",
+        "evaluation/metrics",
         "figures",
     }

@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from coldstart.evaluation.linear import Labelled, evaluate
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.metrics import evaluate_probes
+from coldstart.evaluation.measure import measure_probes, metrics_of
 
 POOL, TEST, DIM, CLASSES = 2750, 5500, 512, 10
 SMALL, LARGE = list(range(5, 93, 3)), [137, 275, 412, 550, 687, 1375]
@@ -44,6 +44,10 @@ SAMPLERS = 6
 THREADS = (1, 2)
 ROUNDS = 2
 TOLERANCE = 1e-4
+METRICS = metrics_of(
+    {f"top-{k}": {"metric": "top-k", "k": k} for k in (1, 2, 3)}
+    | {"average-precision": {"metric": "average-precision"}}
+)
 
 
 def embeddings(rng, n=POOL + TEST):
@@ -101,7 +105,7 @@ def loop(pool, known, test, truth, subsets):
 
 def nested(order, counts):
     """The selections of a sampler for whom each is a prefix of one order."""
-    parts = [pd.DataFrame({"seed": 0, "budget": n, "id": order[:n]}) for n in counts]
+    parts = [pd.DataFrame({"trial": 0, "budget": n, "id": order[:n]}) for n in counts]
     return pd.concat(parts)
 
 
@@ -116,8 +120,8 @@ def one_set(rng, name, size, tested):
     tested = Labelled(np.arange(size, size + tested), test, truth)
     part = [orders[0][:count] for count in few[::5]]
     whole = [orders[0][:count] for count in many]
-    ours = fastest(lambda: evaluate(candidates, tested, selections, 1.0))[0]
-    stopped = fastest(lambda: evaluate(candidates, tested, selections, 1.0, TOLERANCE))[0]
+    ours = fastest(lambda: evaluate(candidates, tested, selections, METRICS, 1.0))[0]
+    stopped = fastest(lambda: evaluate(candidates, tested, selections, METRICS, 1.0, TOLERANCE))[0]
     looped = fastest(lambda: loop(pool, known, test, truth, part))[0] * len(few) / len(part)
     looped += fastest(lambda: loop(pool, known, test, truth, whole))[0]
     looped *= SAMPLERS
@@ -154,7 +158,10 @@ def study(rng):
             lambda s=subsets: fit_probes(pool, known, s, CLASSES, 1.0)
         )
         stopped = fastest(lambda s=subsets: fit_probes(pool, known, s, CLASSES, 1.0, TOLERANCE))[0]
-        scoring = fastest(lambda w=coef, b=intercept: evaluate_probes(test, truth, w, b))[0]
+        bought = [known[subset] for subset in subsets]
+        scoring = fastest(
+            lambda w=coef, b=intercept, x=bought: measure_probes(test, truth, w, b, x, METRICS)
+        )[0]
         default, models, its, number = fastest(
             *(lambda x=x, s=sample: fit_each(x, known, s) for x in (pool, pool.astype(float)))
         )

@@ -38,23 +38,31 @@ MISTAKES = {
     ),
     "a metric of a class without one": (
         {"ours": OURS | {"metric": "picked"}},
-        ["ours.label: belongs to the metrics average-precision and picked"],
+        ["ours.label: `picked` has a value for each class: say of which"],
     ),
     "a rank of a class without one": (
         {"other": 3, "ours": RANK | {"metric": "rank-by-average-precision"}},
-        ["ours.label: belongs to the metrics"],
+        ["ours.label: `average-precision` has a value for each class"],
     ),
     "a class of a metric that has none": (
         {"other": RANDOM | {"label": 3}},
-        ["other.label: belongs to the metrics"],
+        ["other.label: `top-1` has no values by class: leave it out"],
     ),
     "a class that the set has not": (
         {"ours": OURS | {"metric": "picked", "label": 10}, "other": 0.1},
         ["ours.label: `cifar10` has classes 0 to 9"],
     ),
     "a metric that is none": (
-        {"ours": OURS | {"metric": "accuracy"}},
-        ["ours.metric", "'accuracy'"],
+        {"ours": OURS | {"metric": "top-4"}},
+        ["ours.metric: run `moco-v2` does not measure `top-4`; did you mean `top-"],
+    ),
+    "a metric by which nothing is compared": (
+        {"ours": OURS | {"metric": "outliers"}},
+        ["ours.metric: `outliers` is a number of images"],
+    ),
+    "a rank by picks": (
+        {"other": 3, "ours": RANK | {"metric": "rank-by-picked", "label": 3}},
+        ["ours.metric: `picked` is a number of images"],
     ),
     "alike without a margin": (
         {"direction": "alike"},

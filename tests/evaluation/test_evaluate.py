@@ -6,7 +6,9 @@ import pytest
 
 from coldstart.data.read import OUTLIER
 from coldstart.errors import ColdstartError
-from coldstart.evaluation.linear import Labelled, evaluate
+from coldstart.evaluation.linear import Labelled
+from coldstart.evaluation.linear import evaluate as evaluate_linear
+from tests.helpers.measured import METRICS
 
 
 @pytest.fixture
@@ -19,6 +21,10 @@ def data():
 
 def selection(ids):
     return pd.DataFrame({"trial": 0, "budget": len(ids), "rank": range(len(ids)), "id": ids})
+
+
+def evaluate(candidates, test, selections, c):
+    return evaluate_linear(candidates, test, selections, METRICS, c)
 
 
 def value(metrics, metric, label=None):

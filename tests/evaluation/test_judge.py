@@ -9,6 +9,7 @@ from coldstart.embeddings.tables import read_predictions, write_predictions
 from coldstart.errors import ColdstartError
 from coldstart.evaluation.evaluate import make
 from tests.helpers.jobs import artefact_in
+from tests.helpers.measured import DESCRIBED
 from tests.helpers.small_pool import PICKED, TEST, Pool
 
 
@@ -27,7 +28,7 @@ def metrics(pool, *cycles, selections=("selection.random",), name="selection"):
     """The table of metrics by metric and label, of cycles such as ``random.0.16``."""
     inputs = {f"predictions.{cycle}": "tested" for cycle in cycles}
     inputs |= dict.fromkeys(selections, name) | {"labels": "labels"}
-    make(pool.job("judged", inputs, {"learner": "classifier"}))
+    make(pool.job("judged", inputs, {"learner": "classifier", "metrics": DESCRIBED}))
     return pd.read_parquet(pool.folder / "judged/metrics.parquet")
 
 

@@ -39,6 +39,10 @@ STUDY = {
             "pool": "biased-digits", "encoder": "pca-512", "trials": 1,
             "samplers": ["random"], "budgets": [10, 20],
         },
+        "mixed": {
+            "pool": "kmnist-mixed", "encoder": "existing-weights", "trials": 1,
+            "samplers": ["random"], "budgets": [10, 20], "metrics": ["top-1", "outliers"],
+        },
     },
     "figures": {
         "curve": {"kind": "budget-curve", "title": "Curve"},
@@ -58,6 +62,27 @@ STUDY = {
     "tables": {
         "ranks": {"kind": "average-rank", "title": "Ranks", "runs": ["simclr"]},
         "metrics": {"kind": "metrics", "title": "Metrics"},
+    },
+}  # fmt: skip
+
+
+MIXED = {
+    "kmnist-all": {
+        "operator": "split", "dataset": "kmnist", "shuffle": 0,
+        "splits": {
+            "unlabeled": {"part": "train"}, "candidates": {"part": "train"},
+            "test": {"part": "test"},
+        },
+    },
+    "kmnist-mixed": {
+        "operator": "mixed", "pool": "kmnist-all", "splits": ["unlabeled", "candidates"],
+        "outliers": {"dataset": "fashion-mnist", "part": "train", "count": 100},
+    },
+}  # fmt: skip
+EXISTING = {
+    "existing-weights": {
+        "method": "existing", "library": "torchvision", "name": "resnet18", "size": 32,
+        "weights": "weights.pth",
     },
 }  # fmt: skip
 
@@ -82,7 +107,7 @@ def planned_by(plan):
     for run, setup in plan.recipes.get("studies", "all-stages").runs.items():
         add(plan.cycles.evaluation("all-stages", run, 0))
         add(plan.encoders.embeddings(setup.pool, setup.encoder, 0, "frozen"))
-        if setup.encoder != "pca-512":
+        if setup.encoder not in ("pca-512", *EXISTING):
             add(plan.encoders.probed(setup.pool, setup.encoder, 0, "knn-linear"))
     return found
 
@@ -107,6 +132,11 @@ def parts_of(plan, package=PACKAGE):
 
 
 def plan_of(workflow, store):
-    """A plan of ``STUDY``, which is written into the folder of the workflow."""
+    """A plan of ``STUDY``, which is written into the folder of the workflow with its recipes."""
     (workflow / "studies/all-stages.yaml").write_text(yaml.safe_dump(STUDY))
-    return Plan(load({"scale": "smoke"}, [], workflow), Store(store))
+    for kind, recipes in (("pools", MIXED), ("encoders", EXISTING)):
+        with (workflow / f"recipes/{kind}.yaml").open("a") as file:
+            file.write("\n" + yaml.safe_dump(recipes))
+    (workflow / "weights.pth").write_bytes(b"weights, which no plan reads")
+    settings = {"scale": "smoke", "data_dir": str(workflow)}
+    return Plan(load(settings, [], workflow), Store(store))

@@ -117,7 +117,7 @@ def test_metrics_are_made_apart_from_models(plan):
     computes = {
         one.identity.stage
         for one in everything(plan.cycles.evaluation(*WHERE)).values()
-        if "coldstart.evaluation.metrics" in covered(*one.modules, recipes=one.recipes)[0]
+        if "coldstart.evaluation.metrics.top_k" in covered(*one.modules, recipes=one.recipes)[0]
     }
     assert computes == {"evaluate"}
 

@@ -85,7 +85,7 @@ KMEANS = "selection/samplers/kmeans.py"
         ([(KMEANS, "weights /= weights.sum()", "weights /= weights.sum() * 2")],
          {"select": 1, "evaluate": 1}),
         ([(KMEANS, "weights = 1.0", "# A word.\n        weights = 1.0"),
-          ("evaluation/metrics.py", '"""', '"""Another docstring. ')], {}),
+          ("evaluation/metrics/top_k.py", '"""', '"""Another docstring. ')], {}),
         ([("figures/picked_classes.py", '"""', '"""A new word. '),
           ("figures/page.py", "margin: 2rem", "margin: 1rem")], {"figure": 1, "table": 3}),
     ],

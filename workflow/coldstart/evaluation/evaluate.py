@@ -4,20 +4,12 @@ import importlib
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from coldstart.data.read import OUTLIER, label_table, look_up
+from coldstart.data.read import label_table, look_up
 from coldstart.embeddings.tables import read_predictions
-from coldstart.evaluation.metrics import (
-    COLUMNS,
-    TOP_K,
-    average_precision,
-    judged,
-    merits,
-    top_k_accuracy,
-)
+from coldstart.evaluation.judged import Judged
+from coldstart.evaluation.measure import COLUMNS, measure, metrics_of, tested
 from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.selection.labelled import labelled_rows, read_selection
@@ -47,7 +39,7 @@ def judge(job: Job) -> pd.DataFrame:
     Inputs are the labels and, for each cycle, ``predictions.<sampler>.<trial>.<budget>`` and the
     selection: ``selection.<sampler>``, or that of a queried sampler with trial and budget.
     """
-    labels = label_table(job.inputs["labels"])
+    labels, metrics = label_table(job.inputs["labels"]), metrics_of(job.recipe["metrics"])
     selections = cache(lambda name: read_selection(job.inputs[name]))
     frames = []
     for name, artefact in job.inputs.items():
@@ -60,27 +52,9 @@ def judge(job: Job) -> pd.DataFrame:
         picks = selections(own if own in job.inputs else f"{PICKED}{sampler}")
         rows = labelled_rows(picks, int(trial), int(budget))
         bought = look_up(labels, rows["id"].to_numpy())
-        frame = _measure(votes.mean(axis=1), look_up(labels, ids), bought)
-        log.info("%s, trial %s, budget %s: top-1 %.3f", sampler, trial, budget, frame["value"][0])
+        truth = look_up(labels, ids)
+        inside = tested(truth)
+        frame = measure(Judged(votes.mean(axis=1)[inside], truth[inside], bought), metrics)
+        log.info("%s, trial %s, budget %s: %d values", sampler, trial, budget, len(frame))
         frames.append(frame.assign(**about)[COLUMNS])
     return pd.concat(frames, ignore_index=True)
-
-
-def _measure(
-    probabilities: NDArray[np.float64], truth: NDArray[np.int64], bought: NDArray[np.int64]
-) -> pd.DataFrame:
-    """Tabulate the metrics of one learner: metric, label, value.
-
-    Args:
-        probabilities: of each class for each test image, [n, classes].
-        truth: the test images' labels, [n], OUTLIER where an image belongs to no class.
-        bought: likewise the labels that it was trained on.
-    """
-    inside = judged(truth)
-    probabilities, truth = probabilities[inside], truth[inside]
-    return merits(
-        top_k_accuracy(probabilities, truth, TOP_K),
-        average_precision(probabilities, truth),
-        np.bincount(bought[bought != OUTLIER], minlength=probabilities.shape[1]),
-        int((bought == OUTLIER).sum()),
-    )

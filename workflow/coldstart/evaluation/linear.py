@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
+from coldstart.config.recipes.metrics import Metric
 from coldstart.data.read import OUTLIER, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.metrics import COLUMNS, TOP_K, evaluate_probes, judged, merits
+from coldstart.evaluation.measure import COLUMNS, measure_probes, metrics_of, tested
 from coldstart.evaluation.scaling import scaling
 from coldstart.progress import log
 from coldstart.running.job import Job
@@ -56,41 +57,41 @@ def fit_and_judge(job: Job) -> pd.DataFrame:
     tables = {sampler: pd.concat(several) for sampler, several in selections.items()}
     # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the
     # same embeddings give the same metrics on every machine.
-    return evaluate(candidates, test, tables, recipe.c, recipe.tolerance)
+    metrics = metrics_of(job.recipe["metrics"])
+    return evaluate(candidates, test, tables, metrics, recipe.c, recipe.tolerance)
 
 
 def evaluate(
     candidates: Labelled,
     test: Labelled,
     selections: Mapping[str, pd.DataFrame],
+    metrics: Mapping[str, Metric],
     c: float,
     tolerance: float | None = None,
 ) -> pd.DataFrame:
-    """Every figure of merit of every selection.
+    """Measure the learner of every selection.
 
     Args:
         candidates: what was selected from.
         test: what accuracy is measured on; images that belong to no class are left out.
         selections: for each sampler, a table with trial, budget and id.
+        metrics: by name.
         c: inverse strength of the L2 penalty.
         tolerance: as ``fit_probes`` has it.
 
     Returns:
-        sampler, trial, budget, metric, label, value. The metrics are ``top-1`` to ``top-3``
-        (share of test images whose label is among the k most probable), ``average-precision`` of
-        each class that a test image is of, ``picked``, the number of labels bought of each class,
-        and ``outliers``, the number of images bought that belong to none: they cost a label and
-        teach the learner nothing. ``label`` is the class, missing where the metric is of all.
+        sampler, trial, budget, metric, label, value. ``label`` is the class, missing where the
+        metric is of all.
 
     Raises:
         ColdstartError: no test image belongs to a class.
     """
-    within = judged(test.labels)
-    tested, expected = test.features[within], test.labels[within]
+    within = tested(test.labels)
+    features, expected = test.features[within], test.labels[within]
     classes = int(max(candidates.labels.max(), expected.max())) + 1
     inside = candidates.labels != OUTLIER
     row = np.cumsum(inside) - 1  # among the candidates that teach something
-    features, truth = candidates.features[inside], candidates.labels[inside]
+    truth = candidates.labels[inside]
     groups = [
         (sampler, trial, budget, np.searchsorted(candidates.ids, np.sort(group["id"].to_numpy())))
         for sampler, table in selections.items()
@@ -98,19 +99,17 @@ def evaluate(
     ]
     # Samplers that nest meet at the largest budgets; a subset is solved once, whoever picked it.
     positions: dict[bytes, int] = {}
-    known = [row[rows[inside[rows]]] for *_, rows in groups]
-    solved = [positions.setdefault(rows.tobytes(), len(positions)) for rows in known]
-    subsets = [np.frombuffer(rows, dtype=np.intp) for rows in positions]
+    solved = [positions.setdefault(rows.tobytes(), len(positions)) for *_, rows in groups]
+    chosen = [np.frombuffer(rows, dtype=np.intp) for rows in positions]
+    subsets = [row[rows[inside[rows]]] for rows in chosen]
     log.info("fitting %d classifiers for %d selections", len(subsets), len(groups))
-    coef, intercept = _fit(features, truth, subsets, classes, c, tolerance)
-    top_k, precision = evaluate_probes(tested, expected, coef, intercept, TOP_K)
+    coef, intercept = _fit(candidates.features[inside], truth, subsets, classes, c, tolerance)
+    bought = [candidates.labels[rows] for rows in chosen]
+    measured = measure_probes(features, expected, coef, intercept, bought, metrics)
     frames = []
-    for (sampler, trial, budget, rows), at in zip(groups, solved, strict=True):
-        picked = np.bincount(truth[subsets[at]], minlength=classes)
-        outliers = len(rows) - len(subsets[at])
-        frame = merits(top_k[at], precision[at], picked, outliers)
+    for (sampler, trial, budget, _), at in zip(groups, solved, strict=True):
         about: dict[str, Any] = {"sampler": sampler, "trial": trial, "budget": budget}
-        frames.append(frame.assign(**about)[COLUMNS])
+        frames.append(measured[at].assign(**about)[COLUMNS])
     return pd.concat(frames, ignore_index=True)
 
 

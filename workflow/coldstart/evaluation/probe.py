@@ -20,7 +20,8 @@ from coldstart.embeddings.embed import embed
 from coldstart.embeddings.model import read_model
 from coldstart.evaluation.knn import knn_accuracy
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.metrics import evaluate_probes
+from coldstart.evaluation.measure import probabilities_of
+from coldstart.evaluation.metrics.top_k import top_k_accuracy
 from coldstart.evaluation.scaling import scaling
 from coldstart.progress import log
 from coldstart.running.job import Job
@@ -98,14 +99,14 @@ def probe(
         recipe.c,
         recipe.tolerance,
     )
-    top_1, _ = evaluate_probes((test_features - mean) * scale, test_labels, coef, intercept, (1,))
+    (predicted,) = probabilities_of((test_features - mean) * scale, coef, intercept)
     every = np.linspace(0, len(test_features) - 1, min(SAMPLE, len(test_features))).astype(int)
     spread_out = spread(torch.from_numpy(test_features[every]).double())
     return {
         "knn": knn_accuracy(
             features, labels, test_features, test_labels, recipe.k, recipe.temperature
         ),
-        "linear": float(top_1[0, 0]),
+        "linear": top_k_accuracy(predicted[0], test_labels, 1),
         "embedding-std": spread_out.std,
         "effective-rank": spread_out.rank,
     }

@@ -234,7 +234,7 @@ def metric_title(metric: str, label_name: str | None = None) -> str:
         return (
             f"average precision of class {label_name}" if label_name else "mean average precision"
         )
-    return f"{metric} accuracy"
+    return f"{metric} accuracy" if metric.startswith("top-") else metric.replace("-", " ")
 
 
 @contextmanager

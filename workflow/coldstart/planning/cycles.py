@@ -201,7 +201,11 @@ class Cycles:
             )
         recipe: Learner = self.recipes.get("learners", setup.learner)
         inputs = {"labels": self.data.labels(setup.pool)}
-        described: dict[str, Any] = {"learner": recipe.learner}
+        metrics = {name: self.recipes.get("metrics", name) for name in setup.metrics}
+        described: dict[str, Any] = {
+            "learner": recipe.learner,
+            "metrics": {name: one.model_dump() for name, one in metrics.items()},
+        }
         modules = ["coldstart.evaluation.evaluate"]
         if recipe.learns_from == "images":
             for sampler in (*setup.samplers, *setup.queried):
@@ -220,6 +224,7 @@ class Cycles:
             described,
             inputs | self._selections(study, run, seed),
             *modules,
+            model=metrics,
         )
 
     # Inside.

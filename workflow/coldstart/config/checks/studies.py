@@ -121,6 +121,8 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
             problems.add(file, f"{path}.{key}", what)
         if known and sound[1]:
             _check_scores(run, sampler, file, path, recipes, problems)
+    for metric in run.metrics:
+        _named(recipes, problems, "metrics", metric, file, f"{path}.metrics")
     check_cycles(run, file, path, recipes, problems)
     if sound[0]:
         pool = recipes.get("pools", run.pool)
@@ -198,6 +200,11 @@ def _shown(run: Run, recipes: Recipes) -> ShownRun:
         classes=len(dataset.classes) if dataset is not None else None,
         trials=run.trials if stochastic or trained or run.queried else 1,
         trained=trained,
+        metrics={
+            name: recipes.get("metrics", name)
+            for name in run.metrics
+            if name in recipes.names("metrics")
+        },
     )
 
 

@@ -16,6 +16,7 @@ from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.config.recipes.datasets import SOURCES
 from coldstart.config.recipes.encoders import ENCODERS, Transferred
 from coldstart.config.recipes.learners.base import LEARNERS
+from coldstart.config.recipes.metrics import METRICS
 from coldstart.config.recipes.model import Name
 from coldstart.config.recipes.pools import Pool
 from coldstart.config.recipes.predictions import Prediction
@@ -41,6 +42,7 @@ def kinds() -> dict[str, TypeAdapter[Any]]:
         "learners": LEARNERS.adapter(),
         "predictions": TypeAdapter(Prediction),
         "probes": TypeAdapter(Probe),
+        "metrics": METRICS.adapter(),
         "studies": TypeAdapter(Study),
     }
 

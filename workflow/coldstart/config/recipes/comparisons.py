@@ -7,12 +7,13 @@ from pydantic import Field
 
 from coldstart.config.recipes.budgets import BudgetsByRun, of_run
 from coldstart.config.recipes.targets import (
-    Metric,
+    MetricName,
     Problem,
     Series,
     ShownRuns,
     Target,
     budget_problems,
+    metric_problems,
 )
 from coldstart.errors import nearest
 
@@ -23,7 +24,7 @@ BlockPart = Literal["run", "encoder-seed", "trial", "budget"]
 class Compared(Target):
     """Samplers compared by a metric; of average precision, the mean over classes."""
 
-    metric: Metric = "top-1"
+    metric: MetricName = "top-1"
     budgets: BudgetsByRun | None = None
     """Budgets that count, for all runs or by run; by default all."""
     series: Series = "sampler"
@@ -39,6 +40,7 @@ class Compared(Target):
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
         """Yield the reasons for which the runs cannot be compared."""
+        yield from metric_problems(self.metric, None, runs)
         if isinstance(self.budgets, dict):
             yield from _budgets_by_run(self.budgets, runs)
         else:

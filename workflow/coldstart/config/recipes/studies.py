@@ -36,6 +36,15 @@ class Run(Model):
     learner: str = "logistic-regression"
     prediction: str = "plain"
     """Recipe of the predictions by which a learner that is trained on images is evaluated."""
+    metrics: Annotated[list[str], Field(min_length=1)] = [
+        "top-1",
+        "top-2",
+        "top-3",
+        "average-precision",
+        "picked",
+        "outliers",
+    ]
+    """Metrics that are measured of each learner and its labelled set."""
     probe: str = "knn-linear"
     """Recipe that measures the encoder where a figure or table asks for it."""
     labelled: str | None = None

@@ -7,11 +7,13 @@ module of the same name in ``coldstart.figures``.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from coldstart.config.recipes.model import Model, Text
+from coldstart.config.recipes.metrics import Metric
+from coldstart.config.recipes.model import Model, Name, Text
+from coldstart.errors import nearest
 from coldstart.registry import Registry
 
 if TYPE_CHECKING:  # a study consists of targets, whose checks look at its runs
@@ -19,8 +21,8 @@ if TYPE_CHECKING:  # a study consists of targets, whose checks look at its runs
 
 Form = Literal["figure", "table"]
 
-Metric = Annotated[str, Field(pattern=r"^(top-[1-9]\d*|average-precision)$")]
-"""A metric's name as in the table of metrics, higher is better; ``k`` is part of it."""
+MetricName = Name
+"""The name of a metric that the runs measure."""
 
 Series = Literal["sampler", "run-and-sampler"]
 """Lines or rows of their own: one for each sampler, or one for each sampler of each run."""
@@ -39,6 +41,7 @@ class ShownRun:
         classes: number of its classes; None if only its files tell.
         trials: the largest number of trials that a sampler has for one encoder and budget.
         trained: True if the learner is a classifier that is trained at each budget.
+        metrics: the recipes of the metrics that the run measures, by name.
     """
 
     run: "Run"
@@ -46,6 +49,7 @@ class ShownRun:
     classes: int | None
     trials: int
     trained: bool
+    metrics: Mapping[str, Metric]
 
     @property
     def samplers(self) -> list[str]:
@@ -133,6 +137,26 @@ def budget_problems(budgets: Sequence[int], runs: ShownRuns) -> Iterator[Problem
             yield "", f"shows {budget} labels, which is not among the budgets of its runs"
 
 
+def metric_problems(metric: str, label: int | None, runs: ShownRuns) -> Iterator[Problem]:
+    """Yield the reasons for which runs cannot be compared by a metric, or by one of its classes.
+
+    Args:
+        metric: its name.
+        label: the class that it is of, for a metric that has a value for each; None for all.
+        runs: those that are shown.
+    """
+    for name, shown in runs.items():
+        if metric not in shown.metrics:
+            hint = nearest(metric, shown.metrics)
+            yield "metric", f"run `{name}` does not measure `{metric}`{hint}"
+        elif not shown.metrics[metric].ranks:
+            yield "metric", f"`{metric}` is a number of images, by which nothing is compared"
+        elif label is not None and not shown.metrics[metric].by_class:
+            yield "label", f"`{metric}` has no values by class: leave it out"
+        else:
+            yield from shown.class_problems(label, "label")
+
+
 def count_problems(count: int, runs: ShownRuns) -> Iterator[Problem]:
     """Yield a problem if a run picks fewer images than a figure shows."""
     if any(max(shown.run.budgets, default=0) < count for shown in runs.values()):
@@ -141,7 +165,9 @@ def count_problems(count: int, runs: ShownRuns) -> Iterator[Problem]:
 
 def metric_title(metric: str) -> str:
     """A metric in a caption, within a sentence."""
-    return "mean average precision" if metric == "average-precision" else f"{metric} accuracy"
+    if metric == "average-precision":
+        return "mean average precision"
+    return f"{metric} accuracy" if metric.startswith("top-") else metric.replace("-", " ")
 
 
 def paper_table(name: str | None) -> str | None:

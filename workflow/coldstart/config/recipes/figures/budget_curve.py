@@ -6,12 +6,14 @@ from typing import Literal
 from coldstart.config.recipes.budgets import Budgets
 from coldstart.config.recipes.targets import (
     Form,
-    Metric,
+    MetricName,
     Problem,
     Series,
     ShownRuns,
     Target,
     budget_problems,
+    metric_problems,
+    metric_title,
     paper_table,
 )
 
@@ -23,9 +25,9 @@ class BudgetCurve(Target):
     series: Series = "sampler"
     """Lines with a colour of their own: those of a sampler, whose styles differ by run, or of each
     sampler of each run."""
-    metric: Metric = "top-1"
+    metric: MetricName = "top-1"
     label: int | None = None
-    """The class that ``average-precision`` is of."""
+    """The class, of a metric that has a value for each."""
     style: Literal["band", "scatter"] = "band"
     """Lines with a band over seeds, or the papers' scatter with error bars."""
     budgets: Budgets | None = None
@@ -36,10 +38,10 @@ class BudgetCurve(Target):
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""
         metric = (
-            f"Average precision of class number {self.label}"
-            if self.metric == "average-precision"
-            else f"{self.metric.capitalize()} accuracy"
-        )
+            metric_title(self.metric)
+            if self.label is None
+            else f"{self.metric.replace('-', ' ')} of class number {self.label}"
+        ).capitalize()
         means, spread = ("Lines", "bands") if self.style == "band" else ("Points", "error bars")
         paper = paper_table(self.published)
         return (
@@ -53,8 +55,9 @@ class BudgetCurve(Target):
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
         """Yield budgets that no run has, and a class that does not belong to the metric."""
         yield from budget_problems(self.budgets or [], runs)
-        if (self.metric == "average-precision") != (self.label is not None):
-            yield "label", "belongs to the metric average-precision, which needs it"
-            return
-        for shown in runs.values():
-            yield from shown.class_problems(self.label, "label")
+        yield from metric_problems(self.metric, self.label, runs)
+        if self.label is None and any(
+            self.metric in shown.metrics and shown.metrics[self.metric].by_class
+            for shown in runs.values()
+        ):
+            yield "label", f"`{self.metric}` has a value for each class: say of which"

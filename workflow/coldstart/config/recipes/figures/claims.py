@@ -6,13 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag
 
 from coldstart.config.recipes.budgets import BudgetsByRun, of_run
-from coldstart.config.recipes.model import Model, Text
-from coldstart.config.recipes.targets import Form, Problem, ShownRuns, Target
+from coldstart.config.recipes.model import Model, Name, Text
+from coldstart.config.recipes.targets import Form, Problem, ShownRun, ShownRuns, Target
 from coldstart.errors import nearest
 
-Merit = Annotated[str, Field(pattern=r"^((rank-by-)?(top-[1-9]\d*|average-precision)|picked)$")]
-"""Value that a claim compares: a metric, a sampler's average rank by it within its run (1 is best),
-or the share of the labels that are of one class."""
+RANK_BY = "rank-by-"
+Merit = Name
+"""Value that a claim compares: a metric, a sampler's average rank by it within its run (1 is best,
+``rank-by-top-1``), or the share of the labels that are of one class (``picked``)."""
 
 
 class Side(Model):
@@ -23,7 +24,7 @@ class Side(Model):
     sampler: str
     metric: Merit = "top-1"
     label: Annotated[int, Field(ge=0)] | None = None
-    """The class that ``average-precision`` or ``picked`` is of."""
+    """The class, of a metric that has a value for each."""
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
         """Yield runs that are not shown or lack the sampler, and a class that does not fit."""
@@ -35,8 +36,22 @@ class Side(Model):
             if self.sampler not in samplers:
                 hint = nearest(self.sampler, samplers)
                 yield "sampler", f"run `{name}` has no sampler `{self.sampler}`{hint}"
-        if self.metric.endswith(("average-precision", "picked")) != (self.label is not None):
-            yield "label", "belongs to the metrics average-precision and picked, which need it"
+            yield from self._metric_problems(name, runs[name])
+
+    def _metric_problems(self, name: str, shown: ShownRun) -> Iterator[Problem]:
+        """Yield what keeps a run from being compared by the metric and class of this side."""
+        metric = self.metric.removeprefix(RANK_BY)
+        if metric not in shown.metrics:
+            hint = nearest(metric, shown.metrics)
+            yield "metric", f"run `{name}` does not measure `{metric}`{hint}"
+            return
+        recipe = shown.metrics[metric]
+        if not recipe.ranks and self.metric != "picked":
+            yield "metric", f"`{metric}` is a number of images, by which nothing is compared"
+        elif recipe.by_class and self.label is None:
+            yield "label", f"`{metric}` has a value for each class: say of which"
+        elif not recipe.by_class and self.label is not None:
+            yield "label", f"`{metric}` has no values by class: leave it out"
 
 
 def _kind(other: Any) -> str:

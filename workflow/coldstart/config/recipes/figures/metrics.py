@@ -14,7 +14,8 @@ class Metrics(Target):
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""
         return (
-            "Every metric, one row per value: top-1, top-2 and top-3 accuracy, average precision "
-            "of each class, and ``picked``, the number of labels of each class that were bought. "
-            "The column ``label`` is the class, empty where the metric is of all classes."
+            "Every metric, one row per value: accuracies such as top-1, average precision of each "
+            "class, ``picked``, the number of labels of each class that were bought, and whatever "
+            "else the runs measure. The column ``label`` is the class, empty where the metric is "
+            "of all classes."
         )
