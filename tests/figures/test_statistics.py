@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from coldstart.config.recipes.figures.average_rank import AverageRank
 from coldstart.config.recipes.figures.budget_curve import BudgetCurve
@@ -262,3 +263,14 @@ def test_picked_classes_are_counted_by_name(studio):
     assert (cat["mean"], cat["n"], cat["label"]) == (5.5, 2, 0)
     assert [text.get_text() for text in figure.axes[0].texts] == ["4.5", "5.5", "5.5", "5.5"]
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["cat", "dog"]
+
+
+def test_runs_without_an_encoder_are_told_apart_by_the_pool(studio):
+    for name, pool in (("one", "digits"), ("two", "biased-digits")):
+        studio.run(name, ["random"], encoder=None, pool=pool)
+        studio.metrics(name, 0, top_1("random", 10, 0.1) + top_1("random", 20, 0.2))
+    figure, numbers = budget_curve.draw(studio.shown(), CURVE)
+    assert len(numbers) == 4
+    assert numbers["encoder"].isna().all()
+    words = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "biased digits" in words.lower()

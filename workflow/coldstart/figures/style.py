@@ -223,7 +223,8 @@ def _apart(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     if len(runs) == 1:
         return dict.fromkeys(runs, "")
     for key in ("encoder", "pool"):
-        if len({run[key] for run in runs.values()}) == len(runs):
+        named = {run[key] for run in runs.values()}
+        if len(named) == len(runs) and None not in named:
             return {name: _readable(run[key]) for name, run in runs.items()}
     return {name: _readable(name) for name in runs}
 

@@ -300,17 +300,17 @@ class Cycles:
             first = at.budget == setup.budgets[0]
             before = self._before(at, setup)
             return {} if first else {"start": self.model(before, learner, member)}
-        encoder = self.encoders.trained(setup.encoder)
+        encoder = self.encoders.trained(setup.read_encoder)
         if not isinstance(encoder, Trained) or encoder.backbone != recipe.backbone:
             raise ColdstartError(
                 f"studies.{at.study}.runs.{at.run}: learner `{learner}` starts from the weights of "
                 f"encoder `{setup.encoder}`, which has another backbone: give both the same one"
             )
-        return {"start": self.encoders.checkpoint(setup.pool, setup.encoder, at.seed)}
+        return {"start": self.encoders.checkpoint(setup.pool, setup.read_encoder, at.seed)}
 
     def _of_encoder(self, table: str, setup: Run, seed: int, sampler: str) -> Planned:
         """A table that the run's encoder gives."""
-        where = (setup.pool, setup.encoder, seed)
+        where = (setup.pool, setup.read_encoder, seed)
         if table == "embeddings":
             return self.encoders.embeddings(*where, setup.embedding)
         if table == "scores":

@@ -79,18 +79,18 @@ class Figures:
                         found[f"selections/{where}/{sampler}"] = chosen
                 if "probes" in target.reads:
                     found[f"probes/{where}"] = self.encoders.probed(
-                        run.pool, run.encoder, seed, run.probe
+                        run.pool, run.read_encoder, seed, run.probe
                     )
                 if "histories" in target.reads:
-                    checkpoint = self.encoders.checkpoint(run.pool, run.encoder, seed)
+                    checkpoint = self.encoders.checkpoint(run.pool, run.read_encoder, seed)
                     found[f"histories/{where}"] = checkpoint
                 if "embeddings" in target.reads:
                     found[f"embeddings/{where}"] = self.encoders.embeddings(
-                        run.pool, run.encoder, seed, run.embedding
+                        run.pool, run.read_encoder, seed, run.embedding
                     )
                 if "clusters" in target.reads:
                     found[f"clusters/{where}"] = self.encoders.clusters(
-                        run.pool, run.encoder, seed, f"{folder[:-1]} `{name}`"
+                        run.pool, run.read_encoder, seed, f"{folder[:-1]} `{name}`"
                     )
             if "images" in target.reads:
                 found[f"images/{run_name}"] = self.data.images(run.pool)
@@ -145,9 +145,10 @@ class Figures:
     def all_embeddings(self, studies: Sequence[str]) -> list[Planned]:
         """The embeddings that these studies read."""
         return [
-            self.encoders.embeddings(run.pool, run.encoder, seed, run.embedding)
+            self.encoders.embeddings(run.pool, run.read_encoder, seed, run.embedding)
             for study in studies
             for run in self.recipes.get("studies", study).runs.values()
+            if run.encoder is not None
             for seed in run.encoder_seeds
         ]
 

@@ -120,7 +120,7 @@ def _read(plan: Plan) -> dict[str, Planned]:
     (seed,), (sampler,) = run.encoder_seeds, run.samplers
     found = {
         "images": plan.data.images(run.pool),
-        "embeddings": plan.encoders.embeddings(run.pool, run.encoder, seed, run.embedding),
+        "embeddings": plan.encoders.embeddings(run.pool, run.read_encoder, seed, run.embedding),
         "selection": plan.cycles.selection(OWN, OWN, seed, sampler),
     }
     if run.labelled is not None:

@@ -1,6 +1,7 @@
 """Checks across recipes: names exist, budgets fit the pool, and figures have their inputs."""
 
 from coldstart.config.checks.cycles import LEARNT, check_cycles, check_learner
+from coldstart.config.checks.encoders import READ_BY_FIGURES, readers
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.datasets import Dataset
@@ -100,7 +101,6 @@ def _check_study(study: Study, file: str, recipes: Recipes, problems: Problems) 
 def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Problems) -> None:
     named = {
         "pool": "pools",
-        "encoder": "encoders",
         "embedding": "embeddings",
         "learner": "learners",
         "prediction": "predictions",
@@ -109,6 +109,12 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
         _named(recipes, problems, kind, getattr(run, key), file, f"{path}.{key}")
         for key, kind in named.items()
     ]
+    if run.encoder is None:
+        encoder = False
+        for reader in readers(run, recipes):
+            problems.add(file, f"{path}.encoder", f"is missing, and {reader}")
+    else:
+        encoder = _named(recipes, problems, "encoders", run.encoder, file, f"{path}.encoder")
     if run.labelled is not None:
         _named(recipes, problems, "datasets", run.labelled, file, f"{path}.labelled")
     for sampler in run.samplers + ([run.initial] if run.queried else []):
@@ -119,7 +125,7 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
             tables = ", ".join(sorted(learnt))
             what = f"`{sampler}` reads {tables}, which need labels: name it under `queried`"
             problems.add(file, f"{path}.{key}", what)
-        if known and sound[1]:
+        if known and encoder:
             _check_scores(run, sampler, file, path, recipes, problems)
     for metric in run.metrics:
         _named(recipes, problems, "metrics", metric, file, f"{path}.metrics")
@@ -135,7 +141,7 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
 def _check_scores(
     run: Run, sampler: str, file: str, path: str, recipes: Recipes, problems: Problems
 ) -> None:
-    encoder = recipes.get("encoders", run.encoder)
+    encoder = recipes.get("encoders", run.read_encoder)
     if isinstance(encoder, Transferred):
         if encoder.encoder not in recipes.names("encoders"):
             return
@@ -181,6 +187,11 @@ def _check_target(
     shown = {name: _shown(run, recipes) for name, run in runs.items()}
     for where, message in target.problems(shown):
         problems.add(file, f"{path}.{where}" if where else path, message)
+    for what in sorted(target.reads & READ_BY_FIGURES.keys()):
+        for name, run in runs.items():
+            if run.encoder is None:
+                why = f"is missing, and `{path}` shows {READ_BY_FIGURES[what]}"
+                problems.add(file, f"runs.{name}.encoder", why)
     if target.tested:
         for name, run in runs.items():
             _check_tested(run, path, file, f"runs.{name}", recipes, problems)

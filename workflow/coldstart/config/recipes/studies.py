@@ -7,17 +7,19 @@ from pydantic import Field
 from coldstart.config.recipes.budgets import Budgets
 from coldstart.config.recipes.model import MOST, Model, Name, Text, Trials
 from coldstart.config.recipes.targets import FIGURES, TABLES, Target
+from coldstart.errors import ColdstartError
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=1_000)]
 
 
 class Run(Model):
-    """One pool and one encoder under several samplers, seeds and budgets."""
+    """One pool, and an encoder if anybody reads it, under several samplers, seeds and budgets."""
 
     title: Text | None = None
     """Name of the run in figures; unless given, what tells it from the other runs."""
     pool: str
-    encoder: str
+    encoder: str | None = None
+    """May be left out if no sampler, learner, figure or table of the run reads it."""
     encoder_seeds: Seeds = [0]
     """An encoder is trained anew for each."""
     embedding: str = "frozen"
@@ -52,6 +54,20 @@ class Run(Model):
     not picked again, and samplers start from them."""
     excess: Literal["refuse", "cut"] = "refuse"
     """If a budget exceeds the unlabelled candidates: raise an error, or pick all of them."""
+
+    @property
+    def read_encoder(self) -> str:
+        """Name of the encoder, for what reads it.
+
+        Raises:
+            ColdstartError: the run has none.
+        """
+        if self.encoder is None:
+            raise ColdstartError(
+                f"a run of pool `{self.pool}` has no encoder, and one is read: name it under "
+                "`encoder`"
+            )
+        return self.encoder
 
 
 class Study(Model):
