@@ -10,6 +10,7 @@ from coldstart.config.recipes.figures.contact_sheet import ContactSheet
 from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.figures.image_grid import ImageGrid
+from coldstart.data.read import NO_LABEL, OUTLIER
 from coldstart.data.sources.scan import PLACES
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
@@ -226,6 +227,45 @@ def test_data_sheet_reads_a_large_pool_in_chunks(studio):
     assert numbers["images"].sum() == count
     assert "mean 0.455, 0.455, 0.455" in figure.get_supxlabel().replace("\n", " ")
     assert most < images.nbytes * 0.8
+
+
+def sheet_of(studio, labels, classes):
+    """A data sheet of four images, candidates all of them; labels by id, None of an outlier."""
+    studio.run("main", [], dataset="a set", digest="as published", classes=classes)
+    studio.images("main", np.zeros((4, 8, 8, 1), dtype=np.uint8))
+    if labels is not None:
+        table = pd.DataFrame(
+            {"id": list(labels), "label": pd.array(list(labels.values()), "Int64")}
+        )
+        studio._publish("labels/main", lambda out: table.to_parquet(out / "labels.parquet"))
+    index = pd.DataFrame({"id": np.arange(4), "split": ["candidates"] * 2 + ["unlabeled"] * 2})
+    studio._publish("index/main", lambda out: index.to_parquet(out / "index.parquet", index=False))
+    return data_sheet.draw(studio.shown(), DataSheet(kind="data-sheet", title="Sheet"))
+
+
+def test_data_sheet_tells_outliers_from_unlabelled_images(studio):
+    figure, numbers = sheet_of(studio, {0: 1, 1: None, 2: 0}, ["cat", "dog"])
+    found = numbers.set_index(["split", "class"])["label"].to_dict()
+    assert found == {
+        ("candidates", "dog"): 1,
+        ("candidates", "outlier"): OUTLIER,
+        ("unlabeled", "cat"): 0,
+        ("unlabeled", "unlabelled"): NO_LABEL,
+    }
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert rows == ["cat", "dog", "outlier", "unlabelled"]
+    assert OUTLIER != NO_LABEL
+
+
+def test_data_sheet_of_images_without_classes_has_one_row(studio):
+    figure, numbers = sheet_of(studio, None, [])
+    assert set(numbers["class"]) == {"images"}
+    assert len(figure.axes[0].get_yticklabels()) == 1
+
+
+def test_labels_of_a_pool_tell_outliers_from_unlabelled_images(studio):
+    sheet_of(studio, {0: 1, 1: None, 2: 0}, ["cat", "dog"])
+    assert studio.shown().known_labels("main", np.arange(4)).tolist() == [1, OUTLIER, 0, NO_LABEL]
 
 
 def test_map_of_a_subset_has_a_note(studio, monkeypatch):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from coldstart.config.recipes.figures.clusters import Clusters
-from coldstart.data.read import OUTLIER
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.figures.data import Shown, summarise
 from coldstart.figures.style import GREY, WIDE, add_note, new_figure, run_titles
@@ -36,7 +35,7 @@ def tabulate(shown: Shown, target: Clusters) -> pd.DataFrame:
     for described, ids, probabilities in _clusters(shown):
         found = {"without labels": cluster_health(probabilities)}
         labels = shown.known_labels(described["run"], ids)
-        inside = labels != OUTLIER
+        inside = labels >= 0
         if inside.any():
             assigned = probabilities[inside].argmax(axis=1)
             found["with labels"] = agreement(assigned, labels[inside])

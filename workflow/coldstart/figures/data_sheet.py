@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.pools import SPLITS
-from coldstart.data.read import OUTLIER
+from coldstart.data.read import NO_LABEL
 from coldstart.figures.contact_sheet import arrange
-from coldstart.figures.data import Shown
+from coldstart.figures.data import CLASSLESS, Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure, shortened
 from coldstart.training.images import Images, channel_statistics
 
@@ -20,7 +20,6 @@ EXAMPLES = 8
 """Images of each class."""
 ROW = 0.27
 """Inches for a class."""
-NO_CLASS = "no class"
 EVERYTHING = "images"
 """The one row of a data set without classes."""
 
@@ -51,19 +50,20 @@ def draw(shown: Shown, target: DataSheet) -> tuple[Figure, pd.DataFrame]:
 
 def _counts(labelled: pd.DataFrame, pool: str, classes: list[str]) -> pd.DataFrame:
     counts = labelled.groupby(["split", "label"]).size().rename("images").reset_index()
-    none = NO_CLASS if classes else EVERYTHING
-    names = [classes[label] if label != OUTLIER else none for label in counts["label"]]
+    classless = CLASSLESS if classes else {NO_LABEL: EVERYTHING}
+    names = [classes[label] if label >= 0 else classless[label] for label in counts["label"]]
     counts.insert(2, "class", names)
     counts.insert(0, "pool", pool)
     return counts
 
 
 def _rows(numbers: pd.DataFrame) -> list[int]:
-    """The classes that are shown, those of no class last."""
-    labels = sorted(set(numbers["label"]) - {OUTLIER})
+    """Return the labels of the rows: of classes, then of outliers and of unlabelled images."""
+    found = set(numbers["label"])
+    labels = sorted(label for label in found if label >= 0)
     if len(labels) > MOST_CLASSES:
         labels = [labels[at] for at in np.linspace(0, len(labels) - 1, MOST_CLASSES, dtype=int)]
-    return labels + [OUTLIER] * (OUTLIER in set(numbers["label"]))
+    return labels + [label for label in CLASSLESS if label in found]
 
 
 def _bars(axes: Axes, numbers: pd.DataFrame, rows: list[int]) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
+from coldstart.data.read import OUTLIER
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
-from coldstart.figures.data import Shown
+from coldstart.figures.data import CLASSLESS, Shown
 from coldstart.figures.style import (
     NOTE_SIZE,
     WIDE,
@@ -31,7 +32,6 @@ MOST_SHAPES = 1000
 """With more points than this, candidates are rasterised in SVG and PDF."""
 PANELS = 4
 """Panels in a row."""
-NO_CLASS = "outlier"
 MOST_NAMED = 10
 """With more classes than this, candidates are grey and all picks have one colour."""
 NUMBERED = 10
@@ -179,7 +179,7 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
     classes = shown.class_names(run)
     if classes:
         labels = shown.labels(run, ids[kept])
-        names = np.array([*classes, NO_CLASS], dtype=object)[labels]
+        names = np.array([*classes, CLASSLESS[OUTLIER]], dtype=object)[labels]
     else:
         labels = cluster(embeddings)[kept]
         names = np.array([f"cluster {number}" for number in labels], dtype=object)

@@ -13,7 +13,7 @@ READ_BY_FIGURES = {
     "embeddings": "an encoder's embeddings",
     "clusters": "an encoder's clusters",
 }
-"""What figures and tables may read of an encoder, by its name in ``Target.reads``."""
+"""Outputs of an encoder that figures and tables may read, by name in ``Target.reads``."""
 
 
 def readers(run: Run, recipes: Recipes) -> Iterator[str]:
