@@ -55,7 +55,8 @@ def fill(root: Path, files: int) -> None:
 def ours(root: Path, side: int, out: Path) -> dict[str, float]:
     from coldstart.config.recipes.datasets.folder import Folder
     from coldstart.data.sources import folder
-    from coldstart.data.sources.scan import export_places, scan_folder
+    from coldstart.data.sources.scan import scan_folder
+    from coldstart.running.places import export_places
     from coldstart.running.settings import Settings
 
     recipe = Folder(source="folder", path=str(root), size=[side, side], labels="folders")
@@ -65,7 +66,7 @@ def ours(root: Path, side: int, out: Path) -> dict[str, float]:
         start = time.perf_counter()
         scan = scan_folder(recipe, Path(), cache)
         times[name] = time.perf_counter() - start
-    export_places(scan)
+    export_places(scan.places)
     start = time.perf_counter()
     source = folder.read(scan.images_recipe(), Settings())
     with out.open("wb") as file:

@@ -1,6 +1,6 @@
 import pytest
 
-from coldstart.data.sources.scan import PLACES
+from coldstart.running.places import PLACES
 from tests.helpers.folders import LEVELS, PATHS, paint
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from coldstart.config.recipes.datasets.arrays import Arrays
 from coldstart.data.sources import arrays, digests
-from coldstart.data.sources.scan import PLACES, export_places
 from coldstart.errors import ColdstartError
+from coldstart.running.places import PLACES, export_places
 from coldstart.running.settings import Settings
 
 RNG = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def scanned(recipe):
 
 def opened(recipe, images=True):
     scan = scanned(recipe)
-    export_places(scan)
+    export_places(scan.places)
     told = json.loads(json.dumps(scan.images_recipe() if images else scan.labels_recipe()))
     return arrays.read(told, Settings())
 

@@ -12,9 +12,10 @@ import pytest
 
 from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.sources import folder
-from coldstart.data.sources.scan import export_places, scan_folder
+from coldstart.data.sources.scan import scan_folder
 from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
+from coldstart.running.places import export_places
 from coldstart.running.settings import Settings
 from tests.helpers.folders import LEVELS, PATHS, UNUSED, opened, paint, pixels, recipe_of
 
@@ -160,7 +161,7 @@ def test_files_that_changed_since_the_plan_are_refused(images):
 
 def test_additional_file_is_refused(images):
     recipe = scan_folder(recipe_of(images), UNUSED, None)
-    export_places(recipe)
+    export_places(recipe.places)
     paint(images / "cat/c.png", 99)
     with pytest.raises(ColdstartError, match="not those that were planned with"):
         folder.read(recipe.images_recipe(), Settings())
@@ -170,7 +171,7 @@ def test_additional_file_is_refused(images):
 
 def test_ingest_writes_the_images_of_a_folder(images, tmp_path):
     scan = scan_folder(recipe_of(images, labels="folders"), UNUSED, None)
-    export_places(scan)
+    export_places(scan.places)
     for recipe, make in ((scan.images_recipe(), make_images), (scan.labels_recipe(), make_labels)):
         make(Job(recipe, {}, tmp_path, tmp_path / "resume", Settings()))
     assert np.load(tmp_path / "images.npy")[:, 0, 0, 0].tolist() == pytest.approx(LEVELS, abs=1)

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from coldstart.data.sources import folder
-from coldstart.data.sources.scan import export_places, scan_folder
+from coldstart.data.sources.scan import scan_folder
 from coldstart.errors import ColdstartError
+from coldstart.running.places import export_places
 from coldstart.running.settings import Settings
 from coldstart.spreadsheet import csv_bytes
 from tests.helpers.folders import UNUSED, opened, paint, recipe_of
@@ -64,7 +65,7 @@ def test_labels_do_not_change_the_recipe_of_the_images(images):
 def test_labels_that_changed_since_the_plan_are_refused(images):
     recipe = table(images, "path,label\ncat/b.png,x\ndog/a.PNG,y\n")
     scan = scan_folder(recipe, UNUSED, None)
-    export_places(scan)
+    export_places(scan.places)
     table(images, "path,label\ncat/b.png,y\ndog/a.PNG,x\n")
     with pytest.raises(ColdstartError, match="not those that were planned with"):
         folder.read(scan.labels_recipe(), Settings())

@@ -11,10 +11,10 @@ from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.data.read import NO_LABEL, OUTLIER
-from coldstart.data.sources.scan import PLACES
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
 from coldstart.figures import contact_sheet, data_sheet, embedding_map, image_grid
+from coldstart.running.places import PLACES
 
 MAP = EmbeddingMap(kind="embedding-map", title="Map", budget=4)
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.sources import folder
-from coldstart.data.sources.scan import export_places, scan_folder
+from coldstart.data.sources.scan import scan_folder
+from coldstart.running.places import export_places
 from coldstart.running.settings import Settings
 
 UNUSED = Path("unused")
@@ -29,7 +30,7 @@ def paint(path, level):
 
 def opened(recipe, images=True):
     scan = scan_folder(recipe, UNUSED, None)
-    export_places(scan)
+    export_places(scan.places)
     # As the recipe comes to a job.
     told = json.loads(json.dumps(scan.images_recipe() if images else scan.labels_recipe()))
     return folder.read(told, Settings())

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,9 +9,9 @@ from PIL import Image
 
 from coldstart.config.load import load
 from coldstart.config.recipes.targets import FIGURES, TABLES
-from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
+from coldstart.running.places import PLACES, SAID, export_said
 from coldstart.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -226,3 +227,21 @@ def test_adding_a_sampler_redraws_only_figures_that_show_samplers(tmp_path, fold
         plan = Plan(loaded, Store(tmp_path / "store"))
         planned.append(plan.figures.target_params("ssl-digits", folder, name))
     assert (planned[0] != planned[1]) == again
+
+
+def test_planning_leaves_the_environment_alone_and_says_a_remark_once(
+    tmp_path, monkeypatch, caplog
+):
+    """What jobs are to know is kept by the maker of plans, which the rules export."""
+    monkeypatch.setenv(SAID, "")
+    plan = with_folder(tmp_path, monkeypatch, HALVES, STUDY.replace("BUDGET", "3"))
+    before = dict(os.environ)
+    plan.data.images("mine")
+    assert dict(os.environ) == before
+    assert [tmp_path] in plan.maker.places.values()
+    (remark,) = (record.args[0] for record in caplog.records)
+    assert "left out: " in remark
+    export_said(plan.maker.said)
+    caplog.clear()
+    Plan(load({"scale": "smoke"}, [], tmp_path / "workflow"), plan.store).maker.say_once(remark)
+    assert caplog.text == ""

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from coldstart.config.load import load
-from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning import ranking as own
 from coldstart.planning.plan import Plan
+from coldstart.running.places import PLACES
 from coldstart.store import Store
 
 ROOT = Path(__file__).parents[2]

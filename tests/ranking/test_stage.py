@@ -6,9 +6,10 @@ from PIL import Image
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.ingest import make_images
 from coldstart.data.sources.listing import Listing, list_images
-from coldstart.data.sources.scan import PLACES, export_places, scan_folder
+from coldstart.data.sources.scan import scan_folder
 from coldstart.ranking.ranking import _say_left_out, _skipped
 from coldstart.running.job import Job
+from coldstart.running.places import PLACES, export_places
 from coldstart.running.settings import Settings
 from coldstart.store import Identity, Store
 
@@ -27,7 +28,7 @@ def artefact(tmp_path, monkeypatch):
     (folder / "IMG_1.MOV").touch()
     recipe = Folder(source="folder", path=str(folder), size=[8, 8], labels="none", on_broken="skip")
     scan = scan_folder(recipe, tmp_path, None)
-    export_places(scan)
+    export_places(scan.places)
     store = Store(tmp_path / "store")
     identity = Identity("images", scan.images_recipe(), {}, "0" * 64)
     with store.publishing(identity, {}) as out:

@@ -28,6 +28,7 @@ def add(commands: "Commands") -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from coldstart.cli.plans import all_of, plan_at, planned_for
     from coldstart.planning.here import make_here
+    from coldstart.running.places import export_places
 
     store = LayeredStore(*store_folders())
     plan, _ = plan_at(store, arguments.scale)
@@ -39,6 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
             f"{arguments.pointer} is not the pointer of an artefact that a study reaches"
             f"{hint if hint.startswith('; did') else ''}"
         )
+    export_places(plan.maker.places)
     key = make_here(planned[arguments.pointer], store, plan.config.of_machine(store_folders()))
     print(f"{arguments.pointer} stands for {key}")
     return 0

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.data.read import read_notes
 from coldstart.data.sources.decode import BrokenImageError, decode
-from coldstart.data.sources.scan import places_of
 from coldstart.figures.contact_sheet import arrange, first_picks
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, WIDE, add_note, looks, new_figure
+from coldstart.running.places import places_of
 from coldstart.texts import printable
 
 COLUMNS = 8

@@ -7,7 +7,7 @@ from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.config.recipes.pools import mixture as mixture_of
 from coldstart.config.recipes.pools import part_size, splits_of
 from coldstart.data.sources.arrays import scan_arrays
-from coldstart.data.sources.scan import Scan, export_places, scan_folder
+from coldstart.data.sources.scan import Scan, scan_folder
 from coldstart.errors import ColdstartError
 from coldstart.planning.artefact import Facts, Planned, once
 from coldstart.planning.maker import Maker
@@ -33,7 +33,9 @@ class Data:
         if name not in self._scans:
             scan = scan_folder if isinstance(recipe, Folder) else scan_arrays
             self._scans[name] = scan(recipe, Path(self.config.data_dir), DIGESTS)
-            export_places(self._scans[name])
+            self.maker.places |= self._scans[name].places
+            for remark in self._scans[name].remarks:
+                self.maker.say_once(remark)
         return self._scans[name]
 
     @once

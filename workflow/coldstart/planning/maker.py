@@ -3,6 +3,7 @@
 All of it is cheap and imports no torch: a Snakefile is parsed anew in every cluster job.
 """
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from coldstart.config.load import Loaded
 from coldstart.planning.artefact import Planned
 from coldstart.planning.fingerprint import classes_of, fingerprint, modules_of
+from coldstart.running.places import said
 from coldstart.store import Identity, Reference, Store
 from coldstart.store.descent import is_of_recipe, manifests_of
 from coldstart.store.pointers import pointed_at
@@ -28,6 +30,10 @@ class Maker:
     Args:
         loaded: the settings, and all recipes and studies.
         store: where artefacts are looked for.
+
+    Attributes:
+        places: paths of the user's own files that jobs read, by their digest.
+        said: marks of the remarks that were printed.
     """
 
     def __init__(self, loaded: Loaded, store: Store) -> None:
@@ -39,6 +45,15 @@ class Maker:
         self._former = Store(FORMER) if searched else None
         self._code: dict[int, tuple[Any, tuple[str, ...], frozenset[type]]] = {}
         self._warned = False
+        self.places: dict[str, list[Path]] = {}
+        self.said = dict.fromkeys(said())
+
+    def say_once(self, remark: str) -> None:
+        """Print a remark unless this process, or one that started it, has done so."""
+        mark = hashlib.sha256(remark.encode()).hexdigest()[:16]
+        if mark not in self.said:
+            self.said[mark] = None
+            log.warning("%s", remark)
 
     def plan(
         self,

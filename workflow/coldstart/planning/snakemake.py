@@ -29,6 +29,7 @@ from coldstart.planning.resources import (
     from_records,
     gains_from_gpu,
 )
+from coldstart.running.places import export_places, export_said
 from coldstart.running.settings import choose_stores
 from coldstart.running.slurm import largest_node
 from coldstart.store import LayeredStore
@@ -76,12 +77,23 @@ class Rules:
             root,
         )
         self.settings = self.config.of_machine(stores)
-        self.settings.export()
-        export_commit(root)
         self.training_gpus = _training_gpus(workflow)
         self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
         self.chains = Chains(self.plan.cycles, self._estimated)
         self._asked: dict[tuple[Any, ...], Needs] = {}
+        export_commit(root)
+        self._export()
+
+    def _export(self) -> None:
+        """Hand on to jobs, as environment variables, all that is part of no key."""
+        self.settings.export()
+        export_places(self.plan.maker.places)
+        export_said(self.plan.maker.said)
+        self._exported = self._found()
+
+    def _found(self) -> int:
+        """Count what planning has found out so far that jobs are to know."""
+        return len(self.plan.maker.places) + len(self.plan.maker.said)
 
     def start(self, workflow: Any) -> None:
         """Check and note, before the first job, what the run goes on from.
@@ -107,11 +119,13 @@ class Rules:
             read = [one for planned in made for one in planned.inputs.values()]
             return self.plan.maker.need(one for one in read if one.pointer not in own)
 
-        return _readable(needed)
+        return self._readable(needed)
 
     def artefacts(self, method: Method) -> Function:
         """Params of the job that makes an artefact, or several one after the other."""
-        return _readable(lambda named: [planned.params() for planned in _listed(method(**named))])
+        return self._readable(
+            lambda named: [planned.params() for planned in _listed(method(**named))]
+        )
 
     def threads(self, most: int) -> Function:
         """Threads of a job on a pool's images: one where they are tiny, else ``most``.
@@ -123,7 +137,7 @@ class Rules:
             height, width, _ = self._facts(named).shape
             return 1 if height * width <= TINY else most
 
-        return _readable(count)
+        return self._readable(count)
 
     def reading_threads(self, most: int) -> Function:
         """Threads of a job that reads a data set: ``most`` where it decodes a folder of files."""
@@ -132,7 +146,7 @@ class Rules:
             recipe = self.plan.recipes.get("datasets", named["dataset"])
             return most if isinstance(recipe, Folder) and named["what"] == "images" else 1
 
-        return _readable(count)
+        return self._readable(count)
 
     def mem_mb(self, method: Method) -> Callable[[Any, int], int]:
         """Megabytes that a job asks for; more with each attempt, but no more than a node has."""
@@ -144,11 +158,11 @@ class Rules:
             _require_fit(made[-1].waits_for, needs, largest, gpu)
             return needs, largest
 
-        return _growing(asked)
+        return self._growing(asked)
 
     def runtime(self, method: Method) -> Callable[[Any, int], int]:
         """Minutes that a job asks for; more with each attempt."""
-        needs = _readable(lambda named: self._needs(method, named))
+        needs = self._readable(lambda named: self._needs(method, named))
         return lambda wildcards, attempt: needs(wildcards).grown(attempt).minutes
 
     def chain(self, workflow: Any) -> Function:
@@ -160,12 +174,12 @@ class Rules:
                 workflow.parent_groupids[name] = GROUP
             return name
 
-        return _readable(group)
+        return self._readable(group)
 
     def cycle_runtime(self) -> Callable[[Any, int], int]:
         """Minutes that a cycle asks for; the times of a chain must not exceed the partition's."""
         asked = self.runtime(self.plan.cycles.cycle)
-        longest = _readable(lambda named: self.chains.longest(Cycle(**named)))
+        longest = self._readable(lambda named: self.chains.longest(Cycle(**named)))
 
         def minutes(wildcards: Any, attempt: int) -> int:
             grown = asked(wildcards, attempt)
@@ -184,7 +198,7 @@ class Rules:
 
     def gpu(self, method: Method) -> Function:
         """Number of GPUs that a job asks for."""
-        return _readable(lambda named: max(map(self._gpus, _listed(method(**named)))))
+        return self._readable(lambda named: max(map(self._gpus, _listed(method(**named)))))
 
     def _gpus(self, planned: Planned) -> int:
         if not self._on_gpu(planned):
@@ -246,7 +260,7 @@ class Rules:
                     raise ColdstartError(message)
             return []
 
-        return _readable(check)
+        return self._readable(check)
 
     def weights(self) -> Function:
         """Nothing to wait for; but weights that are not there are said before any job starts."""
@@ -262,21 +276,21 @@ class Rules:
 
     def target_inputs(self, folder: str) -> Function:
         """The pointers that a figure or table waits for, and the paper's table that it shows."""
-        return _readable(lambda named: self.plan.figures.target_inputs(folder=folder, **named))
+        return self._readable(lambda named: self.plan.figures.target_inputs(folder=folder, **named))
 
     def target_params(self, folder: str) -> Function:
         """Params of the job that draws a figure or table."""
-        return _readable(lambda named: self.plan.figures.target_params(folder=folder, **named))
+        return self._readable(lambda named: self.plan.figures.target_params(folder=folder, **named))
 
     def all_embeddings(self) -> Function:
         """The pointers of the embeddings that the studies read."""
-        return _readable(
+        return self._readable(
             lambda _: self.plan.maker.need(self.plan.figures.all_embeddings(self.config.studies))
         )
 
     def ranking_inputs(self) -> Function:
         """Pointers and figures that the ranking of the own images waits for."""
-        return _readable(lambda _: ranking.inputs(self.plan))
+        return self._readable(lambda _: ranking.inputs(self.plan))
 
     def ranking_mem_mb(self) -> Callable[[Any, int], int]:
         """Megabytes that the ranking of the own images asks for; more with each attempt."""
@@ -286,11 +300,44 @@ class Rules:
             _require_fit("the ranking", needs, largest, False)
             return needs, largest
 
-        return _growing(asked)
+        return self._growing(asked)
 
     def ranking_params(self) -> Function:
         """Params of the job that writes the ranking."""
-        return _readable(lambda _: ranking.params(self.plan))
+        return self._readable(lambda _: ranking.params(self.plan))
+
+    def _growing(
+        self, asked: Callable[[dict[str, Any]], tuple[Needs, int]]
+    ) -> Callable[[Any, int], int]:
+        """Megabytes by wildcards and attempt, from the first request and the largest node."""
+        readable = self._readable(asked)
+
+        def megabytes(wildcards: Any, attempt: int) -> int:
+            needs, largest = readable(wildcards)
+            return int(needs.grown(attempt, largest).megabytes)
+
+        return megabytes
+
+    def _readable(self, function: Callable[[dict[str, Any]], Any]) -> Function:
+        """Call with the wildcards by name; end on a mistake with its message alone.
+
+        Snakemake would print an exception with a traceback. Leaving is the one way that it lets
+        pass. What the plan has found out for the answer is handed on to jobs.
+        """
+
+        def called(wildcards: Any) -> Any:
+            named = {
+                name: int(value) if name in NUMBERS else value for name, value in wildcards.items()
+            }
+            try:
+                return function(named)
+            except ColdstartError as error:
+                sys.exit(f"Error: {error}")
+            finally:
+                if self._found() > self._exported:
+                    self._export()
+
+        return called
 
 
 def require_place(workflow: Any) -> None:
@@ -341,17 +388,6 @@ def _require_fit(what: str, needs: Needs, largest: int, gpu: bool) -> None:
         )
 
 
-def _growing(asked: Callable[[dict[str, Any]], tuple[Needs, int]]) -> Callable[[Any, int], int]:
-    """Megabytes by wildcards and attempt, from the first request and the largest node's memory."""
-    readable = _readable(asked)
-
-    def megabytes(wildcards: Any, attempt: int) -> int:
-        needs, largest = readable(wildcards)
-        return int(needs.grown(attempt, largest).megabytes)
-
-    return megabytes
-
-
 def _training_gpus(workflow: Any) -> int:
     """GPUs of a training: what ``--set-resources pretrain:gpu=`` says, or else the profile."""
     given = workflow.resource_settings.overwrite_resources.get("pretrain", {})
@@ -367,21 +403,3 @@ def _same_clone(root: Path) -> None:
             f"the package `coldstart` is imported from {package}, not from this clone ({root}). "
             "Run `make setup` here and activate this clone's .venv."
         )
-
-
-def _readable(function: Callable[[dict[str, Any]], Any]) -> Function:
-    """Call with the wildcards by name; end on a mistake with its message alone.
-
-    Snakemake would print an exception with a traceback. Leaving is the one way that it lets pass.
-    """
-
-    def called(wildcards: Any) -> Any:
-        named = {
-            name: int(value) if name in NUMBERS else value for name, value in wildcards.items()
-        }
-        try:
-            return function(named)
-        except ColdstartError as error:
-            sys.exit(f"Error: {error}")
-
-    return called

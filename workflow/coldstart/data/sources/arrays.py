@@ -24,9 +24,10 @@ from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.digests import File, digest_files
 from coldstart.data.sources.labels import UNLABELLED, Labels, check_names, digest_labels
-from coldstart.data.sources.scan import PART, Scan, changed, places_of, resolve
+from coldstart.data.sources.scan import PART, Scan, changed, resolve
 from coldstart.data.sources.wide import Levels, eight_bits, measured, sample
 from coldstart.errors import ColdstartError
+from coldstart.running.places import places_of
 from coldstart.running.settings import Settings
 
 DIGEST = None

@@ -30,9 +30,10 @@ from coldstart.data.sources.digests import OURS, UNREADABLE
 from coldstart.data.sources.formats import formats
 from coldstart.data.sources.labels import labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import list_images
-from coldstart.data.sources.scan import PART, changed, digest_of, places_of
+from coldstart.data.sources.scan import PART, changed, digest_of
 from coldstart.data.sources.wide import Levels, measured, sample
 from coldstart.errors import ColdstartError
+from coldstart.running.places import places_of
 from coldstart.running.settings import Settings
 
 log = logging.getLogger("coldstart")

@@ -1,12 +1,11 @@
 """A single file of a user's own: digested while planning, and found again by its digest."""
 
-import json
-import os
 from pathlib import Path
 
 from coldstart.data.sources.digests import File, digest_files, file_digest
-from coldstart.data.sources.scan import PLACES, places_of, resolve
+from coldstart.data.sources.scan import resolve
 from coldstart.errors import ColdstartError
+from coldstart.running.places import export_places, places_of
 
 PREFIX = "sha256:"
 
@@ -29,8 +28,7 @@ def digest_own_file(path: str, data_dir: Path, cache: Path | None, what: str, ke
     """
     found = resolve(path, data_dir)
     digest = PREFIX + digest_of_file(found, cache, what, key)
-    known = json.loads(os.environ.get(PLACES, "{}"))
-    os.environ[PLACES] = json.dumps(known | {digest: [str(found.absolute())]})
+    export_places({digest: [found]})
     return digest
 
 

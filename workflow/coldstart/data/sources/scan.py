@@ -5,9 +5,6 @@ prints of its images, in order.
 """
 
 import hashlib
-import json
-import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,16 +18,8 @@ from coldstart.data.sources.listing import Listing, list_images
 from coldstart.errors import ColdstartError
 from coldstart.paths import expand
 
-log = logging.getLogger("coldstart")
-
 PART = "all"
 """The one part of a user's own set."""
-
-PLACES = "COLDSTART_PLACES"
-"""The variable that tells jobs where the files with a digest lie: no place is part of a key."""
-
-SAID = "COLDSTART_SAID"
-"""The variable that tells processes which remarks on folders one before them has printed."""
 
 SHOWN = 5
 """Files at fault that a message names."""
@@ -49,6 +38,7 @@ class Scan:
         labels: who is in which class; None for a set without labels.
         places: of the images' digest and that of the labels, the paths to read them from.
         left_out: files that are not among the images, and why.
+        remarks: sentences on what was left out of a folder, for the user.
     """
 
     recipe: Folder | Arrays
@@ -59,6 +49,7 @@ class Scan:
     labels: Labels | None
     places: dict[str, list[Path]]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
 
     @property
     def source(self) -> str:
@@ -129,12 +120,11 @@ def scan_folder(recipe: Folder, data_dir: Path, cache: Path | None) -> Scan:
     unreadable = [file for file, digest in zip(files, digests, strict=True) if digest == UNREADABLE]
     if recipe.on_broken == "fail" and (unreadable or listing.unreadable):
         raise _unreadable(root, [file.path for file in unreadable], listing)
-    _say_once(root, unreadable, listing)
     digest = digest_of(files, digests)
     by_digest = {digest: [root]} | ({labels.digest: places} if labels else {})
     shape = [*recipe.size, recipe.channels]
-    left_out = listing.left_out()
-    return Scan(recipe, files, shape, len(files), digest, labels, by_digest, left_out)
+    left_out, remarks = listing.left_out(), _remarks(root, unreadable, listing)
+    return Scan(recipe, files, shape, len(files), digest, labels, by_digest, left_out, remarks)
 
 
 def _unreadable(root: Path, paths: Sequence[str], listing: Listing) -> ColdstartError:
@@ -146,21 +136,15 @@ def _unreadable(root: Path, paths: Sequence[str], listing: Listing) -> Coldstart
     )
 
 
-def _say_once(root: Path, unreadable: Sequence[File], listing: Listing) -> None:
-    """Say what is left out of a folder, unless a process that started this one has done so."""
+def _remarks(root: Path, unreadable: Sequence[File], listing: Listing) -> list[str]:
+    """Say in sentences what is left out of a folder."""
     lines = listing.sentences()
     if unreadable:
         first = unreadable[0]
         reason = first.fault or "cannot be read"
         counted = f"{len(unreadable)} of {len(listing.images)} images cannot be opened"
         lines.append(f"{counted} and are skipped: {first.path} {reason}")
-    for line in lines:
-        remark = f"{root}: {line}"
-        mark = hashlib.sha256(remark.encode()).hexdigest()[:16]
-        said = os.environ.get(SAID, "").split()
-        if mark not in said:
-            os.environ[SAID] = " ".join([*said, mark])
-            log.warning("%s", remark)
+    return [f"{root}: {line}" for line in lines]
 
 
 def resolve(path: str, data_dir: Path) -> Path:
@@ -172,20 +156,6 @@ def digest_of(files: Sequence[File], digests: Sequence[str]) -> str:
     """The digest of a set, from its files in order and the SHA-256 of each."""
     lines = (f"{digest}  {file.path}\0" for file, digest in zip(files, digests, strict=True))
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def export_places(scan: Scan) -> None:
-    """Tell every process that this one starts where a set's files lie."""
-    known = json.loads(os.environ.get(PLACES, "{}"))
-    for digest, paths in scan.places.items():
-        known[digest] = [str(path.absolute()) for path in paths]
-    os.environ[PLACES] = json.dumps(known)
-
-
-def places_of(digest: str) -> list[Path]:
-    """Return the paths of the files with this digest; none if the plan has not said."""
-    known = json.loads(os.environ.get(PLACES, "{}"))
-    return [Path(path) for path in known.get(digest, ())]
 
 
 def changed(recipe: Mapping[str, Any]) -> ColdstartError:
