@@ -28,9 +28,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 from threadpoolctl import threadpool_limits
 
-from coldstart.evaluation.linear import Labelled, evaluate
+from coldstart.evaluation.linear import evaluate
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.measure import measure_probes, metrics_of
+from coldstart.evaluation.scaling import Labelled
 
 POOL, TEST, DIM, CLASSES = 2750, 5500, 512, 10
 SMALL, LARGE = list(range(5, 93, 3)), [137, 275, 412, 550, 687, 1375]

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from coldstart.config.recipes.pools import OUTLIERS
 from coldstart.data.mix import brought_to, make_images, make_labels
-from coldstart.data.pool import OUTLIERS
 from tests.helpers.jobs import artefact_in, make_job
 
 

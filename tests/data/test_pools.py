@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import load_recipes
-from coldstart.config.recipes.pools import Pool, mixture
-from coldstart.data.pool import OUTLIERS, build_index
+from coldstart.config.recipes.pools import OUTLIERS, Pool, mixture
+from coldstart.data.pool import build_index
 from coldstart.errors import ColdstartError
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ import pytest
 
 from coldstart.data.read import OUTLIER
 from coldstart.errors import ColdstartError
-from coldstart.evaluation.linear import Labelled
 from coldstart.evaluation.linear import evaluate as evaluate_linear
+from coldstart.evaluation.scaling import Labelled
 from tests.helpers.measured import METRICS
 
 

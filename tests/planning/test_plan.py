@@ -232,7 +232,7 @@ def test_adding_a_sampler_redraws_only_figures_that_show_samplers(tmp_path, fold
 def test_planning_leaves_the_environment_alone_and_says_a_remark_once(
     tmp_path, monkeypatch, caplog
 ):
-    """What jobs are to know is kept by the maker of plans, which the rules export."""
+    """The maker of plans keeps what jobs are to know, and the rules export it."""
     monkeypatch.setenv(SAID, "")
     plan = with_folder(tmp_path, monkeypatch, HALVES, STUDY.replace("BUDGET", "3"))
     before = dict(os.environ)

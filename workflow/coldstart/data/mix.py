@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from coldstart.data.pool import OUTLIERS
+from coldstart.config.recipes.pools import OUTLIERS
 from coldstart.progress import Progress
 from coldstart.running.job import Job
 

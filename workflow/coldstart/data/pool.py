@@ -7,14 +7,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from coldstart.config.recipes.pools import SPLITS, Holdout, Mixed, Pool, Slice, SplitPool, Thinned
+from coldstart.config.recipes.pools import (
+    OUTLIERS,
+    SPLITS,
+    Holdout,
+    Mixed,
+    Pool,
+    Slice,
+    SplitPool,
+    Thinned,
+)
 from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 
 POOL: TypeAdapter[Pool] = TypeAdapter(Pool)
-
-OUTLIERS = "outliers"
-"""The part that a mixed pool's outliers are in, beside the parts of its own data set."""
 
 APART = (
     ("test", "unlabeled"),

@@ -1,7 +1,6 @@
 """Linear learners on frozen embeddings: every labelled set of a run is fitted in one batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from coldstart.data.read import OUTLIER, read_labels
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.measure import COLUMNS, measure_probes, metrics_of, tested
-from coldstart.evaluation.scaling import scaling
+from coldstart.evaluation.scaling import Labelled, standardised
 from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.selection.labelled import labelled_rows, read_selection
@@ -22,21 +21,6 @@ from coldstart.selection.labelled import labelled_rows, read_selection
 PICKED = "selection."
 """Inputs with this prefix are selections; the sampler's name follows, and a cycle's trial and
 budget."""
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Images with their labels, as only the evaluation may see them.
-
-    Attributes:
-        ids: int64 [n].
-        features: float32 [n, dim].
-        labels: int64 [n].
-    """
-
-    ids: NDArray[np.int64]
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
 
 
 def fit_and_judge(job: Job) -> pd.DataFrame:
@@ -134,12 +118,3 @@ def _read(job: Job, split: str) -> Labelled:
     path = job.inputs["embeddings"].path("embeddings.parquet")
     ids, features = read_embeddings(path, split)
     return Labelled(ids, features, read_labels(job.inputs["labels"], ids))
-
-
-def standardised(candidates: Labelled, test: Labelled) -> tuple[Labelled, Labelled]:
-    """Both brought to mean 0 and variance 1 over the candidates; constant features become 0."""
-    mean, scale = scaling(candidates.features)
-    return (
-        Labelled(candidates.ids, (candidates.features - mean) * scale, candidates.labels),
-        Labelled(test.ids, (test.features - mean) * scale, test.labels),
-    )

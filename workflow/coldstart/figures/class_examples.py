@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from coldstart.config.recipes.figures.class_examples import ClassExamples
 from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
-from coldstart.evaluation.linear import Labelled, standardised
 from coldstart.evaluation.logistic import fit_probes
+from coldstart.evaluation.scaling import Labelled, standardised
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDTH, add_note, looks, new_figure, shortened
 

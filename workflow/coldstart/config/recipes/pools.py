@@ -20,6 +20,9 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 NEEDED: tuple[Split, ...] = ("unlabeled", "candidates")
 """Without these there is nothing to pretrain on or to choose from; without a test, to judge by."""
 
+OUTLIERS = "outliers"
+"""The part that a mixed pool's outliers are in, beside the parts of its own data set."""
+
 Sizes = dict[str, dict[int | None, int]]
 """Images of each class in each split; None stands for images of no class."""
 
