@@ -1,6 +1,15 @@
-import pytest
+import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coldstart.config.loading.names import name_problem
 from coldstart.errors import ColdstartError
+from tests.helpers.trees import ROOT
+
+WILDCARD = re.search(r'pool=r"(.*)"', (ROOT / "workflow/rules/common.smk").read_text())[1]
+"""A pattern of what the rules let stand in a path."""
 
 ENCODERS, POOLS, STUDY = "recipes/encoders.yaml", "recipes/pools.yaml", "studies/quickstart.yaml"
 
@@ -23,7 +32,47 @@ MISTAKES = {
     ),
     "underscore in a name": (
         ("recipes/samplers.yaml", "my_Sampler", {"sampler": "random"}),
-        ["samplers.yaml: samplers.my_Sampler", "`my_Sampler` is no name", "to `my-sampler`"],
+        [
+            "workflow/recipes/samplers.yaml: samplers.my_Sampler: ",
+            "`my_Sampler` is no name: it has `_`, capitals",
+            "Rename it to `my-sampler`",
+        ],
+    ),
+    "slash and blank in a name": (
+        ("recipes/encoders.yaml", "byol/mine 2", {}),
+        ["encoders.byol/mine 2: ", "it has `/`, a blank", "Rename it to `byol-mine-2`"],
+    ),
+    "twin of another name": (
+        ("recipes/samplers.yaml", "Random", {"sampler": "random"}),
+        ["samplers.Random: ", "it has capitals", "Rename it to `random-2`"],
+    ),
+    "two hyphens in a name": (
+        ("recipes/pools.yaml", "digits--mine-", {}),
+        ["pools.digits--mine-: ", "one at a time", "Rename it to `digits-mine`"],
+    ),
+    "name that is too long": (
+        ("recipes/pools.yaml", "x" * 101, {}),
+        ["more than 100 characters", f"Rename it to `{'x' * 100}`"],
+    ),
+    "name that YAML reads as no text": (
+        ("recipes/pools.yaml", True, {}),
+        ["pools.True: ", "it has capitals", "Rename it to `my-true`"],
+    ),
+    "name without a letter": (("recipes/pools.yaml", "__", {}), ["`__` is no name: it has `_`"]),
+    "pool that has the pointer of images": (
+        ("recipes/pools.yaml", "images", {}),
+        [
+            "pools.images: `images` is no name: `results/data/pools/images.json` would",
+            "`my-images`",
+        ],
+    ),
+    "name of a run": (
+        (STUDY, "runs", "My.run", {"pool": "digits", "encoder": "byol-digits"}),
+        ["quickstart.yaml: runs.My.run: `My.run` is no name: it has capitals, `.`", "to `my-run`"],
+    ),
+    "name of a figure": (
+        (STUDY, "figures", "accuracy_vs_labels", {"kind": "budget-curve", "title": "Curve"}),
+        ["figures.accuracy_vs_labels: ", "it has `_`", "to `accuracy-vs-labels-2`"],
     ),
     "range of a thousand million": (
         (STUDY, "runs", "byol", "budgets", [{"from": 1, "to": 1_000_000_000, "step": 1}]),
@@ -275,3 +324,28 @@ def test_budget_ranges_become_lists_of_numbers(tree):
     run = tree.load().recipes.get("studies", "byol-samplers").runs["biased-cifar10"]
     assert run.budgets[:3] == [5, 6, 7]
     assert set(range(5, 92, 3)) | {137, 275, 412, 550, 687, 1375} <= set(run.budgets)
+
+
+@pytest.mark.parametrize("name", ["pools", "My_Study"])
+def test_name_of_a_study_that_no_path_can_carry_is_refused(tree, name):
+    (tree.root / f"studies/{name}.yaml").write_text((tree.root / STUDY).read_text())
+    with pytest.raises(ColdstartError) as error:
+        tree.load()
+    proposed = {"pools": "my-pools", "My_Study": "my-study"}[name]
+    assert f"workflow/studies/{name}.yaml: {name}: `{name}` is no name" in str(error.value)
+    assert f"Rename it to `{proposed}`" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a", "0", "byol-2", "x" * 100])
+def test_names_that_paths_can_carry_are_fine(name):
+    assert name_problem(name, "encoders") is None
+    assert re.fullmatch(WILDCARD, name)
+
+
+@given(st.text(max_size=120), st.sampled_from(["pools", "studies", "samplers", ""]))
+def test_a_name_matches_the_wildcards_or_gets_a_proposal_that_does(name, kind):
+    problem = name_problem(name, kind)
+    assert problem is not None or re.fullmatch(WILDCARD, name)
+    proposed = re.search("Rename it to `(.*)`$", problem or "")
+    if proposed:
+        assert name_problem(proposed[1], kind, taken=[name]) is None

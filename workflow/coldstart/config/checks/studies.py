@@ -23,8 +23,6 @@ def check(recipes: Recipes, problems: Problems) -> None:
     for name in recipes.names("learners"):
         check_learner(name, recipes, problems)
     for name in recipes.names("studies"):
-        if name == "pools":
-            problems.add(recipes.files["studies", name], "", "`pools` is where data sheets lie")
         _check_study(
             recipes.get("studies", name), recipes.files["studies", name], recipes, problems
         )

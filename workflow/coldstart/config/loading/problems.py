@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from coldstart.config.loading.names import name_problem
 from coldstart.errors import ColdstartError, nearest
 
 SHOWN = 8
@@ -30,8 +31,10 @@ class Problems:
             return adapter.validate_python(value)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                keys = list(_real_keys(detail["loc"], value))
-                self.add(file, ".".join([path, *keys] if path else keys), _say(detail, adapter))
+                keys, said = list(_real_keys(detail["loc"], value)), _say(detail, adapter)
+                if detail["loc"][-1:] == ("[key]",):
+                    keys, said = keys[:-1], _say_of_name(detail, value)
+                self.add(file, ".".join([path, *keys] if path else keys), said)
             return None
 
     def raise_if_any(self) -> None:
@@ -43,6 +46,14 @@ class Problems:
         rest = [f"... and {count - SHOWN} more"] if count > SHOWN else []
         body = "\n".join(f"  {line}" for line in self.lines[:SHOWN] + rest)
         raise ColdstartError(f"{head} in the configuration:\n{body}")
+
+
+def _say_of_name(detail: ErrorDetails, value: Any) -> str:
+    """Say what is wrong with a key that names something, such as a run of a study."""
+    *above, name, _ = detail["loc"]
+    for key in above:
+        value = value[key]
+    return name_problem(str(name), taken=[str(key) for key in value]) or detail["msg"]
 
 
 def _real_keys(loc: tuple[int | str, ...], value: Any) -> Iterator[str]:

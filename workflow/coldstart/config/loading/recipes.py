@@ -1,13 +1,13 @@
 """All recipes and studies, read at one scale, checked, and ready to be asked for by name."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from coldstart.config.loading.names import name_problem
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.settings import Scale
 from coldstart.config.loading.yaml import read_yaml
@@ -17,7 +17,6 @@ from coldstart.config.recipes.datasets import SOURCES
 from coldstart.config.recipes.encoders import ENCODERS, Transferred
 from coldstart.config.recipes.learners.base import LEARNERS
 from coldstart.config.recipes.metrics import METRICS
-from coldstart.config.recipes.model import Name
 from coldstart.config.recipes.pools import Pool
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.probes import Probe
@@ -77,17 +76,32 @@ class Recipes:
         self.files: dict[tuple[str, str], str] = {}
         self._found: dict[str, dict[str, Any]] = {kind: {} for kind in kinds()}
 
-    def add(self, kind: str, name: str, raw: Any, file: str, problems: Problems) -> None:
-        """Take one recipe in, or note what is wrong with it."""
+    def add(
+        self,
+        kind: str,
+        name: str,
+        raw: Any,
+        file: str,
+        problems: Problems,
+        taken: Collection[str] = (),
+    ) -> None:
+        """Take one recipe in, or note what is wrong with it.
+
+        Args:
+            kind: such as ``samplers``.
+            name: of the recipe.
+            raw: what the file says of it.
+            file: shown in messages.
+            problems: takes the mistakes.
+            taken: names of all recipes of the kind.
+        """
         path = name if kind == "studies" else f"{kind}.{name}"
         if not isinstance(raw, dict):
             problems.add(file, path, f"is {raw!r}, not a mapping")
             return
-        if not _is_name(name):
-            what = (
-                f"`{name}` is no name of a recipe: lower-case words and digits, joined by hyphens"
-            )
-            problems.add(file, path, f"{what}. Rename it{_proposal(name)}")
+        wrong = name_problem(name, kind, taken)
+        if wrong:
+            problems.add(file, path, wrong)
             return
         self.files[kind, name] = file
         scales = raw.get("scales", {})
@@ -161,20 +175,6 @@ class Recipes:
         return (kind, name) in self.files
 
 
-def _is_name(name: str) -> bool:
-    try:
-        TypeAdapter(Name).validate_python(name)
-    except ValidationError:
-        return False
-    return True
-
-
-def _proposal(name: str) -> str:
-    """`` to `my-name` ``, if a name comes of it."""
-    proposed = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
-    return f" to `{proposed}`" if proposed else ""
-
-
 def load_recipes(root: Path, scale: Scale, problems: Problems) -> Recipes:
     """Read ``recipes/*.yaml`` and ``studies/*.yaml`` below ``root``, the workflow's folder."""
     recipes = Recipes(scale)
@@ -182,11 +182,12 @@ def load_recipes(root: Path, scale: Scale, problems: Problems) -> Recipes:
         if kind == "studies":
             files = {path.stem: path for path in sorted((root / "studies").glob("*.yaml"))}
             for name, path in files.items():
-                recipes.add(kind, name, _read(path, problems), _shown(path, root), problems)
+                recipes.add(kind, name, _read(path, problems), _shown(path, root), problems, files)
         else:
             path = root / "recipes" / f"{kind}.yaml"
-            for name, raw in _read(path, problems).items():
-                recipes.add(kind, str(name), raw, _shown(path, root), problems)
+            found = {str(name): raw for name, raw in _read(path, problems).items()}
+            for name, raw in found.items():
+                recipes.add(kind, name, raw, _shown(path, root), problems, found)
     return recipes
 
 

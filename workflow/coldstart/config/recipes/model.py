@@ -30,7 +30,7 @@ Side = Annotated[int, Field(ge=8, le=4096)]
 """Pixels of an image's height or width: networks halve smaller ones to nothing, and larger ones fit
 into no memory."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 """Lower-case words joined by hyphens: names become parts of paths, whose wildcards match these."""
 
 
