@@ -45,3 +45,13 @@ def test_no_circle_of_imports_joins_packages():
     assert order.index("coldstart.training") < order.index("coldstart.ssl")
     assert order.index("coldstart.ssl") < order.index("coldstart.learners")
     assert order.index("coldstart.config.recipes") < order.index("coldstart.config.checks")
+
+
+def test_no_circle_of_imports_joins_modules():
+    """Imports within functions count, and those that type-checking alone makes."""
+    files = modules()
+    arrows = {
+        module: {name for name in imported(file, files) if name in files} - {module}
+        for module, file in files.items()
+    }
+    assert len(list(TopologicalSorter(arrows).static_order())) == len(files)

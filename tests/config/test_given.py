@@ -4,7 +4,7 @@ import pytest
 from snakemake.cli import parse_config
 
 from coldstart.config.loading.given import as_typed
-from coldstart.paths import expand
+from coldstart.files.paths import expand
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import scan_folder
 from coldstart.errors import ColdstartError
+from coldstart.files.spreadsheet import csv_bytes
 from coldstart.running.places import export_places
 from coldstart.running.settings import Settings
-from coldstart.spreadsheet import csv_bytes
 from tests.helpers.folders import UNUSED, opened, paint, recipe_of
 
 pytestmark = pytest.mark.usefixtures("places")

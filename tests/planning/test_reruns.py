@@ -65,7 +65,7 @@ EDITS = {
     ],
     "the store, the plan, the jobs, the command line, the registry": [
         *map(line, ["store/objects.py", "planning/plan.py", "running/job.py", "cli/run.py"]),
-        line("registry.py"),
+        line("config/recipes/registry.py"),
     ],
     "an estimate of memory or time": [
         Edit("config/recipes/backbones/resnet.py", "(18, 3)", "(36, 3)"),

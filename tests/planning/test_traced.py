@@ -55,7 +55,7 @@ CYCLES = {
 }  # fmt: skip
 
 NO_RESULT = {
-    "coldstart.atomic": "writes files whole",
+    "coldstart.files.atomic": "writes files whole",
     "coldstart.errors": "says what is wrong",
     "coldstart.progress": "shows how far a job is",
     "coldstart.running.settings": "says where things lie",
@@ -64,9 +64,9 @@ NO_RESULT = {
     "coldstart.figures.draw": "counts by its text",
     "coldstart.figures.style": "counts by its text",
     "coldstart.figures.page": "counts by its text",
-    "coldstart.texts": "escapes names",
-    "coldstart.spreadsheet": "escapes names",
-    "coldstart.registry": "finds modules, which are in the key",
+    "coldstart.files.texts": "escapes names",
+    "coldstart.files.spreadsheet": "escapes names",
+    "coldstart.config.recipes.registry": "finds modules, which are in the key",
 }
 """Code that runs and is in no fingerprint, with the reason why it changes no number."""
 

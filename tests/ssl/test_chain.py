@@ -6,7 +6,7 @@ import pytest
 
 from coldstart.config.load import load
 from coldstart.config.recipes.encoders import Transferred
-from coldstart.config.recipes.studies import Run
+from coldstart.config.recipes.runs import Run
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu

@@ -15,11 +15,12 @@ from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.models import build_model, load_model
 from coldstart.training.augment import augment
+from coldstart.training.checkpoint import snapshot_epochs
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import Inputs
 from coldstart.training.optim import learning_rate
 from coldstart.training.streams import epoch_order, unlabelled
-from coldstart.training.trainer import Steps, Trainer, snapshot_epochs
+from coldstart.training.trainer import Steps, Trainer
 from tests.helpers.cases import CASES, settled, views
 from tests.helpers.trainings import (
     CPU,

@@ -27,11 +27,15 @@ from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.ssl.models import build_model
 from coldstart.store import Artefact
-from coldstart.training.checkpoint import load_tensors, read_tensors
+from coldstart.training.checkpoint import (
+    load_tensors,
+    read_tensors,
+    snapshot_epochs,
+    snapshot_name,
+)
 from coldstart.training.device import chosen_device, place
 from coldstart.training.images import channel_statistics
 from coldstart.training.model import Inputs
-from coldstart.training.trainer import snapshot_epochs, snapshot_name
 from coldstart.training.watch import spread
 
 SAMPLE = 2048

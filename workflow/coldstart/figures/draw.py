@@ -9,8 +9,8 @@ from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.figures.data import Shown
 from coldstart.figures.page import write_page
 from coldstart.figures.style import save, styled
+from coldstart.files.spreadsheet import csv_bytes
 from coldstart.running.outputs import write_output
-from coldstart.spreadsheet import csv_bytes
 from coldstart.store import Store
 
 

@@ -14,8 +14,8 @@ from coldstart.data.sources.decode import BrokenImageError, decode
 from coldstart.figures.contact_sheet import arrange, first_picks
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, WIDE, add_note, looks, new_figure
+from coldstart.files.texts import printable
 from coldstart.running.places import places_of
-from coldstart.texts import printable
 
 COLUMNS = 8
 SIDE = 160

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from coldstart.atomic import replacing
+from coldstart.files.atomic import replacing
 
 NARROW = 3.3
 """Inches: one column of a two-column paper."""

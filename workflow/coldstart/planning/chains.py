@@ -7,7 +7,7 @@ first cycle is none of a chain, because the chains of all samplers that are quer
 
 from collections.abc import Callable, Iterable
 
-from coldstart.config.recipes.studies import Run
+from coldstart.config.recipes.runs import Run
 from coldstart.planning.cycles import Cycle, Cycles
 from coldstart.running.slurm import HALF_A_DAY, allowed_minutes
 

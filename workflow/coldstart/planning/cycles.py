@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from coldstart.config.recipes.encoders import Trained
 from coldstart.config.recipes.learners.base import Learner, Network, asking_module, learning_module
 from coldstart.config.recipes.predictions import Prediction
-from coldstart.config.recipes.studies import Run
+from coldstart.config.recipes.runs import Run
 from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned, once
 from coldstart.planning.data import Data

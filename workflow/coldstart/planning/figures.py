@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from coldstart.config.recipes.figures.data_sheet import DataSheet
-from coldstart.config.recipes.studies import Run
+from coldstart.config.recipes.runs import Run
 from coldstart.config.recipes.targets import Target
 from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned

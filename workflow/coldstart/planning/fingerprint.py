@@ -22,7 +22,6 @@ INFRASTRUCTURE = tuple(
         "place",
         "planning",
         "progress",
-        "registry",
         "running",
         "store",
         "vision",
@@ -82,7 +81,7 @@ def classes_of(recipe: Any) -> frozenset[type]:
 def modules_of(recipe: Any) -> tuple[str, ...]:
     """The modules that compute the parts of a recipe: those that registries find by a name."""
     # Imported here: pydantic takes long, and the store's commands need no recipes.
-    from coldstart.registry import registries_of
+    from coldstart.config.recipes.registry import registries_of
 
     found = {
         registry.module(part) for part in _recipes_in(recipe) for registry in registries_of(part)

@@ -14,7 +14,7 @@ from coldstart.config.loading.yaml import read_yaml
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.source import reader
 from coldstart.errors import ColdstartError
-from coldstart.paths import RESULTS
+from coldstart.files.paths import RESULTS
 from coldstart.place import complaint
 from coldstart.planning import ranking
 from coldstart.planning.artefact import Facts, Planned

@@ -16,11 +16,11 @@ from coldstart.data.sources.formats import format_of
 from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
+from coldstart.files.spreadsheet import csv_bytes
 from coldstart.ranking.label_studio import interface, not_shown, tasks
 from coldstart.ranking.names import INTERFACE, RANKING, SKIPPED, TASKS
 from coldstart.ranking.order import DISTANCE, LABELLED, rank_all
 from coldstart.running.outputs import remove_output, write_output
-from coldstart.spreadsheet import csv_bytes
 from coldstart.store import Artefact, Store
 
 log = logging.getLogger("coldstart")

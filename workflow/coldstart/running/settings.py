@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coldstart.errors import ColdstartError
-from coldstart.paths import expand
+from coldstart.files.paths import expand
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from coldstart.config.recipes.model import Model
+from coldstart.config.recipes.registry import Registry
 from coldstart.errors import ColdstartError
-from coldstart.registry import Registry
 
 COLUMNS = ("embeddings", "scores", "clusters", "predictions", "votes")
 """Tables with a row for each candidate that a sampler may declare to read."""

@@ -18,14 +18,14 @@ from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.models import MODEL, build_model, load_model
 from coldstart.ssl.request import Request
 from coldstart.ssl.start import Start
-from coldstart.training.checkpoint import save_tensors
+from coldstart.training.checkpoint import save_tensors, snapshot_epochs, snapshot_name
 from coldstart.training.distributed import joined, rank
 from coldstart.training.images import Images, channel_statistics
 from coldstart.training.model import EncoderModel, Inputs
 from coldstart.training.neighbours import embed_images, nearest
 from coldstart.training.resume import Keeper, fingerprint
 from coldstart.training.streams import unlabelled
-from coldstart.training.trainer import ON_GPU, Trainer, snapshot_epochs, snapshot_name
+from coldstart.training.trainer import ON_GPU, Trainer
 
 HISTORY = "history.parquet"
 

@@ -6,7 +6,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from coldstart.config.recipes.encoders import Training
 from coldstart.errors import ColdstartError
+
+
+def snapshot_epochs(recipe: Training) -> list[int]:
+    """Epochs after which an encoder on the way is kept, evenly spaced before the last."""
+    count = recipe.snapshots + 1
+    epochs = {round(at * recipe.epochs / count) for at in range(1, count)}
+    return sorted(epochs - {0, recipe.epochs})
+
+
+def snapshot_name(epoch: int) -> str:
+    """The file that holds the encoder after an epoch, counted from one."""
+    return f"epoch-{epoch:04d}.safetensors"
 
 
 def save_tensors(module: nn.Module, path: Path) -> None:

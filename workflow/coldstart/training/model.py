@@ -26,6 +26,10 @@ class Inputs:
     std: Tensor
 
 
+class Compilable(nn.Module):
+    """A network that torch compiles if a recipe asks for it."""
+
+
 class EncoderModel(nn.Module, ABC):
     """A model that embeds images, and may have more to it."""
 
@@ -110,9 +114,7 @@ class Trainable(EncoderModel):
     @property
     def compiled(self) -> list[nn.Module]:
         """Modules that torch compiles if a recipe asks for it: the encoders, most of the work."""
-        from coldstart.training.backbones import Encoder  # which imports this module
-
-        return [module for module in self.modules() if isinstance(module, Encoder)]
+        return [module for module in self.modules() if isinstance(module, Compilable)]
 
     def health(self, embeddings: Tensor) -> dict[str, float]:
         """Return what else of a training is worth a look after each epoch; nothing by default.

@@ -23,7 +23,7 @@ from coldstart.config.recipes.encoders import Clustering, Following, Training
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.running.job import TERMINATED
-from coldstart.training.checkpoint import save_tensors
+from coldstart.training.checkpoint import save_tensors, snapshot_epochs, snapshot_name
 from coldstart.training.device import place, use_bf16
 from coldstart.training.distributed import anywhere, of_first, rank, synchronise, total, world
 from coldstart.training.model import Batch, Phase, Seen, Trainable, drawing_layers
@@ -41,18 +41,6 @@ Batches = Mapping[str, Iterator[tuple[Tensor, Tensor | None]]]
 PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
 ON_GPU = 0.4
 """The share of a GPU's memory that images take at most, unless a setting says otherwise."""
-
-
-def snapshot_epochs(recipe: Training) -> list[int]:
-    """Epochs after which an encoder on the way is kept, evenly spaced before the last."""
-    count = recipe.snapshots + 1
-    epochs = {round(at * recipe.epochs / count) for at in range(1, count)}
-    return sorted(epochs - {0, recipe.epochs})
-
-
-def snapshot_name(epoch: int) -> str:
-    """The file that holds the encoder after an epoch, counted from one."""
-    return f"epoch-{epoch:04d}.safetensors"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.learners.base import Learner, Network
 from coldstart.config.recipes.predictions import Prediction
-from coldstart.config.recipes.studies import Run
+from coldstart.config.recipes.runs import Run
 from coldstart.errors import nearest
 from coldstart.selection.base import FROM_ENCODER, KNOWN
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.learners.base import Network
-from coldstart.config.recipes.studies import Run
+from coldstart.config.recipes.runs import Run
 from coldstart.selection.base import FROM_ENCODER
 
 READ_BY_FIGURES = {

@@ -7,7 +7,8 @@ from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.datasets import Dataset
 from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.pools import mixture, splits_of
-from coldstart.config.recipes.studies import Run, Study
+from coldstart.config.recipes.runs import Run
+from coldstart.config.recipes.studies import Study
 from coldstart.config.recipes.targets import ShownRun, Target
 from coldstart.errors import nearest
 

@@ -15,8 +15,8 @@ from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders.from_file import FromFile
 from coldstart.config.recipes.encoders.given import check_embeddings
 from coldstart.errors import nearest
-from coldstart.paths import RESULTS
-from coldstart.texts import unprintable
+from coldstart.files.paths import RESULTS
+from coldstart.files.texts import unprintable
 
 OWN = "own"
 """The name of the data set, the pool, the study and its one run."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from coldstart.texts import unprintable
+from coldstart.files.texts import unprintable
 
 
 class Model(BaseModel):

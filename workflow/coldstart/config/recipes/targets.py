@@ -7,17 +7,15 @@ module of the same name in ``coldstart.figures``.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
 from coldstart.config.recipes.metrics import Metric
 from coldstart.config.recipes.model import Model, Name, Text
+from coldstart.config.recipes.registry import Registry
+from coldstart.config.recipes.runs import Run
 from coldstart.errors import nearest
-from coldstart.registry import Registry
-
-if TYPE_CHECKING:  # a study consists of targets, whose checks look at its runs
-    from coldstart.config.recipes.studies import Run
 
 Form = Literal["figure", "table"]
 
@@ -44,7 +42,7 @@ class ShownRun:
         metrics: the recipes of the metrics that the run measures, by name.
     """
 
-    run: "Run"
+    run: Run
     dataset: str
     classes: int | None
     trials: int

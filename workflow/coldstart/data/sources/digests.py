@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coldstart.atomic import replacing
 from coldstart.errors import ColdstartError
+from coldstart.files.atomic import replacing
 from coldstart.progress import Progress
 
 SETTLED = 2 * 10**9

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from coldstart.errors import ColdstartError
-from coldstart.texts import plain_text
+from coldstart.files.texts import plain_text
 
 COLUMNS = ("path", "label")
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from coldstart.data.sources.label_tables import Row, read_rows
 from coldstart.errors import ColdstartError
-from coldstart.texts import unprintable
+from coldstart.files.texts import unprintable
 
 UNLABELLED = -1
 

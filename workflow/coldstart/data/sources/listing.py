@@ -10,7 +10,7 @@ from pathlib import Path
 from coldstart.data.sources.digests import File
 from coldstart.data.sources.formats import ENDINGS, endings, reads_heif
 from coldstart.errors import ColdstartError
-from coldstart.paths import RESULTS
+from coldstart.files.paths import RESULTS
 
 SHOWN = 8
 """Kinds of other files that a sentence names."""

@@ -16,7 +16,7 @@ from coldstart.data.sources.digests import UNREADABLE, File, digest_files
 from coldstart.data.sources.labels import UNLABELLED, Labels, labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.errors import ColdstartError
-from coldstart.paths import expand
+from coldstart.files.paths import expand
 
 PART = "all"
 """The one part of a user's own set."""

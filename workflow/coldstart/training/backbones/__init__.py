@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from coldstart.config.recipes.backbones import BACKBONES, Network
-from coldstart.training.model import Inputs
+from coldstart.training.model import Compilable, Inputs
 
 
 def build_backbone(recipe: Network, height: int, width: int, channels: int) -> nn.Module:
@@ -60,7 +60,7 @@ class Normalize(nn.Module):
         return (images - self.mean) / self.std
 
 
-class Encoder(nn.Module):
+class Encoder(Compilable):
     """Normalisation and backbone: images to embeddings [N, ``dim``].
 
     Takes uint8 [N, H, W, C], as images are stored, or float [N, C, H, W] in [0, 1], as views come.

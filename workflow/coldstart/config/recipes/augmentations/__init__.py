@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from coldstart.config.recipes.model import Model, Positive
-from coldstart.registry import Registry
+from coldstart.config.recipes.registry import Registry
 
 
 def ascending(ends: list[Any]) -> list[Any]:

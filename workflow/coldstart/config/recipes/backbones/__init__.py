@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 from coldstart.config.recipes.model import Model
-from coldstart.registry import Registry
+from coldstart.config.recipes.registry import Registry
 
 
 class Stage(NamedTuple):

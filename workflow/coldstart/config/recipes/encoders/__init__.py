@@ -11,7 +11,7 @@ from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.backbones import BACKBONES, Network
 from coldstart.config.recipes.model import Count, Epochs, Model, Probability
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.registry import Registry
+from coldstart.config.recipes.registry import Registry
 
 
 class Head(Model):

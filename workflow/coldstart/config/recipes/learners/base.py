@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from coldstart.config.recipes.encoders import OneView, Training
 from coldstart.config.recipes.model import Model, Probability
-from coldstart.registry import Registry
+from coldstart.config.recipes.registry import Registry
 
 
 class Learner(Model, ABC):

@@ -7,7 +7,7 @@ from abc import ABC
 from typing import ClassVar
 
 from coldstart.config.recipes.model import Model
-from coldstart.registry import Registry
+from coldstart.config.recipes.registry import Registry
 
 
 class Metric(Model, ABC):

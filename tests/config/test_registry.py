@@ -15,9 +15,9 @@ from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.config.recipes.datasets import SOURCES
 from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.config.recipes.model import Model
+from coldstart.config.recipes.registry import Registry, registries_of
 from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.errors import ColdstartError
-from coldstart.registry import Registry, registries_of
 from coldstart.selection.base import SAMPLERS
 
 BASE = """
@@ -140,7 +140,10 @@ def test_the_registry_of_a_recipe_is_found(write):
 
 def test_no_heavy_library_is_imported():
     heavy = {"torch", "sklearn", "pandas", "matplotlib", "numpy"}
-    code = f"import sys, coldstart.registry; sys.exit(not {heavy}.isdisjoint(sys.modules))"
+    code = (
+        "import sys, coldstart.config.recipes.registry; "
+        f"sys.exit(not {heavy}.isdisjoint(sys.modules))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -1,0 +1,1 @@
+"""Files of users and for them: their paths, whole writes, texts and tables."""
