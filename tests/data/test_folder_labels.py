@@ -5,6 +5,7 @@ import pytest
 
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import scan_folder
+from coldstart.data.unclassed import UNLABELLED
 from coldstart.errors import ColdstartError
 from coldstart.files.spreadsheet import csv_bytes
 from coldstart.running.places import export_places
@@ -49,7 +50,12 @@ def test_labels_are_read_from_a_table(images):
     assert scan.classes == ["ape", "zebra"]
     assert scan.parts == {"all": [1, 1]}
     assert scan.unlabelled == 4
-    assert opened(recipe, images=False).parts[0].labels().tolist() == [1, -1, 0, -1, -1, -1]
+    assert opened(recipe, images=False).parts[0].labels().tolist() == [
+        1,
+        UNLABELLED,
+        0,
+        *[UNLABELLED] * 3,
+    ]
 
 
 def test_labels_do_not_change_the_recipe_of_the_images(images):
@@ -75,7 +81,7 @@ def numbers(recipe):
     return scan_folder(recipe, UNUSED, None).labels.numbers
 
 
-FIRST_TWO = [0, 1, -1, -1, -1, -1]
+FIRST_TWO = [0, 1, *[UNLABELLED] * 4]
 PLAIN = "path,label\ncat/a b.jpg,x\ncat/b.png,y\n"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.data.read import OUTLIER
+from coldstart.data.unclassed import OUTLIER
 from coldstart.errors import ColdstartError
 from coldstart.evaluation.linear import evaluate as evaluate_linear
 from coldstart.evaluation.scaling import Labelled

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
 from coldstart.config.recipes.metrics import METRICS as FOUND
-from coldstart.data.read import OUTLIER
+from coldstart.data.unclassed import OUTLIER
 from coldstart.errors import ColdstartError
 from coldstart.evaluation import measure as module
 from coldstart.evaluation.judged import Judged

@@ -10,7 +10,7 @@ from coldstart.config.recipes.figures.contact_sheet import ContactSheet
 from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.figures.image_grid import ImageGrid
-from coldstart.data.read import NO_LABEL, OUTLIER
+from coldstart.data.unclassed import OUTLIER, UNLABELLED
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
 from coldstart.figures import contact_sheet, data_sheet, embedding_map, image_grid
@@ -250,11 +250,11 @@ def test_data_sheet_tells_outliers_from_unlabelled_images(studio):
         ("candidates", "dog"): 1,
         ("candidates", "outlier"): OUTLIER,
         ("unlabeled", "cat"): 0,
-        ("unlabeled", "unlabelled"): NO_LABEL,
+        ("unlabeled", "unlabelled"): UNLABELLED,
     }
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert rows == ["cat", "dog", "outlier", "unlabelled"]
-    assert OUTLIER != NO_LABEL
+    assert OUTLIER != UNLABELLED
 
 
 def test_data_sheet_of_images_without_classes_has_one_row(studio):
@@ -265,7 +265,7 @@ def test_data_sheet_of_images_without_classes_has_one_row(studio):
 
 def test_labels_of_a_pool_tell_outliers_from_unlabelled_images(studio):
     sheet_of(studio, {0: 1, 1: None, 2: 0}, ["cat", "dog"])
-    assert studio.shown().known_labels("main", np.arange(4)).tolist() == [1, OUTLIER, 0, NO_LABEL]
+    assert studio.shown().known_labels("main", np.arange(4)).tolist() == [1, OUTLIER, 0, UNLABELLED]
 
 
 def test_map_of_a_subset_has_a_note(studio, monkeypatch):

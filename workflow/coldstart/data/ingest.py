@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from coldstart.data.notes import FILE, sentences
-from coldstart.data.source import UNLABELLED, Source, reader
+from coldstart.data.source import Source, reader
+from coldstart.data.unclassed import UNLABELLED
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.running.job import Job

@@ -8,13 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coldstart.data.notes import FILE
+from coldstart.data.unclassed import OUTLIER
 from coldstart.errors import ColdstartError
 from coldstart.store import Artefact
-
-OUTLIER = -1
-"""Stands for the label of an image that belongs to none of the classes."""
-NO_LABEL = -2
-"""Stands for the label of an image that was never labelled."""
 
 SPLITS = ("candidates", "test")
 """The splits of which models make tables: images to pick from, and images to evaluate with."""

@@ -34,9 +34,6 @@ from numpy.typing import NDArray
 from coldstart.config.recipes.datasets import SOURCES
 from coldstart.running.settings import Settings
 
-UNLABELLED = -1
-"""Stands for the label of an image that has none."""
-
 CHUNK_BYTES = 2**24
 """About how many bytes of pixels a chunk has."""
 

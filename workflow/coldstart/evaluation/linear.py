@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
 from coldstart.config.recipes.metrics import Metric
-from coldstart.data.read import OUTLIER, read_labels
+from coldstart.data.read import read_labels
+from coldstart.data.unclassed import OUTLIER
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.measure import COLUMNS, measure_probes, metrics_of, tested

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from coldstart.config.recipes.metrics import METRICS, Metric
-from coldstart.data.read import OUTLIER
+from coldstart.data.unclassed import OUTLIER
 from coldstart.errors import ColdstartError
 from coldstart.evaluation.judged import Judged
 

@@ -15,7 +15,8 @@ from torch import nn
 from coldstart.config.recipes.encoders import Trained
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding
-from coldstart.data.read import OUTLIER, read_ids, read_images, read_labels
+from coldstart.data.read import read_ids, read_images, read_labels
+from coldstart.data.unclassed import OUTLIER
 from coldstart.embeddings.embed import embed
 from coldstart.embeddings.model import read_model
 from coldstart.evaluation.knn import knn_accuracy

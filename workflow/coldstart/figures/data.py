@@ -14,14 +14,15 @@ from coldstart.config.recipes.budgets import of_run
 from coldstart.config.recipes.comparisons import Blocked, Compared
 from coldstart.config.recipes.figures.paired_differences import PairedDifferences
 from coldstart.config.recipes.targets import Series
-from coldstart.data.read import NO_LABEL, OUTLIER, label_table, read_images, read_labels
+from coldstart.data.read import label_table, read_images, read_labels
+from coldstart.data.unclassed import OUTLIER, UNLABELLED
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.figures.style import run_titles
 from coldstart.statistics.blocks import Blocks, arrange
 from coldstart.store import Artefact, Store
 
-CLASSLESS = {OUTLIER: "outlier", NO_LABEL: "unlabelled"}
+CLASSLESS = {OUTLIER: "outlier", UNLABELLED: "unlabelled"}
 """Names of images without a class, in the place of a class's name."""
 
 
@@ -190,11 +191,11 @@ class Shown:
         return items.set_index("id").loc[ids, "path"].tolist() if "path" in items else None
 
     def known_labels(self, pool: str, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Labels of a pool's images, int64 [n]: OUTLIER of no class, NO_LABEL never labelled."""
+        """Labels of a pool's images, int64 [n]: OUTLIER of no class, UNLABELLED never labelled."""
         if f"labels/{pool}" not in self.artefacts:
-            return np.full(len(ids), NO_LABEL)
+            return np.full(len(ids), UNLABELLED)
         table = label_table(self.artefacts[f"labels/{pool}"]).astype("Int64").fillna(OUTLIER)
-        return np.asarray(table.reindex(ids).fillna(NO_LABEL), dtype=np.int64)
+        return np.asarray(table.reindex(ids).fillna(UNLABELLED), dtype=np.int64)
 
     def index(self, pool: str) -> pd.DataFrame:
         """Id and split of a pool's images."""

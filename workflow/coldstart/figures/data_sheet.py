@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.pools import SPLITS
-from coldstart.data.read import NO_LABEL
+from coldstart.data.unclassed import UNLABELLED
 from coldstart.figures.contact_sheet import arrange
 from coldstart.figures.data import CLASSLESS, Shown
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDE, add_note, new_figure, shortened
@@ -50,7 +50,7 @@ def draw(shown: Shown, target: DataSheet) -> tuple[Figure, pd.DataFrame]:
 
 def _counts(labelled: pd.DataFrame, pool: str, classes: list[str]) -> pd.DataFrame:
     counts = labelled.groupby(["split", "label"]).size().rename("images").reset_index()
-    classless = CLASSLESS if classes else {NO_LABEL: EVERYTHING}
+    classless = CLASSLESS if classes else {UNLABELLED: EVERYTHING}
     names = [classes[label] if label >= 0 else classless[label] for label in counts["label"]]
     counts.insert(2, "class", names)
     counts.insert(0, "pool", pool)

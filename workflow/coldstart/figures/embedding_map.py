@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
-from coldstart.data.read import OUTLIER
+from coldstart.data.unclassed import OUTLIER
 from coldstart.embeddings.clusters import cluster
 from coldstart.errors import ColdstartError
 from coldstart.figures.data import CLASSLESS, Shown

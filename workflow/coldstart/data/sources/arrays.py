@@ -23,9 +23,10 @@ from coldstart.config.recipes.datasets.levels import MEASURED
 from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
 from coldstart.data.sources.digests import File, digest_files
-from coldstart.data.sources.labels import UNLABELLED, Labels, check_names, digest_labels
+from coldstart.data.sources.labels import Labels, check_names, digest_labels
 from coldstart.data.sources.scan import PART, Scan, changed, resolve
 from coldstart.data.sources.wide import Levels, eight_bits, measured, sample
+from coldstart.data.unclassed import UNLABELLED
 from coldstart.errors import ColdstartError
 from coldstart.running.places import places_of
 from coldstart.running.settings import Settings
@@ -33,6 +34,9 @@ from coldstart.running.settings import Settings
 DIGEST = None
 
 CHANNELS = (1, 3)
+
+NONE = -1
+"""Number of an image without a label in a user's file."""
 
 KINDS = "buif"
 """NumPy's letters of kinds of numbers that can be images: truth values, whole and real numbers."""
@@ -255,10 +259,10 @@ def _labels(path: Path, count: int) -> Labels | None:
         classes = [str(name) for name in _read_whole(path, "classes").ravel()]
     except KeyError:
         classes = [str(number) for number in range(int(numbers.max()) + 1)]
-    if int(numbers.min()) < UNLABELLED or int(numbers.max()) >= len(classes):
+    if int(numbers.min()) < NONE or int(numbers.max()) >= len(classes):
         raise ColdstartError(
             f"`labels` in {path} go from {numbers.min()} to {numbers.max()}, but there are "
-            f"{len(classes)} `classes`: they count from 0, and {UNLABELLED} means none."
+            f"{len(classes)} `classes`: they count from 0, and {NONE} means none."
         )
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise ColdstartError(
@@ -268,7 +272,8 @@ def _labels(path: Path, count: int) -> Labels | None:
     check_names(classes, f"`classes` in {path}")
     values = numbers.tolist()
     names = (f"{value}\0{classes[value] if value >= 0 else ''}" for value in values)
-    return Labels("arrays", classes, values, digest_labels(names))
+    labels = [UNLABELLED if value == NONE else value for value in values]
+    return Labels("arrays", classes, labels, digest_labels(names))
 
 
 def _read_whole(path: Path, name: str) -> NDArray[Any]:

@@ -10,10 +10,9 @@ from typing import Literal
 from urllib.parse import unquote
 
 from coldstart.data.sources.label_tables import Row, read_rows
+from coldstart.data.unclassed import UNLABELLED
 from coldstart.errors import ColdstartError
 from coldstart.files.texts import unprintable
-
-UNLABELLED = -1
 
 SERVED = "/data/local-files/?d="
 """Start of the address of a local file in Label Studio; its path below the root follows."""

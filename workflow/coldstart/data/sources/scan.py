@@ -13,8 +13,9 @@ from typing import Any
 from coldstart.config.recipes.datasets.arrays import Arrays
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.sources.digests import UNREADABLE, File, digest_files
-from coldstart.data.sources.labels import UNLABELLED, Labels, labels_by_folder, labels_from_tables
+from coldstart.data.sources.labels import Labels, labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import Listing, list_images
+from coldstart.data.unclassed import UNLABELLED
 from coldstart.errors import ColdstartError
 from coldstart.files.paths import expand
 

@@ -1,7 +1,7 @@
 """Number of images in the labelled set that belong to no class."""
 
 from coldstart.config.recipes.metrics.outliers import Outliers
-from coldstart.data.read import OUTLIER
+from coldstart.data.unclassed import OUTLIER
 from coldstart.evaluation.judged import Judged
 
 

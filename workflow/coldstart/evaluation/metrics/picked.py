@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coldstart.config.recipes.metrics.picked import Picked
-from coldstart.data.read import OUTLIER
+from coldstart.data.unclassed import OUTLIER
 from coldstart.evaluation.judged import Judged
 
 
