@@ -1,1 +1,1 @@
-"""Evaluation: how good a learner gets with what was picked."""
+"""Evaluation of learners on test images, and of encoders with all labels."""

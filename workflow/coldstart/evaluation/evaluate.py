@@ -24,11 +24,11 @@ PREDICTED = "predictions."
 
 
 def make(job: Job) -> None:
-    """``metrics.parquet``: sampler, trial, budget, metric, label, value; one row per value."""
+    """Write ``metrics.parquet``, a row per value: sampler, trial, budget, metric, label, value."""
     if any(name.startswith(PREDICTED) for name in job.inputs):
         table = judge(job)
     else:
-        # By its name, so that the fits are in the key of what is fitted here, and of nothing else.
+        # Imported by name: the fits belong to the key of evaluations that fit, and of no others.
         table = importlib.import_module(LINEAR).fit_and_judge(job)
     table.to_parquet(job.out / "metrics.parquet", index=False)
 

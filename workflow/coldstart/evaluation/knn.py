@@ -1,4 +1,4 @@
-"""Classification by the nearest embeddings."""
+"""Classification by a vote of the nearest embeddings."""
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ def knn_accuracy(
     k: int,
     temperature: float,
 ) -> float:
-    """Share of test images whose class gets most votes of their k nearest neighbours.
+    """Return the share of test images whose class wins the vote of their k nearest neighbours.
 
-    Nearness is the cosine of the angle between embeddings, and a neighbour's vote weighs
+    The nearest neighbours have the largest cosine similarity, and a neighbour's vote weighs
     exp(cosine / temperature) (Wu et al. 2018, section 3.4).
 
     Args:
@@ -26,8 +26,8 @@ def knn_accuracy(
         labels: their classes, from 0, [n].
         test_features: [m, dim].
         test_labels: [m].
-        k: neighbours; all n where they are fewer.
-        temperature: above nought.
+        k: number of neighbours that vote; all n if there are fewer.
+        temperature: positive; the smaller it is, the more the nearest neighbour decides.
     """
     known = functional.normalize(torch.from_numpy(features), dim=1)
     asked = functional.normalize(torch.from_numpy(test_features), dim=1)

@@ -1,9 +1,9 @@
-"""L-BFGS for many multinomial regressions at once, to a stop on the loss.
+"""L-BFGS for many multinomial regressions at once, which stops when the loss hardly falls.
 
-Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.5. Three things make its steps few:
-it sets out from a ridge regression of the classes, scaled to the least loss; the ridge's matrix
-serves as the first guess of the curvature; and with fewer rows than features all is done in the
-space of the rows.
+Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.5. Three choices keep the number of
+steps small. The start is a ridge regression of the classes, scaled so that its loss is least. The
+initial approximation of the Hessian is the ridge regression's matrix. And a problem with fewer rows
+than features is solved in the space of its rows.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 MEMORY = 10
-"""Steps that the curvature is learnt from."""
+"""Number of past steps that approximate the Hessian (the memory m)."""
 MAX_STEPS = 300
 RIDGE = 30.0
 """Penalty of the ridge regression, for each class. Where a penalty of C = 1 tells classes apart,
@@ -49,7 +49,7 @@ class _Problems:
         return replace(self, **own)
 
     def value(self, theta: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The objective [B, 1, 1] float64, and the probabilities [B, K, n]."""
+        """Return the objective, [B, 1, 1] float64, and the probabilities [B, K, n]."""
         shifted = logits + self.floor
         most = shifted.amax(1, keepdim=True)
         odds = shifted.sub_(most).exp_()
@@ -60,13 +60,13 @@ class _Problems:
         return value, odds.mul_(self.mask / total)
 
     def gradient(self, theta: Tensor, probabilities: Tensor) -> Tensor:
-        """[B, K, r]: the objective's."""
+        """Return the gradient of the objective: [B, K, r]."""
         gradient = self.weight * ((probabilities - self.target) @ self.F)
         gradient[..., :-1] += theta[..., :-1]
         return gradient
 
     def solve(self, gradient: Tensor) -> Tensor:
-        """The gradient [B, K, r] by the inverse of the first guess of the curvature."""
+        """Return the gradient [B, K, r] times the inverse of the initial Hessian."""
         return gradient @ self.inverse
 
 
@@ -81,7 +81,7 @@ def minimise_loss(
     guess: tuple[Tensor, Tensor] | None = None,
     report: Callable[[int, float], None] | None = None,
 ) -> tuple[Tensor, Tensor, int]:
-    """Minimise each problem's objective until a further step would hardly lower it.
+    """Minimise each problem's objective, and stop when a further step would hardly lower it.
 
     Args:
         X: float32 [B, n, D] features, 0 on padding.
@@ -123,10 +123,10 @@ def minimise_loss(
 
 
 def _row_space(X: Tensor) -> Tensor:
-    """Lower triangles L [B, n, n] with L L^T = X X^T: features of the same scalar products."""
+    """Return L [B, n, n], lower triangular, with L L^T = X X^T, the same inner products."""
     gram = (X @ X.mT).double()
     diagonal = gram.diagonal(dim1=1, dim2=2)
-    # Equal rows, and padding, would make it singular; so little more changes no loss.
+    # Equal rows and padding make X X^T singular. The small term added here changes no loss.
     diagonal += 1e-6 * diagonal.mean(1, keepdim=True) + torch.finfo(torch.float32).tiny
     triangle: Tensor = torch.linalg.cholesky(gram)
     return triangle.float()
@@ -140,7 +140,7 @@ def _bordered(square: Tensor, rows: float) -> Tensor:
 
 
 def _inverse(square: Tensor, rows: float, ridge: float) -> Tensor:
-    """Inverse of F^T F [..., r, r] with the ridge's penalty, times that penalty."""
+    """Return the inverse of F^T F [..., r, r] plus the ridge penalty, times that penalty."""
     matrix = square.clone()
     diagonal = matrix.diagonal(dim1=-2, dim2=-1)
     diagonal[..., :-1] += ridge
@@ -155,7 +155,7 @@ def _minimise(
     report: Callable[[int, float], None] | None,
     tolerance: float,
 ) -> tuple[Tensor, int]:
-    """Minimise from the best start [B, K, r]; theta [B, K, r], and how many are unsolved."""
+    """Minimise from the best start [B, K, r]. Return theta, and the number of unsolved problems."""
     theta, logits, value, probabilities = _best(problems, starts)
     result, active = theta.clone(), torch.arange(len(theta))
     gradient = problems.gradient(theta, probabilities)
@@ -201,7 +201,7 @@ def _minimise(
 
 
 def _ridge(problems: _Problems, present: Tensor) -> Tensor:
-    """The ridge regression of the classes, [B, K, r], but for its scale."""
+    """Return the ridge regression of the classes, [B, K, r], up to its scale."""
     count = present.sum(1, keepdim=True)
     centred = (problems.target - problems.mask / count) * present
     return problems.solve(centred @ problems.F)
@@ -225,13 +225,13 @@ def _best(problems: _Problems, starts: list[Tensor]) -> tuple[Tensor, Tensor, Te
 
 
 def _scaled(problems: _Problems, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """Theta [B, K, r] times the number that gives the least loss, and its logits."""
+    """Scale theta [B, K, r] by the factor with the least loss; return it and its logits."""
     logits = theta @ problems.F.mT
     square = _dot(theta[..., :-1], theta[..., :-1])
     own = (problems.target * logits).sum((1, 2), keepdim=True, dtype=torch.double)
     scale = torch.ones_like(square)
     tiny = torch.finfo(torch.float32).tiny
-    for _ in range(8):  # Newton's steps in one number, each by a factor of 4 at most
+    for _ in range(8):  # Newton's method on the factor alone; a step changes it 4-fold at most
         odds = torch.softmax(scale.float() * logits + problems.floor, 1) * problems.mask
         mean = (odds * logits).sum(1, keepdim=True)
         spread = (odds * logits.square()).sum(1, keepdim=True) - mean.square()
@@ -250,10 +250,10 @@ _Pair = tuple[Tensor, ...]
 
 
 def _two_loops(gradient: Tensor, solved: Tensor, pairs: list[_Pair], scale: Tensor) -> Tensor:
-    """The gradient [B, K, r] by the inverse of the curvature that the pairs tell of.
+    """Return the gradient [B, K, r] times the inverse Hessian that the pairs approximate.
 
-    What the first guess's inverse makes of the gradient is known, and of each change too; so it
-    needs no product of its own.
+    The products of the initial inverse Hessian with the gradient and with each change are known
+    already, so none is computed here.
     """
     rest, found, lengths = gradient.clone(), solved.clone(), []
     for moved, change, image, rho in reversed(pairs):
@@ -278,7 +278,7 @@ def _line_search(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Halve each step until it lowers the objective enough: lengths, values, probabilities."""
     length = torch.ones_like(problems.weight)
-    slack = 1e-6 * value.abs()  # values are sums of float32 numbers
+    slack = 1e-6 * value.abs()  # sums of float32 numbers are exact to about this
     for _ in range(20):
         new, probabilities = problems.value(
             theta + length * direction, torch.addcmul(logits, length, along)
@@ -291,5 +291,5 @@ def _line_search(
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """[B, 1, 1] float64."""
+    """Return the inner product of each problem: [B, 1, 1] float64."""
     return (a * b).sum((1, 2), keepdim=True, dtype=torch.double)

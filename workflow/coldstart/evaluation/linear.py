@@ -40,8 +40,8 @@ def fit_and_judge(job: Job) -> pd.DataFrame:
                 table = labelled_rows(table, trial, budget).assign(trial=trial)
             selections.setdefault(sampler, []).append(table)
     tables = {sampler: pd.concat(several) for sampler, several in selections.items()}
-    # On the CPU everywhere: thousands of fits take seconds there, no job waits for a GPU, and the
-    # same embeddings give the same metrics on every machine.
+    # Always on the CPU: thousands of fits take seconds there, no job waits for a GPU, and equal
+    # embeddings give equal metrics on every machine.
     metrics = metrics_of(job.recipe["metrics"])
     return evaluate(candidates, test, tables, metrics, recipe.c, recipe.tolerance)
 
@@ -57,8 +57,8 @@ def evaluate(
     """Measure the learner of every selection.
 
     Args:
-        candidates: what was selected from.
-        test: what accuracy is measured on; images that belong to no class are left out.
+        candidates: the images that the selections are of.
+        test: the images that learners are judged on; outliers are left out.
         selections: for each sampler, a table with trial, budget and id.
         metrics: by name.
         c: inverse strength of the L2 penalty.
@@ -75,14 +75,14 @@ def evaluate(
     features, expected = test.features[within], test.labels[within]
     classes = int(max(candidates.labels.max(), expected.max())) + 1
     inside = candidates.labels != OUTLIER
-    row = np.cumsum(inside) - 1  # among the candidates that teach something
+    row = np.cumsum(inside) - 1  # row among the candidates that belong to a class
     truth = candidates.labels[inside]
     groups = [
         (sampler, trial, budget, np.searchsorted(candidates.ids, np.sort(group["id"].to_numpy())))
         for sampler, table in selections.items()
         for (trial, budget), group in table.groupby(["trial", "budget"], sort=True)
     ]
-    # Samplers that nest meet at the largest budgets; a subset is solved once, whoever picked it.
+    # Several samplers may pick the same subset, such as all candidates. It is fitted once.
     positions: dict[bytes, int] = {}
     solved = [positions.setdefault(rows.tobytes(), len(positions)) for *_, rows in groups]
     chosen = [np.frombuffer(rows, dtype=np.intp) for rows in positions]
@@ -106,7 +106,7 @@ def _fit(
     c: float,
     tolerance: float | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fit all subsets; without a label there is nothing to fit, and every class is as likely."""
+    """Fit all subsets; a learner without any label predicts all classes alike."""
     coef = np.zeros((len(subsets), classes, features.shape[1]), dtype=np.float32)
     intercept = np.zeros((len(subsets), classes), dtype=np.float32)
     some = [number for number, subset in enumerate(subsets) if len(subset)]

@@ -8,12 +8,11 @@ and seed. Each is the convex problem of scikit-learn's ``LogisticRegression(C=c)
 so a batch of them is solved together: by Newton's method to the solution, or by L-BFGS
 (``coldstart.evaluation.lbfgs``) to a stop on the loss, which takes a fraction of the time.
 
-Newton's method: The penalty does not change when the
-features are rotated, nor, the intercept being free, when they are shifted. So each problem is
-solved in centred principal axes, where a diagonal preconditioner does well even on badly scaled
-embeddings, and a subset of n < dim rows has only n of them. Subsets with more rows than that share
-their axes: the largest is solved first, and one that lies within it sets out from its solution,
-which saves a third of the work.
+Newton's method works in centred principal axes. It may: the penalty does not change when features
+are rotated, nor when they are shifted, because the intercept is free. In these axes a diagonal
+preconditioner serves even badly scaled embeddings, and a subset of n < dim rows has only n axes.
+Subsets with more rows share the axes of all rows. The largest of them is solved first, and each
+subset of it starts from that solution, which saves a third of the work.
 """
 
 import logging
@@ -115,8 +114,8 @@ def _check(
 class _Progress:
     """Progress over fits and within them, in per cent of all rows.
 
-    A fit's distance from its goal shrinks by about the same factor in each step, so the share that
-    is done is that of its logarithm.
+    A fit's distance from its goal shrinks by about the same factor in each step. The share of a fit
+    that is done is therefore measured on the logarithm of that distance.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -147,7 +146,7 @@ class _Progress:
 
     def _show(self, rows: float, note: str) -> None:
         per_cent = int(100 * rows / sum(self.sizes))
-        # Only what ends brings it to its end.
+        # 100 per cent is shown once all fits have ended.
         per_cent = min(per_cent, 100 if self.finished == sum(self.sizes) else 99)
         self.shown.advance(max(0, per_cent - self.shown.done), note)
 
@@ -165,12 +164,12 @@ class _Data:
 
     @cached_property
     def mean(self) -> Tensor:
-        """[dim] of all rows."""
+        """Mean of all rows, [dim]."""
         return self.features.mean(0, dtype=torch.double)
 
     @cached_property
     def gram(self) -> Tensor:
-        """[dim, dim] float32: the covariance of all rows."""
+        """Covariance of all rows, [dim, dim] float32."""
         gram = self.mean.new_zeros(len(self.mean), len(self.mean)).float()
         for rows in torch.split(self.features, 8192):
             centred = rows - self.mean.float()
@@ -179,7 +178,7 @@ class _Data:
 
     @cached_property
     def axes(self) -> Tensor:
-        """[dim, dim] float64: the eigenvectors of the covariance of all rows."""
+        """Eigenvectors of the covariance of all rows, [dim, dim] float64."""
         covariance = self.mean.new_zeros(len(self.mean), len(self.mean))
         for rows in self._centred():
             covariance += rows.T @ rows
@@ -188,13 +187,14 @@ class _Data:
 
     @cached_property
     def rotated(self) -> Tensor:
-        """[n, dim] float64: all rows in these axes."""
+        """Return all rows in these axes: [n, dim] float64."""
         return torch.cat([rows @ self.axes for rows in self._centred()])
 
     def guess(self, subsets: Sequence[NDArray[np.integer]], theta: Tensor) -> None:
         """Fill ``theta`` [B, K, D + 1] with the solution of the smallest subset around each.
 
-        There all rows are fitted already. From one that lacks a few of them it is as far as from 0.
+        That subset contains all rows of the fit. The solution of a subset that lacks a few of the
+        rows is no better a start than 0.
         """
         left = set(range(len(subsets)))
         inside = np.empty(len(self.labels), dtype=bool)
@@ -206,9 +206,12 @@ class _Data:
             left -= within
 
     def nearest(self, subsets: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor] | None:
-        """Fits of the smallest subsets around: coefficients [B, K, D], intercepts [B, K, 1].
+        """Return the fits of the smallest subsets around.
 
-        Zeros where there is none, and for a class that is absent there too; None without any.
+        These are coefficients [B, K, D] and intercepts [B, K, 1].
+
+        They are 0 for a fit without such a subset, and for a class that the subset lacks. None is
+        returned if no fit has one.
         """
         if not self.solved:
             return None
@@ -222,7 +225,7 @@ class _Data:
 
 
 def _chunks(sizes: Sequence[int], dim: int) -> Iterator[list[int]]:
-    """Batches of subsets of like size, so that little is padded, within ``CHUNK_BYTES`` each."""
+    """Yield batches of subsets of similar size, to pad little, of at most ``CHUNK_BYTES``."""
     batch: list[int] = []
     for i in np.argsort(sizes, kind="stable").tolist():
         size = sizes[i]
@@ -243,7 +246,7 @@ def _fit_chunk(
     c: float,
     progress: _Progress,
 ) -> tuple[Tensor, Tensor, int]:
-    """Coefficients [B, K, D], intercepts [B, K], and how many problems did not converge."""
+    """Return coefficients [B, K, D], intercepts [B, K], and the number of unsolved problems."""
     device, longest = data.features.device, max(map(len, subsets))
     rows_of, mask = _padded(subsets)
     target = torch.nn.functional.one_hot(data.labels[rows_of], classes).double().mT * mask
@@ -277,7 +280,7 @@ def _fit_loss(
 ) -> tuple[Tensor, Tensor, int]:
     """Fit as ``_fit_chunk`` does, each to a stop on its loss."""
     rows_of, mask = _padded(subsets)
-    # Few rows are of few classes, and what is absent costs as much as what is there.
+    # Few rows belong to few classes, and an absent class costs as much as a present one.
     found = [torch.unique(data.labels[rows]) for rows in map(torch.from_numpy, subsets)]
     most = max(map(len, found))
     names = torch.zeros(len(subsets), most, dtype=torch.long)
@@ -314,7 +317,7 @@ def _fit_loss(
 
 
 def _padded(subsets: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor]:
-    """Row numbers [B, n], padded with 0, and a mask [B, 1, n] float64, 0 on padding."""
+    """Return row numbers [B, n], padded with 0, and a mask [B, 1, n] float64, 0 on padding."""
     longest = max(map(len, subsets))
     index = np.zeros((len(subsets), longest), dtype=np.int64)
     filled = np.zeros((len(subsets), 1, longest))
@@ -327,7 +330,7 @@ Restore = Callable[[Tensor], Tensor]
 
 
 def _own_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
-    """Each subset in its own principal axes, at most as many as it has rows.
+    """Express each subset in its own principal axes, at most as many as it has rows.
 
     Args:
         data: the embeddings.
@@ -335,8 +338,8 @@ def _own_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Tenso
         mask: [B, 1, n], 0 on padding.
 
     Returns:
-        Features [B, n, r]; the means [B, D, 1] taken off; the map of coefficients [B, K, r] in
-        these axes to coefficients [B, K, D] of the embeddings.
+        Features [B, n, r]; the means [B, D, 1], which were subtracted; and a function that maps
+        coefficients [B, K, r] in these axes to coefficients [B, K, D] of the embeddings.
     """
     X = data.features[rows_of].double()
     mean = mask @ X / mask.sum(2, keepdim=True)
@@ -355,7 +358,7 @@ def _own_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Tenso
 
 
 def _shared_axes(data: _Data, rows_of: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Restore]:
-    """Every subset in the principal axes of all rows; shapes as in ``_own_axes`` with r = D."""
+    """Express every subset in the principal axes of all rows: as ``_own_axes``, with r = D."""
 
     def restore(coef: Tensor) -> Tensor:
         return coef @ data.axes.T

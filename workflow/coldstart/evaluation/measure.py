@@ -17,7 +17,7 @@ from coldstart.evaluation.judged import Judged
 COLUMNS = ["sampler", "trial", "budget", "metric", "label", "value"]
 """Columns of the table of metrics."""
 CHUNK_BYTES = 32 * 2**20
-"""Size of the probabilities that are computed at once."""
+"""Bytes of probabilities that are computed at once."""
 
 
 def metrics_of(described: Mapping[str, Any]) -> dict[str, Metric]:
@@ -106,7 +106,7 @@ def probabilities_of(
         intercept: [probes, classes].
 
     Yields:
-        [some probes, n, classes], in which those of a class lie side by side, for they are sorted.
+        [some probes, n, classes], laid out so that sorting those of a class is fast.
     """
     probes, classes, dim = coef.shape
     # float64, because probabilities near 1 would be ties in float32.

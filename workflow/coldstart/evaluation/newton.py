@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-TOLERANCE = 3e-4  # of the gradient's norm, relative to that of the coefficients
-FORCING = 0.3  # relative residual that early Newton steps are solved to
+TOLERANCE = 3e-4  # largest norm of the gradient at the end, relative to that of the coefficients
+FORCING = 0.3  # largest relative residual of the conjugate gradients in early steps
 MAX_NEWTON_STEPS = 60
 MAX_CG_STEPS = 250
 
@@ -19,8 +19,8 @@ MAX_CG_STEPS = 250
 class Problems:
     """A batch of problems of like size; ``r`` counts the axes and, last, the constant feature.
 
-    All that has a class axis has it before that of rows or features: products with ``Z`` take a
-    third of the time that way round.
+    In tensors with a class axis, it stands before that of rows or features: products with ``Z``
+    then take a third of the time.
     """
 
     Z: Tensor  # [B, n, r] features
@@ -45,15 +45,15 @@ class Problems:
         return Problems(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """[B, K, n] of logits of the same shape, 0 on padding and for absent classes."""
+        """Map logits [B, K, n] to probabilities, 0 on padding and for absent classes."""
         return torch.softmax(logits + self.floor, 1) * self.mask
 
     def gradient(self, theta: Tensor, probabilities: Tensor) -> Tensor:
-        """[B, K, r]: the objective's at ``theta`` [B, K, r]."""
+        """Return the gradient of the objective at ``theta`` [B, K, r], of the same shape."""
         return self.weight * ((probabilities - self.target) @ self.Z) + _penalised(theta)
 
     def objective(self, theta: Tensor, logits: Tensor) -> Tensor:
-        """[B, 1, 1]: the value at ``theta`` [B, K, r], whose logits are given."""
+        """Return the objective [B, 1, 1] at ``theta`` [B, K, r], whose logits are given."""
         loss = torch.logsumexp(logits + self.floor, 1, keepdim=True) * self.mask
         loss = loss - (self.target * logits).sum(1, keepdim=True)
         penalty = _penalised(theta).square().sum((1, 2), keepdim=True) / 2
@@ -61,7 +61,7 @@ class Problems:
 
 
 def _penalised(theta: Tensor) -> Tensor:
-    """``theta`` [..., r] with 0 for the intercept."""
+    """Return ``theta`` [..., r] with 0 for the intercept, which has no penalty."""
     return torch.nn.functional.pad(theta[..., :-1], (0, 1))
 
 
@@ -77,8 +77,8 @@ def minimise(
     Args:
         problems: the batch.
         theta: [B, K, r].
-        report: called before each step with its number and the largest gradient, in units of the
-            one that is small enough.
+        report: called before each step with its number and the largest ratio of a gradient to the
+            one at which its problem counts as solved.
 
     Returns:
         theta [B, K, r], and the number of problems left unsolved.
@@ -112,12 +112,12 @@ def minimise(
 def _excess(
     problems: Problems, theta: Tensor, gradient: Tensor, probabilities: Tensor, start: Tensor
 ) -> Tensor:
-    """[B]: the gradient in units of the one at which the solution is as near as asked.
+    """Return the ratio of each gradient to the one at which its problem counts as solved: [B].
 
     The penalty makes the objective 1-strongly convex in W, so the gradient's norm bounds the error
     of W. The intercept has no penalty: its gradient is compared with its own curvature.
     """
-    # Rounding leaves a gradient of this size even at the solution.
+    # Rounding leaves a gradient of about this size even at the exact solution.
     floor = (1e-11 * start).clamp(min=torch.finfo(start.dtype).tiny)
     curvature = problems.weight * _curvature(problems, probabilities).sum(2, keepdim=True)
     near = _norm(gradient[..., :-1]) / torch.maximum(TOLERANCE * _norm(theta[..., :-1]), floor)
@@ -126,7 +126,7 @@ def _excess(
 
 
 def _curvature(problems: Problems, probabilities: Tensor) -> Tensor:
-    """[B, 1, n]: mean eigenvalue of diag(p) - p p^T over its non-trivial directions."""
+    """Return the mean non-trivial eigenvalue of diag(p) - p p^T for each row: [B, 1, n]."""
     free = (problems.floor == 0).sum(1, keepdim=True) - 1
     return (probabilities * (1 - probabilities)).sum(1, keepdim=True) / free.clamp(min=1)
 
@@ -134,9 +134,10 @@ def _curvature(problems: Problems, probabilities: Tensor) -> Tensor:
 def _conjugate_gradients(
     problems: Problems, theta: Tensor, gradient: Tensor, probabilities: Tensor, start: Tensor
 ) -> Tensor:
-    """Newton step [B, K, r], solved as exactly as the distance from the solution deserves.
+    """Return the Newton step [B, K, r], the more exact the nearer the solution is.
 
-    In float32: an inexact step costs no accuracy, since the gradient that judges it is float64.
+    It is computed in float32. An inexact step costs no accuracy, because the gradient that decides
+    when to stop is float64.
     """
     Z, P, weight = problems.Z32, probabilities.float(), problems.weight.float()
     Zt, curvature = Z.mT, _curvature(problems, probabilities).float()

@@ -1,7 +1,7 @@
-"""Offline quality of an encoder: classifiers on its frozen embeddings, with every label there is.
+"""Linear evaluation and k-NN of an encoder: classifiers on frozen embeddings, with all labels.
 
-What is measured on the way of a training is measured on its snapshots, after it has ended; and on
-the encoder before its first step, which is what random features give.
+The encoder is measured before training, which shows what random features give; at each snapshot
+that its training has kept; and at the end.
 """
 
 from collections.abc import Iterator
@@ -40,15 +40,16 @@ from coldstart.training.model import Inputs
 from coldstart.training.watch import spread
 
 SAMPLE = 2048
-"""Test images that the effective rank is of."""
+"""Number of test images from which the effective rank is computed."""
 
 
 def make(job: Job) -> None:
-    """``probes.parquet``: epoch, metric, value; one row per value.
+    """Write ``probes.parquet``: epoch, metric, value; one row per value.
 
-    Epoch 0 is the encoder before training; one that was not trained by epochs, or that goes on from
-    another, has none. The metrics are ``knn`` and ``linear`` (share of test images that are
-    classified right), ``embedding-std`` and ``effective-rank`` of the test embeddings.
+    Epoch 0 is the encoder before training, which an encoder that starts from another one's weights
+    lacks. The epoch is missing for an encoder that was not trained in epochs. The metrics are
+    ``knn`` and ``linear`` (share of test images that are classified right), ``embedding-std`` and
+    ``effective-rank`` of the test embeddings.
     """
     recipe = Probe.model_validate(job.recipe)
     device = chosen_device(job.settings)
@@ -83,7 +84,7 @@ def probe(
     test_labels: NDArray[np.int64],
     recipe: Probe,
 ) -> dict[str, float]:
-    """Measure embeddings: the metrics of ``make``.
+    """Measure embeddings by the metrics that ``make`` names.
 
     The linear classifier sees embeddings of mean 0 and variance 1 over the labelled images.
 
@@ -120,7 +121,7 @@ def probe(
 def _encoders(
     job: Job, shape: tuple[int, ...], device: torch.device
 ) -> Iterator[tuple[int | None, nn.Module]]:
-    """The encoder at each epoch at which there is one; without an epoch where it has none."""
+    """Yield each epoch with its encoder; None with one that was not trained in epochs."""
     checkpoint: Artefact = job.inputs["checkpoint"]
     model, recipe = read_model(checkpoint, shape, device)
     if not isinstance(recipe, Trained):

@@ -10,7 +10,7 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images with their labels, as only the evaluation may see them.
+    """Embeddings of images with their labels, which only the evaluation may read.
 
     Attributes:
         ids: int64 [n].
@@ -40,7 +40,7 @@ def scaling(features: Features, standardise: bool = True) -> tuple[Features, Fea
 
 
 def standardised(candidates: Labelled, test: Labelled) -> tuple[Labelled, Labelled]:
-    """Both brought to mean 0 and variance 1 over the candidates; constant features become 0."""
+    """Return both with mean 0 and variance 1 over the candidates; constant features become 0."""
     mean, scale = scaling(candidates.features)
     return (
         Labelled(candidates.ids, (candidates.features - mean) * scale, candidates.labels),
