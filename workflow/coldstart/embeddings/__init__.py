@@ -1,1 +1,1 @@
-"""Embeddings and scores of images under an encoder."""
+"""Embeddings of images, and the scores that a pretrained model gives them."""

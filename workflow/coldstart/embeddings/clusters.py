@@ -1,4 +1,4 @@
-"""Clusters of embeddings, for people to find their way among images."""
+"""Clusters of embeddings, by which people find their way among images."""
 
 import warnings
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 MOST = 10
-"""As many as can be told apart by colour."""
+"""Number of clusters at most: people tell about as many colours apart."""
 SIZE = 5
-"""Images that a cluster has on average, at least: fewer images have fewer clusters."""
+"""Least average number of images in a cluster; few images are put into fewer clusters."""
 
 
 def cluster(embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The k-means cluster of each image, int64 [n]: numbered from 1, the largest first.
+    """Return the k-means cluster of each image, int64 [n]: numbered from 1, the largest first.
 
     The same embeddings give the same clusters, whatever the number of threads.
 
@@ -24,10 +24,10 @@ def cluster(embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
     from sklearn.exceptions import ConvergenceWarning
 
     clusters = min(MOST, -(-len(embeddings) // SIZE))
-    # Sums over threads depend on how many there are, and with them on which side of a border
-    # an image comes to lie.
+    # The rounding of sums depends on the number of threads, and could move an image that lies on
+    # a border into another cluster.
     with threadpool_limits(limits=1), warnings.catch_warnings():
-        # Images that are all alike make fewer clusters than were asked for.
+        # Equal images give fewer clusters than were asked for.
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = KMeans(clusters, n_init=3, random_state=0).fit_predict(embeddings)
     sizes = np.bincount(found, minlength=clusters)

@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 2**22
-"""Number of distances in memory at a time."""
+"""Number of distances that are in memory at once."""
 
 
 def squared(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Squared Euclidean distance of each point to its partner, without cancellation: float64 [n].
+    """Return the squared distance of each point to its partner, without cancellation: float64 [n].
 
-    A pair has the same distance, to the last bit, whatever other pairs there are.
+    The result for a pair does not depend on the other pairs, not even in its last bit.
 
     Args:
         points: float32 [n, dim].
@@ -25,10 +25,10 @@ def squared(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray
 def squared_to_nearest(
     points: NDArray[np.float32], centres: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Squared Euclidean distance of each point to the centre nearest to it: float32 [n].
+    """Return the squared Euclidean distance of each point to its nearest centre: float32 [n].
 
     Args:
-        points: float32 [n, dim]; the nearer to the origin, the less is lost to rounding.
+        points: float32 [n, dim]; rounding errors grow with the distance from the origin.
         centres: float32 [m, dim], at least one.
     """
     norms = np.einsum("md,md->m", centres, centres)
@@ -36,7 +36,7 @@ def squared_to_nearest(
     step = max(1, CHUNK // len(centres))
     for start in range(0, len(points), step):
         part = points[start : start + step]
-        # ||x - c||^2 expanded: one matrix product.
+        # ||x - c||^2 = ||x||^2 - 2 x c + ||c||^2 needs one matrix product.
         products = norms - 2 * (part @ centres.T)
         found[start : start + step] = products.min(axis=1) + np.einsum("nd,nd->n", part, part)
     return np.maximum(found, 0.0)

@@ -67,7 +67,7 @@ def _given(
 def embed(
     encoder: nn.Module, images: NDArray[np.uint8], recipe: Embedding, device: torch.device
 ) -> NDArray[np.float32]:
-    """The encoder's output for each image, float32 [n, dim].
+    """Return the encoder's output for each image, float32 [n, dim].
 
     Args:
         encoder: maps uint8 [n, height, width, channels] to float32 [n, dim].

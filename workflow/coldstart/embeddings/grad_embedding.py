@@ -12,19 +12,19 @@ from coldstart.errors import ColdstartError
 def embedding_gradient_norms(
     encoder: nn.Module, losses: Callable[[], Tensor], samples: int
 ) -> Tensor:
-    """L2 norm of the gradient of each sample's loss with respect to its own embeddings.
+    """Return the L2 norm of the gradient of each sample's loss with respect to its embeddings.
 
-    Ganesh & Vento (section 6.1) suppose that it tells more than the gradient over all parameters
-    does. A sample has an embedding for each view of it; the norm is over all of them together. The
-    backward pass ends at the embeddings, so it costs little beside the forward pass.
+    Ganesh & Vento (section 6.1) suppose that it is more informative than the gradient over all
+    parameters. A sample has one embedding for each of its views, and the norm is over all of them
+    together. The backward pass ends at the embeddings, so it is cheap beside the forward pass.
 
     Args:
-        encoder: in evaluation mode, since only then do the samples not depend on each other; what
-            it puts out is embeddings [n, D].
+        encoder: in evaluation mode, in which samples do not depend on each other; its outputs are
+            embeddings [n, D].
         losses: runs ``encoder``, once or several times, and returns the losses [samples]; each may
             depend on its own sample only. Every batch is made of whole copies of the samples in
             order: row r belongs to sample r mod ``samples``.
-        samples: how many.
+        samples: their number.
 
     Returns:
         float32 [samples], on the losses' device.
@@ -36,7 +36,7 @@ def embedding_gradient_norms(
     leaves: list[Tensor] = []
 
     def cut(module: nn.Module, inputs: Any, embeddings: Tensor) -> Tensor:
-        """Let the graph begin at the embeddings."""
+        """Make the embeddings the leaves of the graph."""
         if len(embeddings) % samples:
             raise ColdstartError(
                 f"gradients of embeddings: the encoder was given {len(embeddings)} images, not a "

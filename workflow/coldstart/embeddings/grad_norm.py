@@ -21,31 +21,31 @@ from coldstart.errors import ColdstartError
 from coldstart.training.backbones.shortcut import Shortcut
 from coldstart.training.heads import UnitLinear
 
-# Bytes of temporaries that a layer works on at a time. On a CPU, temporaries that leave the cache,
-# or that the allocator has to fetch from the system each time, cost more than the arithmetic.
+# Bytes of temporary tensors that a layer makes at once. On a CPU, tensors that exceed the cache, or
+# whose memory the system has to provide anew each time, cost more than the arithmetic.
 _CHUNK_BYTES = {"cpu": 5 * 2**20}
 _CHUNK_BYTES_OTHERWISE = 2**30
 
 
 def gradient_norms(network: nn.Module, losses: Callable[[], Tensor], samples: int) -> Tensor:
-    """L2 norm of each sample's gradient over all parameters of ``network`` that require one.
+    """Return the L2 norm of each sample's gradient over the parameters that require one.
 
     Covers Linear, UnitLinear, Conv2d without groups, and BatchNorm1d/2d. The gradients of the
     parameters are neither computed nor touched. All sums are float32, under autocast too.
 
     Args:
-        network: In eval mode: BatchNorm has to use its running statistics, since only then do the
-            samples not depend on each other.
-        losses: Runs ``network``, once or several times, and returns the losses [samples]; each
+        network: in evaluation mode, so that BatchNorm uses its running statistics and samples do
+            not depend on each other.
+        losses: runs ``network``, once or several times, and returns the losses [samples]; each
             may depend on its own sample only. Every layer's batch is made of whole copies of the
             samples in order: row r belongs to sample r mod ``samples``, as in [view 1; view 2].
-        samples: Number of samples.
+        samples: their number.
 
     Returns:
         float32 [samples], on the losses' device.
 
     Raises:
-        ColdstartError: A BatchNorm uses batch statistics; a parameter belongs to a layer that is
+        ColdstartError: a BatchNorm uses batch statistics; a parameter belongs to a layer that is
             not covered, to two layers, or is used outside its layer; a batch is not a whole number
             of copies of the samples; a layer's input was changed in place; the losses have another
             shape or no gradient.
@@ -100,7 +100,7 @@ def _require_running_statistics(network: nn.Module) -> None:
 
 
 def _layers(network: nn.Module, samples: int) -> list["_Layer"]:
-    """The modules that own a parameter to count; ColdstartError if one of them is not covered."""
+    """Return the modules that own a counted parameter; ColdstartError if one is not covered."""
     layers = []
     owners: Counter[nn.Parameter] = Counter()
     for name, module in network.named_modules():
@@ -135,7 +135,7 @@ def _named(name: str, module: nn.Module) -> str:
 
 
 class _Tap(torch.autograd.Function):
-    """The identity, in place, that hands the gradient passing through it to ``record``."""
+    """The identity, in place; its backward pass hands the gradient to ``record``."""
 
     @staticmethod
     def forward(
@@ -147,7 +147,7 @@ class _Tap(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        record, ctx.record = ctx.record, None  # the record holds the layer's input: let it go
+        record, ctx.record = ctx.record, None  # frees the layer's input, which the record holds
         record(gradient)
         return gradient, None, None
 
@@ -155,11 +155,11 @@ class _Tap(torch.autograd.Function):
 class _Layer(ABC):
     """One layer's share of the squared norms, from its inputs and output gradients.
 
-    The share is taken when the last of the layer's calls has its gradient, so that inputs and
-    gradients do not pile up while the backward pass goes on.
+    It is computed as soon as all of the layer's calls have their gradients, so that inputs and
+    gradients are freed while the backward pass goes on.
     """
 
-    dimensions: tuple[int, ...]  # what a batched input may have
+    dimensions: tuple[int, ...]  # numbers of dimensions that a batched input may have
 
     def __init__(self, name: str, module: nn.Module, samples: int) -> None:
         self.named = _named(name, module)
@@ -176,8 +176,8 @@ class _Layer(ABC):
 
     def attach(self, anchor: Tensor) -> list[torch.utils.hooks.RemovableHandle]:
         def before(module: nn.Module, arguments: Any, keywords: Any) -> None:
-            # Without this the backward pass would compute the weight gradients. The parameters
-            # require gradients again after the call, to show a use of them elsewhere.
+            # Otherwise the backward pass would compute the weight gradients. After the call the
+            # parameters require gradients again, so that a use of them elsewhere is noticed.
             for parameter in self.counted:
                 parameter.requires_grad_(False)
 
@@ -223,17 +223,17 @@ class _Layer(ABC):
         self.calls = []
 
     def squared_norms(self) -> Tensor:
-        """[samples]; zero if no gradient reached the layer."""
-        if self.calls:  # some of the calls do not lead to the losses
+        """Return the squared norms [samples]; zero if no gradient reached the layer."""
+        if self.calls:  # the losses do not depend on some of the calls
             self._take()
         return torch.zeros(self.samples) if self.total is None else self.total
 
     @abstractmethod
     def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """[samples], of inputs and output gradients of each call."""
+        """Return squared norms [samples], given inputs and output gradients of each call."""
 
     def _of_rows(self, rows: list[Tensor]) -> Tensor:
-        """Squared norms [samples] of each sample's sum of rows, one [rows, channels] a call."""
+        """Return the squared norm [samples] of each sample's sum of its rows in all calls."""
         gradients = torch.cat(rows)
         return gradients.view(-1, self.samples, gradients.shape[1]).sum(0).square().sum(1)
 
@@ -252,7 +252,7 @@ class _BatchNormLayer(_Layer):
         return total
 
     def _scale_gradients(self, x: Tensor, g: Tensor) -> Tensor:
-        """[rows, C]."""
+        """Return the gradients of the scale, [rows, C]."""
         mean = self.module.running_mean.float().view(-1, *[1] * (x.dim() - 2))
         scale: Tensor = (self.module.running_var.float() + self.module.eps).rsqrt()
         rows = _chunk(x.device, x[0].numel())
@@ -266,18 +266,18 @@ class _BatchNormLayer(_Layer):
 class _ProductLayer(_Layer):
     """The weight's gradient is G^T A: the sum over positions of (output gradient) (input)^T.
 
-    A sample's positions are those of all its rows, P of them. Then |G^T A|^2 is either taken as it
-    stands, at P K O multiplications, or as <A A^T, G G^T>, at P^2 (K + O), which is less where the
-    positions are few and the channels are many.
+    Let a sample have P positions in all its rows. Then |G^T A|^2 is computed directly with P K O
+    multiplications, or as <A A^T, G G^T> with P^2 (K + O), which are fewer if there are few
+    positions and many channels.
     """
 
     @abstractmethod
     def _channels_last(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs [rows, positions..., channels] and output gradients [rows, positions..., O]."""
+        """Return inputs and output gradients, both [rows, positions..., channels]."""
 
     @abstractmethod
     def _patches(self, x: Tensor) -> Tensor:
-        """Input of each output position: [samples, views, positions..., K...], as a view."""
+        """Return a view of each output position's input: [samples, views, positions..., K...]."""
 
     def _squared_norms(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
         calls = [self._channels_last(x, g) for x, g in calls]
@@ -303,11 +303,11 @@ class _ProductLayer(_Layer):
                 parts.append(torch.bmm(G.mT, A).square_().sum((1, 2)))
             else:
                 gram = torch.bmm(A, A.mT).mul_(torch.bmm(G, G.mT)).sum((1, 2))
-                parts.append(gram.clamp_min_(0))  # rounding may leave a tiny negative sum
+                parts.append(gram.clamp_min_(0))  # rounding can make the sum slightly negative
         return torch.cat(parts)
 
     def _by_sample(self, rows: Tensor) -> Tensor:
-        """[rows, ...] as [samples, views, ...]."""
+        """Reshape [rows, ...] to [samples, views, ...]."""
         return rows.view(-1, self.samples, *rows.shape[1:]).transpose(0, 1)
 
 
@@ -322,10 +322,10 @@ class _LinearLayer(_ProductLayer):
 
 
 class _UnitLinearLayer(_LinearLayer):
-    """A row w enters as u = w / |w|; with M the gradient of u, that of w is (M - (M u) u) / |w|.
+    """The layer multiplies by u = w / |w|. If M is the gradient of u, w's is (M - (M u) u) / |w|.
 
-    So a row's share is (|M|^2 - (M u)^2) / |w|^2. Of G^T A, M u is the sum of the rows' output
-    gradients times their outputs.
+    A row's share is therefore (|M|^2 - (M u)^2) / |w|^2. With M = G^T A, M u is the sum over rows
+    of output gradient times output.
     """
 
     def _weight(self, calls: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -340,7 +340,7 @@ class _UnitLinearLayer(_LinearLayer):
             G = _joined([self._by_sample(g)[these] for _, g in calls], len(rows)) / lengths
             whole = torch.bmm(A, A.mT).mul_(torch.bmm(G, G.mT)).sum((1, 2))
             along = (A @ (rows.T / lengths)).mul_(G).sum(1).square().sum(1)
-            parts.append((whole - along).clamp_min_(0))  # rounding may leave a tiny negative
+            parts.append((whole - along).clamp_min_(0))  # rounding can make it slightly negative
         return torch.cat(parts)
 
 
@@ -353,7 +353,7 @@ class _Conv2dLayer(_ProductLayer):
         if self.module.padding_mode != "zeros":
             padding = self.module._reversed_padding_repeated_twice
             x = functional.pad(x, padding, self.module.padding_mode)
-        # The copies of patches then run along whole pixels.
+        # Patches are then copied a whole pixel at a time.
         x = x.contiguous(memory_format=torch.channels_last)
         return x.permute(0, 2, 3, 1), g.permute(0, 2, 3, 1)
 
@@ -373,7 +373,7 @@ _KINDS: dict[type[nn.Module], type[_Layer]] = {
     nn.Linear: _LinearLayer,
     UnitLinear: _UnitLinearLayer,
     nn.Conv2d: _Conv2dLayer,
-    Shortcut: _Conv2dLayer,  # computed another way, the same convolution
+    Shortcut: _Conv2dLayer,  # the same convolution, computed in another way
     nn.BatchNorm1d: _BatchNormLayer,
     nn.BatchNorm2d: _BatchNormLayer,
 }
@@ -385,11 +385,13 @@ def _chunk(device: torch.device, floats: int) -> int:
 
 
 def _joined(calls: list[Tensor], width: int) -> Tensor:
-    """All positions of all views and calls, one after the other: [samples, P, width]."""
+    """Join the positions of all views and calls: [samples, P, width]."""
     parts = [call.reshape(len(call), -1, width) for call in calls]
-    return torch.cat(parts, 1) if len(parts) > 1 else parts[0]  # cat copies even a single one
+    return (
+        torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+    )  # torch.cat copies even a single tensor
 
 
 def _sum_positions(values: Tensor) -> Tensor:
-    """[rows, C, ...] summed to [rows, C]."""
+    """Sum [rows, C, ...] over positions: [rows, C]."""
     return values.sum(tuple(range(2, values.dim()))) if values.dim() > 2 else values

@@ -13,10 +13,10 @@ from coldstart.training.model import EncoderModel
 def read_model(
     checkpoint: Artefact, shape: Sequence[int], device: torch.device
 ) -> tuple[EncoderModel, Encoder]:
-    """The model in evaluation mode on ``device``, and the recipe it was made by.
+    """Load the model in evaluation mode on ``device``; return it and its recipe.
 
     Args:
-        checkpoint: what pretraining made.
+        checkpoint: artefact of the stage ``pretrain``.
         shape: of the images: height, width, channels.
         device: where to put it.
     """

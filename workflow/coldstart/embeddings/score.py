@@ -1,4 +1,4 @@
-"""Scores of a pool's candidates under the objective that the model was trained by."""
+"""Scores of a pool's candidates, computed from the loss that the model was trained with."""
 
 from collections.abc import Iterator, Sequence
 
@@ -29,7 +29,7 @@ BANK_BATCH = 512
 
 
 def make(job: Job) -> None:
-    """``scores.parquet``: id, pass and the score, such as ``loss``, of every candidate."""
+    """Write ``scores.parquet``: id, pass and the score, such as ``loss``, of every candidate."""
     recipe = Score.model_validate({k: v for k, v in job.recipe.items() if k != "seed"})
     images, ids = read_split(job.inputs["images"], job.inputs["index"], "candidates")
     device = chosen_device(job.settings)
@@ -49,11 +49,11 @@ def score(
     seed: int,
     device: torch.device,
 ) -> NDArray[np.float32]:
-    """The score of each image in each pass: float32 [passes, n].
+    """Return the score of each image in each pass: float32 [passes, n].
 
     The model stays in evaluation mode, and the negatives of a contrastive one are a fixed bank, so
-    that an image's score does not depend on its neighbours in the batch. With named views, passes
-    are in their order: all passes of the first view come first.
+    that an image's score does not depend on its neighbours in the batch. If the recipe names views,
+    all passes of its first view come first, and so on.
 
     Args:
         model: in evaluation mode, on ``device``.
@@ -94,7 +94,7 @@ def _bank(
     seed: int,
     device: torch.device,
 ) -> Bank:
-    """The keys of ``count`` images drawn once (of all, where there are fewer), as they are."""
+    """Return the keys of ``count`` images drawn at random (all if there are fewer), unaugmented."""
     drawn = np.random.default_rng(seed).permutation(len(images))[:count]
     keys = [model.keys(batch) for _, batch in _batches(images[drawn], BANK_BATCH, device)]
     return Bank(torch.cat(keys), torch.from_numpy(ids[drawn]).to(device))
