@@ -68,8 +68,8 @@ def gradient_norms(network: nn.Module, losses: Callable[[], Tensor], samples: in
             )
         if not values.requires_grad:
             raise ColdstartError("gradient norms: the losses do not depend on the network")
-        # Every tapped output depends on the anchor, so asking for its gradient runs the backward
-        # pass through the network and through nothing that only lies before it.
+        # Every tapped output depends on the anchor. Asking for the anchor's gradient therefore runs
+        # the backward pass through the network alone, and not through what lies before it.
         gradients = torch.autograd.grad(
             values.sum(), [anchor, *parameters.values()], allow_unused=True
         )

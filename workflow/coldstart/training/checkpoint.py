@@ -11,14 +11,14 @@ from coldstart.errors import ColdstartError
 
 
 def snapshot_epochs(recipe: Training) -> list[int]:
-    """Epochs after which an encoder on the way is kept, evenly spaced before the last."""
+    """Return the epochs after which a snapshot is kept: evenly spaced, the last epoch left out."""
     count = recipe.snapshots + 1
     epochs = {round(at * recipe.epochs / count) for at in range(1, count)}
     return sorted(epochs - {0, recipe.epochs})
 
 
 def snapshot_name(epoch: int) -> str:
-    """The file that holds the encoder after an epoch, counted from one."""
+    """Return the name of the snapshot's file; epochs count from one."""
     return f"epoch-{epoch:04d}.safetensors"
 
 
@@ -29,7 +29,7 @@ def save_tensors(module: nn.Module, path: Path) -> None:
         OSError: the file cannot be written, for one because the disk is full.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in module.state_dict().items()}
-    path.write_bytes(save(tensors))  # the library's own writer hides the system's error
+    path.write_bytes(save(tensors))  # safetensors' own writer hides the system's error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -52,9 +52,9 @@ def load_tensors(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> N
     """Copy tensors into a module; names and shapes must be the same on both sides.
 
     Args:
-        module: what is filled.
+        module: takes the tensors.
         tensors: as ``read_tensors`` gave them.
-        path: where they came from, for the message.
+        path: the file they come from, for messages.
 
     Raises:
         ColdstartError: names the file and the first tensor that does not fit.

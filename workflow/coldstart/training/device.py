@@ -40,7 +40,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def chosen_device(settings: Settings) -> torch.device:
-    """The device that the settings name, set to compute as they say."""
+    """Return the device that the settings name, made deterministic if they ask for it."""
     if settings.deterministic:
         make_deterministic()
     return resolve_device(settings.device)
@@ -65,16 +65,17 @@ def use_bf16(precision: str, device: torch.device) -> bool:
 
 def place(model: Module, device: torch.device) -> Module:
     """Move a model to a device, its convolutions laid out channels last, and return it."""
-    # On a CPU too: measured 1.25 times as fast as the usual layout.
+    # This layout is faster on a CPU too: 1.25 times, measured.
     model.to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
 
 
 def make_deterministic() -> None:
-    """Compute on a GPU, too, what the same process would compute again, bit for bit.
+    """Make computations on a GPU repeatable, bit for bit.
 
-    To be called before CUDA is started. Slower; an operation that has no such way is an error.
+    Call it before CUDA is started. It costs speed, and an operation without a repeatable
+    implementation raises an error.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)

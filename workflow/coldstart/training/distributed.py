@@ -1,10 +1,10 @@
-"""Training by several processes that together do what one would do alone.
+"""Training by several processes, with the results of one.
 
-Each process has its rows of every batch, in the order of the ranks. The loss that is descended is
-the mean of the processes' losses, and the backward pass of every operation here is the transpose
-of its forward pass over all processes. A method's gradient, averaged over the processes, is
-therefore that of one process whether each rank's loss is of its own rows or of all of them. With
-one process everything here returns what it was given.
+Each process has its rows of every batch, in the order of the ranks. The trainer descends the mean
+of the processes' losses. The backward pass of every operation here is the transpose of its forward
+pass over all processes. The gradient, averaged over the processes, is therefore that of a single
+process, whether a method computes each rank's loss from its own rows or from all rows. With one
+process every function here returns its argument.
 """
 
 import os
@@ -22,7 +22,7 @@ def world() -> int:
 
 
 def rank() -> int:
-    """This process's number among them, from nought."""
+    """Number of this process among them, from 0."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
@@ -61,13 +61,13 @@ def anywhere(flag: bool) -> bool:
     """Return True if a flag is set in any process: the same answer in all of them."""
     if world() == 1:
         return flag
-    found = torch.tensor(int(flag))  # not on a GPU, which nobody waits for
+    found = torch.tensor(int(flag))  # on the CPU: a GPU would have to be waited for
     distributed.all_reduce(found, distributed.ReduceOp.MAX)
     return bool(found)
 
 
 def of_first(value: Any) -> Any:
-    """The first process's value, in all of them; its tensors are on the CPU."""
+    """Return the first process's value in all processes; its tensors are on the CPU."""
     if world() == 1:
         return value
     values = [value]
@@ -80,7 +80,7 @@ def joined(device: torch.device) -> Iterator[torch.device]:
     """Train together with the processes that torchrun's environment variables tell of.
 
     Args:
-        device: a kind of device; of several GPUs each of a machine's processes takes one.
+        device: the kind of device; each process of a machine takes a GPU of its own.
 
     Yields:
         torch.device: this process's own.
@@ -90,7 +90,7 @@ def joined(device: torch.device) -> Iterator[torch.device]:
         torch.cuda.set_device(device)
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     yield device
-    # After a failure nobody waits for the others: they may never come.
+    # After a failure, do not wait for the others: they may never come.
     distributed.destroy_process_group()
 
 
@@ -127,7 +127,7 @@ def _summed(tensor: Tensor) -> Tensor:
 class SynchronisedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm with the statistics of the whole batch, on any device.
 
-    Its parameters, buffers and results are those of the BatchNorm that it takes the place of.
+    Its parameters, buffers and results equal those of the BatchNorm that it replaces.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -140,7 +140,7 @@ class SynchronisedBatchNorm(nn.modules.batchnorm._BatchNorm):
         values = input.to(torch.promote_types(input.dtype, torch.float32))
         axes = [axis for axis in range(input.ndim) if axis != 1]
         variances, means = torch.var_mean(values, axes, correction=0)
-        # Equal numbers in each process: the variance is the mean of theirs and of their means'.
+        # With equal counts, the variance is the mean variance plus the variance of means.
         every = gather(torch.stack((means, variances)).unsqueeze(0))
         mean = every[:, 0].mean(0)
         variance = every[:, 1].mean(0) + (every[:, 0] - mean).square().mean(0)
@@ -155,7 +155,7 @@ class SynchronisedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics; that of the variance is of the unbiased one."""
+        """Update the running statistics; the running variance is unbiased, as in torch."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -167,11 +167,11 @@ class SynchronisedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
 
 def synchronise(model: nn.Module, device: torch.device) -> None:
-    """Let every BatchNorm of a model see the whole batch, in place; names stay as they were.
+    """Make every BatchNorm of a model see the whole batch, in place; names stay.
 
     Args:
         model: on its device.
-        device: that device: torch's own module is faster and is for GPUs only.
+        device: the model's; on a GPU torch's own, faster module is used.
     """
     kind = nn.SyncBatchNorm if device.type == "cuda" else SynchronisedBatchNorm
     for parent in list(model.modules()):
@@ -183,7 +183,7 @@ def synchronise(model: nn.Module, device: torch.device) -> None:
 def _of_kind(
     kind: type[nn.modules.batchnorm._BatchNorm], norm: nn.modules.batchnorm._BatchNorm
 ) -> nn.Module:
-    """The same layer as a module of another class, with the same tensors."""
+    """Return the layer as a module of another class, with the same tensors."""
     result = kind(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
     result.weight, result.bias = norm.weight, norm.bias
     result.running_mean, result.running_var = norm.running_mean, norm.running_var

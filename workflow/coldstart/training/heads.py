@@ -13,8 +13,8 @@ def build_head(inputs: int, recipe: Head) -> nn.Sequential:
     """Build linear layers with BatchNorm (if the recipe says so) and activations between them.
 
     Args:
-        inputs: size of what comes in, [N, inputs].
-        recipe: outputs of each layer, and what follows it.
+        inputs: width of the input [N, inputs].
+        recipe: width of each layer, and what follows it.
     """
     layers: list[nn.Module] = []
     for i, (below, width) in enumerate(pairwise([inputs, *recipe.widths]), start=1):
@@ -38,10 +38,10 @@ class Unit(nn.Module):
 class UnitLinear(nn.Module):
     """Products with unit vectors: weight normalisation with a gain of one, and no bias.
 
-    See Salimans and Kingma 2016; a row's length changes nothing but how fast its direction moves.
+    See Salimans and Kingma 2016. The length of a row affects only how fast its direction moves.
 
     Attributes:
-        frozen: whether the weights take no gradient, so that an optimiser leaves them alone.
+        frozen: True if the weights get no gradient, so that no optimiser moves them.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:

@@ -1,4 +1,4 @@
-"""The images of a training: where they are kept, and how a batch of them reaches the device."""
+"""The images of a training: in the memory of the device, or streamed to it."""
 
 import warnings
 from collections.abc import Generator, Iterator
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 CHUNK = 1024
-"""Images that are read at a time where all are looked at once."""
+"""Number of images that are read at once when all are gone through."""
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Some of the images of an array, which may lie in a file and is read only where wanted.
+    """Some rows of an array of images; an array in a file is read only at those rows.
 
     Attributes:
         array: uint8 [M, H, W, C], often a memory map.
-        rows: which of them, in order: int64 [N].
+        rows: of the array, in order: int64 [N].
     """
 
     array: NDArray[np.uint8]
@@ -37,7 +37,7 @@ class Images:
 
     @classmethod
     def open(cls, file: Path, rows: NDArray[np.int64]) -> "Images":
-        """Rows of an ``.npy`` file, which stays where it is."""
+        """Open rows of an ``.npy`` file as a memory map."""
         return cls(np.load(file, mmap_mode="r"), rows)
 
     @property
@@ -58,7 +58,7 @@ class Images:
         return np.asarray(self.array[self.rows[at]])
 
     def chunks(self) -> Iterator[NDArray[np.uint8]]:
-        """All images, a few at a time."""
+        """Yield all images, a few at a time."""
         for start in range(0, len(self), CHUNK):
             yield self[start : start + CHUNK]
 
@@ -66,7 +66,7 @@ class Images:
 def channel_statistics(images: NDArray[np.uint8] | Images) -> tuple[Tensor, Tensor]:
     """Return each channel's mean and standard deviation over all pixels, in [0, 1].
 
-    Sums are of integers, hence exact. A constant channel has the deviation one.
+    Integers are summed, so the sums are exact. A constant channel gets the deviation 1.
 
     Args:
         images: uint8 [N, H, W, C].
@@ -88,7 +88,7 @@ def channel_statistics(images: NDArray[np.uint8] | Images) -> tuple[Tensor, Tens
 
 
 class Resident:
-    """Images that the device has in its own memory; on a CPU that is where they are already."""
+    """Images in the memory of the device; on a CPU they stay where they are."""
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.device = device
@@ -105,8 +105,8 @@ class Resident:
         """Give the images at these places, a batch at a time.
 
         Args:
-            places: int64 [n], on the CPU.
-            size: of a batch; it divides n.
+            places: rows among the images, int64 [n], on the CPU.
+            size: images of a batch; it divides n.
 
         Yields:
             Tensor: uint8 [size, H, W, C] on the device.
@@ -116,7 +116,7 @@ class Resident:
 
 
 class Streamed:
-    """Images that are read for each batch, in a thread of its own and one batch ahead."""
+    """Images that a thread reads one batch ahead of the training."""
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.device = device
@@ -135,7 +135,7 @@ class Streamed:
                 yield waiting.result().to(self.device, non_blocking=True)
 
     def _read(self, part: Tensor) -> Tensor:
-        pinned = self.device.type == "cuda"  # the one kind of memory that is copied in background
+        pinned = self.device.type == "cuda"  # only pinned memory is copied in the background
         batch = torch.empty(
             (len(part), *self._images.shape[1:]), dtype=torch.uint8, pin_memory=pinned
         )
@@ -148,7 +148,7 @@ def on_device(images: Images, device: torch.device, share: float) -> Resident | 
     Args:
         images: of a training.
         device: where it computes.
-        share: how much of a GPU's memory they may take; nought streams them whatever the device.
+        share: of a GPU's memory that they may take; 0 streams them on any device.
     """
     if share and device.type == "cpu":
         return Resident(images, device)
@@ -158,7 +158,7 @@ def on_device(images: Images, device: torch.device, share: float) -> Resident | 
 
 
 def _share(array: NDArray[np.uint8]) -> Tensor:
-    """Wrap an array without copying it; nobody writes to it, so it may be read-only."""
+    """Wrap an array without a copy. It may be read-only, because nothing writes to the tensor."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(np.asarray(array))

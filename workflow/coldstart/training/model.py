@@ -31,7 +31,7 @@ class Compilable(nn.Module):
 
 
 class EncoderModel(nn.Module, ABC):
-    """A model that embeds images, and may have more to it."""
+    """A model that embeds images; it may have heads and target networks too."""
 
     @property
     @abstractmethod
@@ -89,7 +89,7 @@ class Trainable(EncoderModel):
     """A model that is trained step by step.
 
     Attributes:
-        online: the network that is trained, all of it: what a gradient norm is taken over.
+        online: the whole trained network, over whose parameters gradient norms are taken.
     """
 
     online: nn.Module
@@ -117,7 +117,7 @@ class Trainable(EncoderModel):
         return [module for module in self.modules() if isinstance(module, Compilable)]
 
     def health(self, embeddings: Tensor) -> dict[str, float]:
-        """Return what else of a training is worth a look after each epoch; nothing by default.
+        """Return further columns of the history, measured after each epoch; none by default.
 
         Args:
             embeddings: of some of the images, float32 [n, D].

@@ -8,9 +8,9 @@ from coldstart.progress import Progress
 from coldstart.training.images import Images
 
 BATCH = 256
-"""Images that are embedded at a time."""
+"""Number of images that are embedded at once."""
 BLOCK = 2**26
-"""Similarities that are held at a time: a quarter of a gigabyte."""
+"""Number of similarities that are in memory at once: a quarter of a gigabyte."""
 
 
 @torch.no_grad()
@@ -33,14 +33,14 @@ def embed_images(encoder: nn.Module, images: Images, device: torch.device) -> Te
 
 @torch.no_grad()
 def nearest(embeddings: Tensor, count: int) -> Tensor:
-    """Return the rows that are most alike by the cosine, exactly: int64 [N, K] on the CPU.
+    """Return the exact nearest neighbours of each row by cosine: int64 [N, K] on the CPU.
 
-    The most similar one comes first, and none is its own neighbour. The same embeddings give the
-    same rows on the same device.
+    The nearest comes first, and no row is its own neighbour. Equal embeddings give equal rows on
+    the same device.
 
     Args:
         embeddings: float32 [N, D], two or more.
-        count: how many of each, K; all others where there are fewer.
+        count: number of neighbours K; all other rows if there are fewer.
     """
     count = min(count, len(embeddings) - 1)
     units = functional.normalize(embeddings, dim=1)
@@ -56,7 +56,7 @@ def nearest(embeddings: Tensor, count: int) -> Tensor:
 
 
 def draw(neighbours: Tensor, seed: int) -> Tensor:
-    """Return one neighbour of each row, each as likely: int64 [N].
+    """Draw one neighbour of each row, uniformly: int64 [N].
 
     Args:
         neighbours: int64 [N, K], on the CPU.

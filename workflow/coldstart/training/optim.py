@@ -15,9 +15,9 @@ def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Optimizer) -> op
     """Build the optimiser.
 
     Args:
-        parameters: what it moves.
-        recipe: its numbers; they say whether biases and BatchNorm's parameters (those of one
-            dimension) decay like the weights. Under LARS they never do, nor are they adapted.
+        parameters: those that it updates.
+        recipe: its settings. They say whether biases and BatchNorm's parameters (those of one
+            dimension) have weight decay. Under LARS these have neither decay nor a local rate.
     """
     every = list(parameters)
     weights = [parameter for parameter in every if parameter.ndim > 1]
@@ -40,7 +40,7 @@ def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Optimizer) -> op
             fused=True,
         )
         if recipe.momentum:
-            # The fused step fails on a parameter whose first gradient comes later than others'.
+            # The fused step fails on a parameter that gets its first gradient in a later step.
             for parameter in every:
                 sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return sgd
@@ -92,7 +92,7 @@ class Lars(Uncompiled):
         lr: the global rate.
         momentum: share of the velocity that a step keeps.
         weight_decay: of the weights.
-        trust: how far a weight may move in a step, relative to its norm.
+        trust: the paper's eta, the length of a step relative to that of the weight.
     """
 
     def __init__(
@@ -150,14 +150,13 @@ def _local_rates(weights: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
 def learning_rate(recipe: Optimizer, step: int, steps_per_epoch: int, epochs: int) -> float:
     """Return the learning rate of a step.
 
-    It rises linearly to ``lr``, which the last step of the warm-up has. From there it stays; or
-    falls along a half cosine that would reach nought one step after the last (Loshchilov and
-    Hutter 2017, equation 5, without restarts); or is multiplied by ``factor`` after each of the
-    milestones.
+    During the warm-up it rises linearly and reaches ``lr`` in the last step. Then it is constant;
+    or falls along half a cosine, which would reach 0 one step after the last (Loshchilov and Hutter
+    2017, equation 5, without restarts); or is multiplied by ``factor`` at each milestone.
 
     Args:
         recipe: peak, schedule, and length of the warm-up.
-        step: counted from nought over all epochs.
+        step: counted from 0 over all epochs.
         steps_per_epoch: steps in each epoch.
         epochs: epochs in all, warm-up included.
     """

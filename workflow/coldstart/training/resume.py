@@ -1,4 +1,4 @@
-"""The state of a training that was cut short, and the signal that cuts it short."""
+"""The state of an interrupted training, and the signal that interrupts it."""
 
 import hashlib
 import logging
@@ -19,7 +19,7 @@ from coldstart.training.images import Images
 log = logging.getLogger("coldstart")
 
 SHARE = 0.05
-"""Share of a training's time that may go into saving its state."""
+"""Share of a training's time that saving its state may take."""
 
 
 def fingerprint(recipe: BaseModel, seed: int, images: Images, start: bytes = b"") -> str:
@@ -27,9 +27,9 @@ def fingerprint(recipe: BaseModel, seed: int, images: Images, start: bytes = b""
 
     Args:
         recipe: of the training.
-        seed: of everything random.
-        images: that are trained on.
-        start: the file of weights that it starts from; nothing where it starts from none.
+        seed: of all random draws.
+        images: those that it trains on.
+        start: content of the file of weights that it starts from; empty if there is none.
     """
     digest = hashlib.blake2b(recipe.model_dump_json().encode(), digest_size=16)
     digest.update(f" {seed} {images.shape} ".encode())
@@ -43,8 +43,8 @@ class Keeper:
     """Keeps the state of an unfinished training in a folder.
 
     Args:
-        folder: where; made when there is something to keep.
-        training: the ``fingerprint`` of the training; a state of another one is never given back.
+        folder: made when the first state is saved.
+        training: the ``fingerprint`` of the training; the state of another training is ignored.
     """
 
     def __init__(self, folder: Path, training: str) -> None:
@@ -55,23 +55,23 @@ class Keeper:
 
     @property
     def is_due(self) -> bool:
-        """True if the work since the last save makes the cost of another one small."""
+        """True if another save would cost little beside the work since the last one."""
         return time.monotonic() - self._saved >= self._cost / SHARE
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the state, so that a kill at any time leaves the old one or the new."""
+        """Replace the state; a kill at any time leaves the old state or the new one."""
         started = time.monotonic()
         save_state(self.path, {**state, "training": self.training})
         self._saved = time.monotonic()
         self._cost = self._saved - started
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """Read the state, its tensors onto a device; ``None`` where there is none to go on from."""
+        """Read the state, with its tensors on a device; ``None`` if there is none to go on from."""
         return load_state(self.path, self.training, device)
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Replace the file by this state, so that a kill at any time leaves the old one or the new.
+    """Write the state; a kill at any time leaves the old file or the new one.
 
     Raises:
         OSError: it cannot be written, for one because the disk is full; the old one stays.
@@ -79,7 +79,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     try:
-        # After a failed write torch still ends its archive, and complains that this does not fit.
+        # After a failed write torch still tries to end its archive, and raises an error of its own.
         with naming(path):
             with part.open("wb") as file:
                 torch.save(state, file)
@@ -91,10 +91,10 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path, training: str, device: torch.device) -> dict[str, Any] | None:
-    """Read a state, or return ``None`` where there is none to go on from.
+    """Read a state, or return ``None`` if there is none to go on from.
 
-    A state that cannot be read, or that is of another training, is passed over with a line in the
-    log: starting anew is always right, and only costs time.
+    A state that is damaged, or belongs to another training, is ignored with a line in the log. To
+    start anew is always correct, and only costs time.
 
     Args:
         path: the file that ``save_state`` wrote.
@@ -116,10 +116,10 @@ def load_state(path: Path, training: str, device: torch.device) -> dict[str, Any
 
 
 class Termination:
-    """While this context is open, SIGTERM is noted in ``requested`` and does not kill.
+    """A context in which SIGTERM sets ``requested`` and does not end the process.
 
-    Schedulers send it some time before they kill, so that a job can put its state away. Outside the
-    main thread, where Python cannot handle signals, nothing is changed.
+    Schedulers send SIGTERM some time before they kill, so that a job can save its state. Outside
+    the main thread Python cannot handle signals, and the context does nothing.
     """
 
     def __init__(self) -> None:

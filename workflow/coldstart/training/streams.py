@@ -2,11 +2,11 @@
 
 No generator's state is ever saved: each epoch's order and each step's views are drawn from a
 generator seeded by (seed, epoch) or (seed, step). A training that was killed and resumed therefore
-sees what the uninterrupted one sees. Several processes draw what one would, and each takes its rows
-of it.
+sees what the uninterrupted one sees. Several processes make the same draws,
+and each takes its rows.
 
-One stream counts the epochs of a training. The others run beside it in epochs of their own: each is
-gone through in an order that is drawn anew whenever it has come to its end.
+One stream counts the epochs of a training. The others have epochs of their own: at the end of each,
+a new order is drawn.
 """
 
 from collections.abc import Generator, Sequence
@@ -26,20 +26,20 @@ from coldstart.training.images import Images, on_device
 from coldstart.training.model import UNLABELLED
 from coldstart.training.neighbours import draw
 
-# Purposes of generators, which keep epoch 1 and step 1 from drawing alike.
+# Purposes of generators. With them, epoch 1 and step 1 have different seeds.
 ORDER, VIEWS, NEIGHBOURS, LAYERS = range(4)
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Images that a model is trained on, and how it sees them.
+    """Images that a model is trained on, their views and their labels.
 
     Attributes:
         images: N of them.
         views: the augmentation of each view.
         batch_size: images of a batch at most, summed over all processes.
-        labels: of the images, int64 [N]; None where the model learns without.
-        neighbours: of each image, int64 [N, K]: the second view is then of one of them.
+        labels: of the images, int64 [N]; None for a stream without labels.
+        neighbours: of each image, int64 [N, K]; if given, the second view shows one of them.
     """
 
     images: Images
@@ -63,7 +63,7 @@ def seed_of(seed: int, purpose: int, index: int, stream: int = 0) -> int:
         seed: of the training.
         purpose: ``ORDER``, ``VIEWS``, ``NEIGHBOURS`` or ``LAYERS``.
         index: of the epoch or the step.
-        stream: number of the stream; nought for the one that counts the epochs.
+        stream: number of the stream; 0 for the one that counts the epochs.
     """
     key = (seed, purpose, index, stream) if stream else (seed, purpose, index)
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
@@ -76,15 +76,15 @@ def epoch_order(count: int, seed: int, epoch: int, stream: int = 0) -> Tensor:
 
 
 class Feed:
-    """Batches of one stream, each of which depends on the seed and its number alone.
+    """Batches of one stream; each depends only on the seed and on its number.
 
     Args:
         stream: the images.
-        number: of the stream; nought for the one that counts the epochs.
+        number: of the stream; 0 for the one that counts the epochs.
         batch: images of a batch, summed over all processes.
-        per_epoch: batches of one of the stream's epochs.
+        per_epoch: batches in an epoch of this stream.
         seed: of the training.
-        device: where the images are wanted.
+        device: gets the images.
         on_gpu: the share of a GPU's memory that the images may take; more are streamed.
     """
 
@@ -129,8 +129,8 @@ class Feed:
             count: how many.
 
         Yields:
-            Images, uint8 [n, H, W, C], behind which their neighbours come where there are any, and
-            the images' labels, int64 [n], where there are any.
+            Images, uint8 [n, H, W, C], followed by their neighbours if the stream has any; and
+            the images' labels, int64 [n], if the stream has any.
         """
         end = first + count
         while first < end:
@@ -154,7 +154,7 @@ class Feed:
                 yield images, None if self.labels is None else self.labels[places]
 
     def start_step(self, step: int) -> None:
-        """Draw the views that follow for this step, counted from the start of the training."""
+        """Seed the views of this step, counted from the start of the training."""
         self.generator.manual_seed(seed_of(self.seed, VIEWS, step, self.number))
 
     def views(self, batch: Tensor) -> list[Tensor]:

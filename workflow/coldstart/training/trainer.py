@@ -1,7 +1,7 @@
 """The training loop that every model shares.
 
-A training that was killed and resumed is the uninterrupted one, bit for bit on a CPU: what a step
-draws depends on the seed and the step's number alone (``coldstart.training.streams``).
+A training that was killed and resumed equals the uninterrupted one, bit for bit on a CPU: the draws
+of a step depend only on the seed and the step's number (``coldstart.training.streams``).
 """
 
 import logging
@@ -38,7 +38,14 @@ log = logging.getLogger("coldstart")
 Batches = Mapping[str, Iterator[tuple[Tensor, Tensor | None]]]
 """Images and labels of the batches to come, of each stream."""
 
-PLACE = ("epoch", "step", "loss_sum", "seconds", "history", "flat")  # where a training stands
+PLACE = (
+    "epoch",
+    "step",
+    "loss_sum",
+    "seconds",
+    "history",
+    "flat",
+)  # what a resumed training goes on from
 ON_GPU = 0.4
 """The share of a GPU's memory that images take at most, unless a setting says otherwise."""
 
@@ -48,8 +55,8 @@ class Steps:
     """The division of an epoch's images into steps.
 
     Attributes:
-        batch: images of which a loss is computed at once.
-        parts: batches whose gradients make up one step of the optimiser.
+        batch: images of a batch, summed over all processes.
+        parts: batches whose gradients are accumulated for one step of the optimiser.
         count: steps in an epoch.
     """
 
@@ -59,7 +66,7 @@ class Steps:
 
     @classmethod
     def of(cls, recipe: Training, images: int) -> "Steps":
-        """Cut the recipe's numbers to what the images allow, and a batch so that it divides.
+        """Limit the recipe's numbers to the images, and let batches divide among processes.
 
         Raises:
             ColdstartError: the recipe's batch does not divide among the processes.
@@ -77,7 +84,7 @@ class Steps:
 
 
 class Objective(nn.Module):
-    """A model as the function of its views that is descended, as processes that share it need."""
+    """The losses of a model as the forward pass that DistributedDataParallel wraps."""
 
     def __init__(self, model: Trainable, phases: Sequence[Phase]) -> None:
         super().__init__()
@@ -92,13 +99,13 @@ class Trainer:
     """Train a model on streams of images, alone or together with other processes.
 
     Args:
-        model: on any device; it is moved, and trained in place.
+        model: on any device; it is moved to ``device`` and trained in place.
         streams: by name; the first one counts the epochs. Each process is given all images.
         recipe: settings of the training.
         seed: decides the order of the images, all views, and what layers such as dropout draw.
         device: where to train.
-        keeper: keeps the state to go on from after a kill; ``None`` keeps none.
-        snapshots: folder for the encoders on the way that the recipe asks for.
+        keeper: saves the state for a resume; ``None`` saves none.
+        snapshots: folder for the snapshots that the recipe asks for.
         on_gpu: the share of a GPU's memory that the images may take; more are streamed.
     """
 
@@ -134,7 +141,7 @@ class Trainer:
         self.loss_sum = torch.zeros(len(self.phases), dtype=torch.float64, device=device)
         self.seconds = 0.0  # of this epoch
         self.history: list[dict[str, Any]] = []
-        self.flat = 0  # epochs in a row whose embeddings told no images apart
+        self.flat = 0  # epochs in a row in which the embeddings were collapsed
         self._restore()
 
     def _objective(self) -> nn.Module:
@@ -147,9 +154,9 @@ class Trainer:
         if world() == 1:
             return objective
         with warnings.catch_warnings():
-            # The keyword's new name is not known to every version of torch that will do.
+            # Older versions of torch do not know the new name of the keyword.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            # Methods keep their buffers alike in all processes, and may let a layer rest.
+            # Methods keep buffers equal in all processes, and need not use every layer.
             return DistributedDataParallel(
                 objective, broadcast_buffers=False, find_unused_parameters=True
             )
@@ -157,8 +164,8 @@ class Trainer:
     def run(self) -> pd.DataFrame:
         """Train to the last epoch.
 
-        On SIGTERM the step is finished, the state saved where it is kept, and the process ends
-        with exit code 143. Of several processes it is enough that one gets the signal.
+        On SIGTERM the trainer finishes the step, saves the state if it has a keeper, and ends the
+        process with exit code 143. If one of several processes gets the signal, all stop.
 
         Returns:
             One row per epoch: ``epoch`` (from one), ``loss`` (mean over its steps), ``lr`` (of its
@@ -168,14 +175,14 @@ class Trainer:
             phase; each other one has its loss in ``loss_{phase}``.
 
         Raises:
-            ColdstartError: the loss, a weight or an embedding is no longer finite, or all
-                embeddings have stayed as good as one.
+            ColdstartError: the loss, a weight or an embedding is no longer finite, or the
+                embeddings have collapsed.
         """
         precision = "bf16" if self.bf16 else "fp32"
         images = ", ".join(f"{feed.count} {name} images" for name, feed in self.feeds.items())
         log.info("training on %s in %s: %s", self.device, precision, images)
         progress = Progress("training step", self._steps_in_all, self._done)
-        # Reading the loss makes the host wait for a GPU, so there it is read now and then.
+        # To read the loss, the host waits for the GPU. There it is read every 50 steps.
         every = 1 if self.device.type == "cpu" else 50
         with Termination() as termination, self._own_chance():
             while self.epoch < self.recipe.epochs:
@@ -197,7 +204,7 @@ class Trainer:
         return pd.DataFrame(self.history)
 
     def _own_chance(self) -> AbstractContextManager[None]:
-        """Leave torch's global generators as they are where layers of the model draw from them."""
+        """Restore torch's global generators afterwards, if layers of the model draw from them."""
         if not self.draws:
             return nullcontext()
         return torch.random.fork_rng([self.device] if self.device.type == "cuda" else [])
@@ -269,12 +276,12 @@ class Trainer:
             optimizer.step()
 
     def _unshared(self) -> Any:
-        """Within it, gradients are added up without a word to the other processes."""
+        """Return a context in which gradients are accumulated without averaging over processes."""
         shared = isinstance(self.objective, DistributedDataParallel)
         return self.objective.no_sync() if shared else nullcontext()  # type: ignore[operator]
 
     def _report(self, progress: Progress) -> None:
-        # From here on every process goes on from the mean over all.
+        # Every process goes on with the mean over all processes.
         self.loss_sum = total(self.loss_sum) / world()
         losses = self._losses
         now = time.perf_counter()
@@ -325,7 +332,7 @@ class Trainer:
             self._save()
 
     def _watched(self) -> dict[str, float]:
-        """Look at the embeddings, and end a training that has lost what tells images apart."""
+        """Measure the embeddings, and end a training that has collapsed."""
         seen = look(self.model, self.sample, self.device)
         if not seen.is_finite:
             raise self._not_finite("embeddings")

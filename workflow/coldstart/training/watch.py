@@ -1,4 +1,4 @@
-"""Watching a training without labels: how much its embeddings still tell images apart."""
+"""Detection of collapse during a training, without labels."""
 
 import math
 from dataclasses import dataclass
@@ -12,22 +12,24 @@ from coldstart.training.images import Images
 from coldstart.training.model import Trainable
 
 SAMPLE = (128, 512)
-"""The fewest and the most images whose embeddings are looked at after each epoch; between, a
-quarter of all, which costs some 4 % of a training's time."""
+"""Least and largest number of images that are embedded after each epoch. Between the two it is a
+quarter of all images, which costs about 4 % of a training's time."""
 BATCH = 128
 
 LEAST = 0.03
-"""The least spread, as a share of that of directions at random: all vectors within some two degrees
-of their mean direction. Small trainings of every method measured 0.1 or more once they had settled;
-BYOL without predictor and moving average fell below it within epochs, and stayed there."""
+"""Spread below which embeddings count as collapsed, relative to that of random directions. At this
+spread all vectors lie within some two degrees of their mean. Small trainings of every method
+measured 0.1 or more once they had settled; BYOL without predictor and moving average fell below
+this number within a few epochs, and stayed there."""
 PATIENCE = 3
-"""Epochs in a row with less, of ``SETTLED`` steps together or more: some trainings come near it at
-the start and recover."""
+"""Number of collapsed epochs in a row that end a training, if they have ``SETTLED`` steps together:
+some trainings are nearly collapsed at the start and recover."""
 SETTLED = 50
-"""Steps before which nothing is made of it: until then BatchNorm's running statistics, by which
-embeddings are computed here, are partly those of no images at all (0.9 to the 50th: 0.5 %)."""
+"""Number of steps before which no training counts as collapsed. Embeddings are computed with
+BatchNorm's running statistics, which still contain their initial values until then (0.9 to the
+50th: 0.5 %)."""
 ALONE = 0.05
-"""Entropy of the clusters' sizes, in nats, below which one cluster has as good as all images: with
+"""Entropy of the clusters' sizes, in nats, below which almost all images are in one cluster: with
 99 % of them in one and the rest in another it is 0.056."""
 
 
@@ -37,7 +39,7 @@ class Spread:
 
     Attributes:
         std: standard deviation of each dimension of the vectors at unit length, averaged over
-            dimensions; 1 / sqrt(D) where they point everywhere alike, nought where they are one.
+            dimensions; 1 / sqrt(D) for uniformly distributed directions, 0 for a single one.
         rank: effective rank of the vectors: exp of the entropy of their singular values, which are
             scaled to sum to one (Roy and Vetterli 2007). From 1 to D.
         dim: D, the size of a vector.
@@ -60,11 +62,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Look:
-    """A look at a training after an epoch.
+    """Measurements of a training after an epoch.
 
     Attributes:
-        embeddings: how far apart they lie.
-        projections: likewise, where there is a projector.
+        embeddings: their spread.
+        projections: their spread, if there is a projector.
         more: the model's ``health``.
     """
 
@@ -107,7 +109,7 @@ class Look:
 
 
 def sample(images: Images) -> Tensor:
-    """Images from all over the data set, the same each time: uint8 [n, H, W, C]."""
+    """Return evenly spaced images of the data set, the same each time: uint8 [n, H, W, C]."""
     least, most = SAMPLE
     count = min(max(least, len(images) // 4), most, len(images))
     return torch.from_numpy(images[np.arange(count) * len(images) // count])
@@ -115,21 +117,21 @@ def sample(images: Images) -> Tensor:
 
 @torch.no_grad()
 def look(model: Trainable, images: Tensor, device: torch.device) -> Look:
-    """Say how far apart embeddings lie, and what becomes of them in the projector.
+    """Measure the spread of embeddings, and of their projections.
 
-    A loss that is on projections can let them become one while the embeddings stay apart, which
-    then learn no more. Both are computed in evaluation mode and in float32.
+    If a loss is computed from projections, these can collapse while the embeddings do not; then the
+    encoder learns no more. Both are computed in evaluation mode and in float32.
 
     Args:
-        model: in training mode, and so it is afterwards. A part of its trained network that is
-            named ``projector`` maps embeddings on.
-        images: uint8 [n, H, W, C], anywhere.
+        model: in training mode, to which it returns. If its trained network has a part named
+            ``projector``, that maps embeddings to projections.
+        images: uint8 [n, H, W, C], on any device.
         device: where the model is.
     """
     found = dict(model.online.named_modules())
     projector = next((found[name] for name in found if name.endswith("projector")), None)
     model.eval()
-    # The encoder is not called: a training may have compiled it, and this is not worth another.
+    # ``forward`` is called directly: a compiled encoder would be compiled again for this mode.
     parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     embeddings = torch.cat([model.encoder.forward(part.to(device)) for part in parts])
     projections = None if projector is None else spread(projector(embeddings))

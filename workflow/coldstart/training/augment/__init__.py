@@ -4,12 +4,12 @@ Each transform is a module, named like its recipe's ``op``. Its ``apply(images, 
 draws the parameters and applies them, and may overwrite the images. The result equals in
 distribution a torchvision transform (RandomResizedCrop, RandomCrop with padding,
 RandomHorizontalFlip, ColorJitter, RandomGrayscale, GaussianBlur, RandomSolarize) called on one
-image at a time; cutout, which torchvision lacks, is the paper's. Of RandAugment each operation is
-torchvision's, and how they are drawn is the recipe's.
+image at a time; cutout, which torchvision lacks, is the paper's. RandAugment has torchvision's
+operations, and the recipe says how they are drawn.
 
-On an accelerator nothing waits for a value from the device: a transform is computed for all images
-and kept for those that drew it. On a CPU, where a look at a value is free, it is computed for those
-that drew it only.
+On an accelerator the host never waits for a value: a transform is computed for all images, and the
+result is kept for those that drew it. On a CPU, where values can be read at no cost, it is computed
+only for the images that drew it.
 """
 
 import torch
@@ -33,25 +33,24 @@ def augment(
 
     Args:
         images: float32 [N, C, H, W] in [0, 1], C = 1 or 3, in any memory format.
-        recipe: The transforms, in order, and whether images share a draw.
-        generator: The only source of chance, on the images' device. The same state gives the same
+        recipe: the transforms, in order; ``scope`` says if all images share a draw.
+        generator: the only source of randomness, on the images' device. Equal states give equal
             views.
-        first: Where in a batch these images stand.
-        batch: How many images the batch has, this one's included; these are the whole batch unless
-            it is given. Draws are for the whole batch, so that a part's views are those that it
-            has within the whole.
+        first: position of the first of these images in the batch.
+        batch: number of images in the batch; by default these are all of it. Draws are made for the
+            whole batch, so that an image has the same view in a part of it.
 
     Returns:
         Tensor: float32 [N, C, h, w] in [0, 1], of the images' size unless a crop has one of its
         own; ``channels_last`` if ``images`` was; new memory.
 
     Raises:
-        ColdstartError: A blur's kernel is even, or too wide for the images.
+        ColdstartError: a blur's kernel is even, or too wide for the images.
     """
     count = 1 if recipe.scope == "batch" else batch or len(images)
     draw = Draw(count, first, len(images), generator)
     views = images.clone(memory_format=torch.contiguous_format)
-    # A trainer's autocast would resample in bfloat16, which is coarser than the pixels' own steps.
+    # Under the trainer's autocast, resampling would be in bfloat16, coarser than 8-bit pixels.
     with torch.autocast(images.device.type, enabled=False):
         for transform in recipe.transforms:
             views = TRANSFORMS.load(transform).apply(views, transform, draw)

@@ -18,7 +18,7 @@ def apply(images: Tensor, transform: Blur, draw: Draw) -> Tensor:
 
 
 def kernel_width(kernel: int | float, height: int, width: int) -> int:
-    """Pixels of a blur's kernel: as given, or the odd number below or at a share of the side."""
+    """Return a kernel's width: as given, or the largest odd number up to a share of the side."""
     if isinstance(kernel, int):
         return kernel
     return 2 * int(kernel * min(height, width) / 2) + 1
@@ -30,7 +30,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     Args:
         images: [N, C, H, W].
         sigma: [N], standard deviations in pixels.
-        kernel: Width of the kernel in pixels; odd, and less than twice the images' sides.
+        kernel: width of the kernel in pixels; odd, and less than twice the images' sides.
 
     Returns:
         Tensor: [N, C, H, W], contiguous.
@@ -51,7 +51,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
 
 
 def _blur_weights(taps: Tensor, size: int) -> Tensor:
-    """Weights [N, size, size] of a convolution by ``taps`` [N, K] with reflected edges."""
+    """Return the weights [N, size, size] of a convolution by ``taps`` [N, K], edges reflected."""
     reach = taps.shape[1] // 2
     pixel = torch.arange(size, device=taps.device)
     source = pixel.view(-1, 1) + torch.arange(-reach, reach + 1, device=taps.device)

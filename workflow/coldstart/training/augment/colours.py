@@ -1,4 +1,4 @@
-"""Grey values, and blends of images with black, their mean or their grey."""
+"""Grey values, and blends of images with black, their mean grey or their grey image."""
 
 from torch import Tensor
 
@@ -25,7 +25,7 @@ def blend_(images: Tensor, operation: Tensor, factor: Tensor) -> None:
 
 
 def luma(images: Tensor) -> Tensor:
-    """Luma [N, 1, H, W] of images of one or three channels."""
+    """Return the luma [N, 1, H, W] of images of one or three channels."""
     if images.shape[1] == 1:
         return images.clone()
     red, green, blue = images.unbind(1)

@@ -11,7 +11,7 @@ from coldstart.training.augment.draws import Draw, uniform
 from coldstart.training.augment.resampling import multiply
 
 CROP_ATTEMPTS = 10
-"""Boxes that are drawn in search of one that fits, before a central one is taken."""
+"""Number of boxes that are drawn for an image before the central one is taken."""
 
 
 def apply(images: Tensor, transform: Crop, draw: Draw) -> Tensor:
@@ -73,7 +73,7 @@ def crop_resize(images: Tensor, boxes: Tensor, size: Sequence[int]) -> Tensor:
     Args:
         images: [N, C, H, W].
         boxes: int64 [N, 4], from :func:`draw_boxes`.
-        size: height and width of what comes out.
+        size: height and width of the result.
 
     Returns:
         Tensor: [N, C, *size], contiguous.
@@ -87,10 +87,10 @@ def crop_resize(images: Tensor, boxes: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _triangle_weights(start: Tensor, length: Tensor, inputs: int, outputs: int) -> Tensor:
-    """Weights [N, outputs, inputs] that resize ``length`` pixels from ``start``.
+    """Return the weights [N, outputs, inputs] that resize ``length`` pixels from ``start``.
 
-    The filter is a triangle that reaches one pixel to either side, or as many as shrink to one;
-    pixels outside the box have no weight, even where it reaches over them.
+    The filter is a triangle. Its half-width is one pixel or, when shrinking, the number of input
+    pixels per output pixel. Pixels outside the box have weight 0.
     """
     pixel = torch.arange(inputs, device=start.device) + 0.5 - start.view(-1, 1, 1)
     outside = (pixel < 0) | (pixel > length.view(-1, 1, 1))

@@ -23,8 +23,8 @@ def cutout(images: Tensor, centres: Tensor, side: int, fill: float) -> Tensor:
     Args:
         images: [N, C, H, W].
         centres: int64 [N, 2]: row and column of a pixel in the middle.
-        side: of the square, in pixels; where it reaches beyond the image, less is covered.
-        fill: the value that it is covered with.
+        side: of the square, in pixels; its part beyond the image is ignored.
+        fill: the value of covered pixels.
 
     Returns:
         Tensor: [N, C, H, W].
@@ -38,6 +38,6 @@ def cutout(images: Tensor, centres: Tensor, side: int, fill: float) -> Tensor:
 
 
 def _within(start: Tensor, length: int, size: int) -> Tensor:
-    """Mask, out of ``size`` pixels, the ``length`` ones from ``start`` on: bool [N, size]."""
+    """Return a mask of ``length`` pixels from ``start`` on: bool [N, size]."""
     offset = torch.arange(size, device=start.device) - start.view(-1, 1)
     return (offset >= 0) & (offset < length)

@@ -1,4 +1,4 @@
-"""Draws of all transforms: uniform numbers, and the images that a transform falls on."""
+"""Random draws that all transforms use: uniform numbers, and choices of images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 def uniform(count: int, between: Sequence[float], generator: torch.Generator) -> Tensor:
-    """Draw float32 [count] between two numbers."""
+    """Draw numbers between two others, uniformly: float32 [count]."""
     low, high = between
     return torch.rand(count, generator=generator, device=generator.device) * (high - low) + low
 
 
 def column(values: Tensor) -> Tensor:
-    """[N] as [N, 1, 1, 1], one value per image."""
+    """Reshape [N] to [N, 1, 1, 1]: one value per image."""
     return values.view(-1, 1, 1, 1)
 
 
@@ -31,7 +31,7 @@ def values_are_free(tensor: Tensor) -> bool:
 def where(
     chosen: Tensor, images: Tensor, function: Callable[..., Tensor], *parameters: Tensor
 ) -> Tensor:
-    """Replace the images chosen [N] by ``function`` of them; may overwrite ``images``."""
+    """Apply ``function`` to the images that the mask ``chosen`` [N] names; may overwrite them."""
     if values_are_free(images):
         index = chosen.nonzero().squeeze(1)
         images[index] = function(*take(index, images, *parameters))
@@ -47,13 +47,13 @@ def draw_places(count: int, height: int, width: int, generator: torch.Generator)
 
 @dataclass(frozen=True)
 class Draw:
-    """The draw of a transform's parameters for a batch, of which some images are at hand.
+    """Draws a transform's parameters for a whole batch, and gives those of the images at hand.
 
     Attributes:
-        count: parameters that are drawn: one that all images share, or one for each of the batch.
-        first: place of the first image at hand in the batch.
+        count: number of draws: 1 if all images share one, else the size of the batch.
+        first: position of the first image at hand in the batch.
         images: number of images at hand.
-        generator: the only source of chance.
+        generator: the only source of randomness.
     """
 
     count: int
@@ -62,14 +62,14 @@ class Draw:
     generator: torch.Generator
 
     def own(self, parameter: Tensor) -> Tensor:
-        """The parameters [images, ...] of the images at hand, out of all [count, ...]."""
+        """Return the parameters [images, ...] of the images at hand, out of all [count, ...]."""
         own = parameter if self.count == 1 else parameter[self.first : self.first + self.images]
         return own.expand(self.images, *parameter.shape[1:])
 
     def uniform(self, between: Sequence[float]) -> Tensor:
-        """Draw a number between two for each image: float32 [images]."""
+        """Draw a number between two others for each image: float32 [images]."""
         return self.own(uniform(self.count, between, self.generator))
 
     def chosen(self, probability: float) -> Tensor:
-        """Draw the images that a transform falls on: bool [images]."""
+        """Draw the images that are transformed: bool [images]."""
         return self.uniform((0.0, 1.0)) < probability

@@ -29,7 +29,7 @@ def apply(images: Tensor, transform: Jitter, draw: Draw) -> Tensor:
 
 
 def jitter_operations(transform: Jitter, channels: int) -> list[int]:
-    """Codes of the operations that can change an image; an image of one channel has no colour."""
+    """Return the operations that can change an image; grey images have no saturation or hue."""
     strengths = (transform.brightness, transform.contrast, transform.saturation, transform.hue)
     possible = (BRIGHTNESS, CONTRAST, SATURATION, HUE)[: 2 if channels == 1 else 4]
     return [operation for operation in possible if strengths[operation] > 0]
@@ -42,8 +42,8 @@ def draw_jitter(
 
     Returns:
         tuple: Factors [count, 4]: of brightness, contrast and saturation, uniform within the
-        transform's strength of one and not below nought, and the shift of the hue in turns, uniform
-        within its strength of nought. Order, int64 [count, K]: the K ``operations``' codes, each
+        transform's strength around 1 and at least 0; and the shift of the hue in turns, uniform
+        within its strength around 0. Order, int64 [count, K]: the K ``operations``' codes, each
         permutation equally likely.
     """
     strengths = (transform.brightness, transform.contrast, transform.saturation)
@@ -52,7 +52,7 @@ def draw_jitter(
     factors = torch.stack([uniform(count, between, generator) for between in ranges], 1)
     keys = uniform(count * 4, (0.0, 1.0), generator).view(count, 4)
     for operation in set(range(4)) - set(operations):
-        keys[:, operation] = 2.0  # beyond every key that was drawn: comes last, and is cut off
+        keys[:, operation] = 2.0  # larger than every drawn key: comes last, and is cut off
     return factors, keys.argsort(1)[:, : len(operations)]
 
 
@@ -63,7 +63,7 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor, hue: bool) -> Tensor:
         images: [N, C, H, W] in [0, 1].
         factors: [N, 4], see :func:`draw_jitter`.
         order: int64 [N, K], codes of the operations to apply, first to last.
-        hue: Whether every row of ``order`` contains ``HUE`` (otherwise none may).
+        hue: True if every row of ``order`` contains ``HUE`` (otherwise none may).
 
     Returns:
         Tensor: [N, C, H, W] in [0, 1].
@@ -74,9 +74,9 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor, hue: bool) -> Tensor:
         for slot in range(slots):
             blend_(images, order[:, slot], factors.gather(1, order[:, slot : slot + 1]))
         return images
-    # Shifting hues is by far the dearest operation, so it is done once, for all images together:
+    # Shifting hues is by far the most expensive operation, so it is done once, for all images:
     # before it, each image has the operations that precede it in its own order; after it, the rest.
-    # An image that has nothing to do in a slot is blended by a factor of one, which changes no bit.
+    # An image without an operation in a slot is blended by a factor of 1, which changes no bit.
     place = (order == HUE).int().argmax(1)
     rank = place.argsort(stable=True)
     images, factors, order, place = take(rank, images, factors, order, place)

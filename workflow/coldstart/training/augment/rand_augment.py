@@ -1,6 +1,6 @@
 """RandAugment: operations drawn for each image, one after the other (Cubuk et al. 2020).
 
-Values are looked at as levels of 256 where an operation is defined on these.
+Operations that are defined on 8-bit levels round the values to 256 levels.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,17 @@ LEVELS = 256
 
 
 def apply(images: Tensor, transform: RandAugment, draw: Draw) -> Tensor:
-    """Apply to each image the operations that it drew."""
+    """Draw operations for each image, and apply them."""
     kinds, strengths = draw_operations(draw.count, transform.count, draw.generator)
     return rand_augment(images, draw.own(kinds), draw.own(strengths), transform)
 
 
 def draw_operations(count: int, slots: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw operations and how much each does.
+    """Draw operations and their strengths.
 
     Returns:
         tuple: Codes, int64 [count, slots], each as likely; and strengths, float32 [count, slots],
-        uniform in [0, 1): the place in the interval of the operation.
+        uniform in [0, 1): the position within the operation's interval.
     """
     kinds = uniform(count * slots, (0.0, KINDS), generator).long()
     strengths = uniform(count * slots, (0.0, 1.0), generator)
@@ -139,13 +139,13 @@ def sharpen(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
-    """Leave the highest ``bits`` [N], int32, of each value's eight."""
+    """Keep the highest ``bits`` [N], int32, of the eight bits of each value."""
     dropped = column(8 - bits)
     return (levels_of(images) >> dropped << dropped) / (LEVELS - 1)
 
 
 def autocontrast(images: Tensor) -> Tensor:
-    """Stretch each channel, so that its values reach from nought to one; a flat one stays."""
+    """Stretch the values of each channel to [0, 1]; a constant channel stays."""
     lowest, highest = (end((2, 3), keepdim=True) for end in (images.amin, images.amax))
     span = highest - lowest
     return torch.where(span > 0, (images - lowest) / span.where(span > 0, 1.0), images)
@@ -166,7 +166,7 @@ def equalize(images: Tensor) -> Tensor:
 
 
 def levels_of(images: Tensor) -> Tensor:
-    """Values in [0, 1] as levels from 0 to 255, int32."""
+    """Convert values in [0, 1] to levels from 0 to 255, int32."""
     return (images * (LEVELS - 1)).round().int()
 
 
@@ -175,8 +175,8 @@ def resample(images: Tensor, sources: Tensor) -> Tensor:
 
     Args:
         images: [N, C, H, W].
-        sources: [N, 2, 3]: times (x, y, 1) of a pixel that comes out, x and y of where it comes
-            from, both in pixels to the right of and below the image's centre.
+        sources: [N, 2, 3]: maps (x, y, 1) of an output pixel to x and y of its source, both in
+            pixels to the right of and below the image's centre.
 
     Returns:
         Tensor: [N, C, H, W].

@@ -12,5 +12,5 @@ def multiply(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     below, across = rows.shape[1], columns.shape[1]
     lines = torch.bmm(lines, columns.transpose(1, 2)).view(number, height, channels * across)
     lines = torch.bmm(rows, lines).view(number, below, channels, across)
-    # Rounding can carry a mean of ones beyond one.
+    # Rounding can make a mean of ones exceed 1.
     return lines.transpose(1, 2).contiguous().clamp_(0, 1)

@@ -20,8 +20,8 @@ def shift(images: Tensor, corners: Tensor) -> Tensor:
 
     Args:
         images: [N, C, H, W].
-        corners: int64 [N, 2]: row and column, of either sign, of the pixel that comes to the upper
-            left.
+        corners: int64 [N, 2]: row and column, maybe negative, of the pixel that becomes the upper
+            left one.
 
     Returns:
         Tensor: [N, C, H, W], contiguous.
@@ -34,6 +34,6 @@ def shift(images: Tensor, corners: Tensor) -> Tensor:
 
 
 def _moving_weights(start: Tensor, size: int) -> Tensor:
-    """Weights [N, size, size] that put pixel ``start + i`` in the place of pixel i."""
+    """Return weights [N, size, size] that move pixel ``start + i`` to pixel i."""
     pixel = torch.arange(size, device=start.device)
     return (pixel - start.view(-1, 1, 1) == pixel.view(-1, 1)).float()
