@@ -1,4 +1,4 @@
-"""Reading files and holding them against checksums, in one pass."""
+"""Reading files and verifying their checksums in one pass."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -7,19 +7,19 @@ from pathlib import Path
 from coldstart.errors import ColdstartError
 
 PIECE = 2**22
-"""Bytes that are read at once where nothing else sets how many."""
+"""Number of bytes that are read at once, by default."""
 
 
 def pieces(path: Path, md5: str | None, size: int = PIECE) -> Iterator[bytes]:
-    """The bytes of a file in pieces of ``size``, the last one maybe shorter.
+    """Yield the bytes of a file in pieces of ``size``; the last one may be shorter.
 
     Args:
         path: the file.
-        md5: its published MD5, or None where nothing is known of it.
+        md5: its published MD5, or None if it is unknown.
         size: bytes of a piece.
 
     Raises:
-        ColdstartError: after the last piece, if the file has another MD5.
+        ColdstartError: raised after the last piece, if the file has another MD5.
     """
     hasher = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
@@ -36,7 +36,7 @@ def pieces(path: Path, md5: str | None, size: int = PIECE) -> Iterator[bytes]:
 
 
 def verify(path: Path, md5: str | None) -> None:
-    """Hold a file against its MD5, before something else reads it.
+    """Verify the MD5 of a file, before something else reads it.
 
     Raises:
         ColdstartError: it has another MD5.
@@ -47,7 +47,7 @@ def verify(path: Path, md5: str | None) -> None:
 
 
 def content(path: Path, md5: str | None) -> bytes:
-    """A whole file.
+    """Read a whole file.
 
     Raises:
         ColdstartError: it has another MD5.
@@ -56,7 +56,7 @@ def content(path: Path, md5: str | None) -> bytes:
 
 
 def files_digest(files: Mapping[str, Path]) -> str:
-    """``sha256:...`` of what ``sha256sum`` prints of these files, by their names in this order."""
+    """Return ``sha256:...`` of what ``sha256sum`` prints for these files, in this order."""
     whole = hashlib.sha256()
     for name, path in files.items():
         hasher = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Fetching published files: resumed where the line was cut, and checked before they count."""
+"""Download of published files: resumed after an interruption, and verified at the end."""
 
 import contextlib
 import fcntl
@@ -23,11 +23,11 @@ NAMES = {"md5": "MD5", "sha256": "SHA-256"}
 PIECE = 2**20
 MEGABYTE = 10**6
 TIMEOUT = 60
-"""Seconds without a byte after which a server is given up."""
+"""Seconds to wait for the next byte of a server."""
 ATTEMPTS = 5
-"""Times that a file is asked for before a cut line counts as an error."""
+"""Number of attempts to download a file."""
 PAUSE = 2.0
-"""Seconds before the second attempt; doubled with each further one."""
+"""Seconds before the second attempt; doubled before each further one."""
 
 
 def download(url: str, target: Path, digest: str | None) -> None:
@@ -72,7 +72,7 @@ def download(url: str, target: Path, digest: str | None) -> None:
 
 @contextlib.contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Keep the jobs of images and of labels, which start together, from fetching a set twice."""
+    """Let one job at a time fetch a set: those of images and labels start together."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".coldstart.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -80,18 +80,18 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _fetch_rest(url: str, part: Path) -> None:
-    """Append to ``part`` what it lacks, or start anew where the server knows no ranges.
+    """Append the rest of the file to ``part``, or start anew if the server knows no ranges.
 
     Raises:
-        http.client.IncompleteRead: the line was cut.
-        OSError: any other trouble on the way.
+        http.client.IncompleteRead: the connection was interrupted.
+        OSError: any other failure.
     """
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "coldstart"}
     if have:
         headers["Range"] = f"bytes={have}-"
     try:
-        # A .part file that is whole already has no rest: the server answers with code 416.
+        # If the .part file is complete, the server answers with code 416.
         with urllib.request.urlopen(
             urllib.request.Request(url, headers=headers), timeout=TIMEOUT
         ) as answer:

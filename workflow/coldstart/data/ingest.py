@@ -1,4 +1,4 @@
-"""Ingest: every image of a source once, as one array, and its labels as a table apart."""
+"""Ingest: all images of a source as one array, and apart from them its labels as a table."""
 
 import json
 import logging
@@ -19,11 +19,11 @@ log = logging.getLogger("coldstart")
 
 
 def make_images(job: Job) -> None:
-    """``images.npy``, uint8 [n, height, width, channels], and ``items.parquet``: id, part[, path].
+    """Write ``images.npy``, uint8 [n, h, w, channels], and ``items.parquet``: id, part[, path].
 
-    Images are written as they are read, so that a set of any size needs memory for one chunk. One
-    that could not be read has no row among the items, but one in ``skipped.parquet``: id, path,
-    reason. ``notes.json``, which a user's own set has, holds what ``coldstart.data.notes`` counts.
+    Images are written as they are read, so a set of any size needs the memory of one chunk. An
+    image that could not be read is not among the items, but in ``skipped.parquet``: id, path,
+    reason. A user's own set has ``notes.json`` too, which ``coldstart.data.notes`` describes.
     """
     source = _opened(job)
     _compare("parts", {part.name: part.count for part in source.parts}, job)
@@ -52,7 +52,7 @@ def make_images(job: Job) -> None:
 
 
 def make_labels(job: Job) -> None:
-    """``labels.parquet``: id, label. An image without a label has no row; no image is decoded."""
+    """Write ``labels.parquet``: id, label. Unlabelled images have no row; no image is decoded."""
     source = _opened(job)
     counts: dict[str, int | list[int]] = {}
     ids, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
@@ -80,7 +80,7 @@ def make_labels(job: Job) -> None:
 
 
 def _skipped(source: Source) -> dict[int, str]:
-    """Why images could not be read, by their ids."""
+    """Return the reasons why images could not be read, by id."""
     found: dict[int, str] = {}
     first = 0
     for part in source.parts:
@@ -94,7 +94,7 @@ def _opened(job: Job) -> Source:
 
 
 def _write_images(path: Path, source: Source, job: Job) -> None:
-    """Write what ``numpy.save`` would of all parts, chunk by chunk."""
+    """Write all parts chunk by chunk, as ``numpy.save`` would write them at once."""
     shape = tuple(job.recipe["shape"])
     count = sum(part.count for part in source.parts)
     progress = Progress(f"reading {job.recipe['source']}", count)
@@ -116,7 +116,7 @@ def _write_images(path: Path, source: Source, job: Job) -> None:
 
 
 def _compare_digest(source: Source, job: Job) -> None:
-    """Hold another edition's content against the recipe; a reader checks the published one."""
+    """Compare the digest with the recipe's, unless it is the published one, which readers check."""
     name, expected = job.recipe["source"], job.recipe["digest"]
     published = reader(name).DIGEST
     if expected == published:
@@ -130,10 +130,10 @@ def _compare_digest(source: Source, job: Job) -> None:
 
 
 def _compare(key: str, found: object, job: Job) -> None:
-    """Hold what was read against the recipe.
+    """Compare what was read with the recipe.
 
     Raises:
-        ColdstartError: it is another edition.
+        ColdstartError: they differ: the files are of another edition.
     """
     expected = job.recipe[key]
     if found == expected:
@@ -143,6 +143,6 @@ def _compare(key: str, found: object, job: Job) -> None:
         key, found, expected = f"parts.{part}", found.get(part), expected.get(part)
     raise ColdstartError(
         f"source `{job.recipe['source']}`: {key} is {found}, but the recipe in "
-        f"workflow/recipes/datasets.yaml says {expected}. It is another edition of the set than "
-        "the recipe's: get that one, or write a recipe of its own for yours (docs/data.md)."
+        f"workflow/recipes/datasets.yaml says {expected}. Your files are another edition "
+        "of the set: get the recipe's edition, or write a recipe for yours (docs/data.md)."
     )

@@ -1,4 +1,4 @@
-"""Mixed pools: another data set's images behind a pool's own, brought to one shape."""
+"""Mixed pools: a pool's own images, followed by images of another data set in the same shape."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def make_images(job: Job) -> None:
-    """``images.npy``, the pool's own images and then the outliers; ``items.parquet``: id, part."""
+    """Write ``images.npy``, own images before outliers, and ``items.parquet``: id, part."""
     recipe = job.recipe
     own, others = (
         np.load(job.inputs[name].path("images.npy"), mmap_mode="r") for name in ("own", "outliers")
@@ -28,7 +28,7 @@ def make_images(job: Job) -> None:
     total = len(own) + len(ids)
     header = {"descr": "|u1", "fortran_order": False, "shape": (total, *recipe["shape"])}
     progress = Progress("mix images", total)
-    # Not through a mapped file: where the disk is full, writing to one kills the process.
+    # Not through a memory map: a full disk would kill the process that writes to one.
     with (job.out / "images.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, len(own), CHUNK):
@@ -44,7 +44,7 @@ def make_images(job: Job) -> None:
 
 
 def make_labels(job: Job) -> None:
-    """``labels.parquet``: id, label; an outlier's label is missing."""
+    """Write ``labels.parquet``: id, label; an outlier's label is missing."""
     labels = pd.read_parquet(job.inputs["own"].path("labels.parquet"))
     items = pd.read_parquet(job.inputs["images"].path("items.parquet"))
     outliers = items.loc[items["part"] == OUTLIERS, "id"]
@@ -56,7 +56,7 @@ def make_labels(job: Job) -> None:
 def brought_to(
     images: NDArray[np.uint8], height: int, width: int, channels: int
 ) -> NDArray[np.uint8]:
-    """Images in another shape: resized (bilinear, antialiased), colour made or taken away.
+    """Convert images to another shape: resized (bilinear, antialiased), to grey or to colour.
 
     Args:
         images: uint8 [n, h, w, c], with one or three channels.

@@ -1,4 +1,4 @@
-"""Remarks on a whole set of images, which show once all of them are decoded."""
+"""Remarks on a whole set of a user's images, made when all of them are decoded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILE = "notes.json"
-"""The file of the artefact of the images that holds them."""
+"""The file with the notes, in the artefact of the images."""
 
 FEW_LEVELS = 32
-"""A folder that uses fewer of the 256 grey levels than this points to a wrong range."""
+"""If a set uses fewer of the 256 grey levels than this, its range of values may be wrong."""
 
 FAINT = 8
-"""An image whose brightest and darkest values differ by at most this is nearly of one colour."""
+"""Largest difference between the values of an image that counts as nearly of one colour."""
 
 SHOWN = 3
-"""Paths that a note names."""
+"""Number of paths that a note names."""
 
 
 class Notes:
-    """Counts over the images of a set, taken while they are written."""
+    """Counts over the images of a set, made while these are written."""
 
     def __init__(self) -> None:
         self._levels = np.zeros(256, np.int64)
@@ -45,10 +45,10 @@ class Notes:
         self._faint += rows[(spread > 0) & (spread <= FAINT)].tolist()
 
     def gathered(self, names: Sequence[str] | None, **more: Any) -> dict[str, Any]:
-        """The notes, plain enough for JSON.
+        """Return the notes in types of JSON.
 
         Args:
-            names: of the rows; None where rows have none but their number.
+            names: of the rows; None if rows have only numbers.
             more: findings of the reader, such as the ``levels`` that became black and white.
         """
 
@@ -66,7 +66,7 @@ class Notes:
 
 
 def sentences(notes: Mapping[str, Any]) -> list[str]:
-    """The notes in sentences, for a user.
+    """Put the notes into sentences for a user.
 
     Args:
         notes: as ``Notes.gathered`` gives them.

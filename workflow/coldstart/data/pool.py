@@ -28,14 +28,14 @@ APART = (
     ("validation", "test"),
     ("validation", "candidates"),
 )
-"""Splits that share no image. What is unlabeled may be anything else that is not for the test."""
+"""Pairs of splits that share no image. Unlabeled images may be candidates or for validation."""
 
 Members = dict[str, pd.DataFrame]
 """Id and label (Int64, missing where an image has no class) of each split, in the pool's order."""
 
 
 def make(job: Job) -> None:
-    """``index.parquet``: id and split of every image of the pool, in the order of the ids."""
+    """Write ``index.parquet``: id and split of every image of the pool, sorted by id."""
     recipe = POOL.validate_python(job.recipe)
     items = pd.read_parquet(job.inputs["images"].path("items.parquet"))
     if "labels" in job.inputs:
@@ -53,13 +53,13 @@ def make(job: Job) -> None:
 
 
 def build_index(items: pd.DataFrame, recipe: Pool) -> pd.DataFrame:
-    """The pool's images: id (int64) and split (text), sorted by id, then in the order of SPLITS.
+    """Return id (int64) and split (text) of the pool's images, sorted by id, then as in SPLITS.
 
     An image may be in two splits, such as unlabeled and candidates, with a row for each.
 
     Args:
         items: id, part and label of every image; the label is missing where there is none.
-        recipe: how the splits come about.
+        recipe: says how the splits are made.
 
     Raises:
         ColdstartError: two splits that must be apart share an image.
@@ -88,7 +88,7 @@ def _members(items: pd.DataFrame, recipe: Pool) -> Members:
 
 
 def _taken(items: pd.DataFrame, part: Slice, shuffle: int | None) -> pd.DataFrame:
-    """The images of a slice, class after class; those of no class last."""
+    """Return the images of a slice, class after class; images without a class come last."""
     members = items.loc[items["part"] == part.part, ["id", "label"]]
     by_class = part.per == "class" and bool(members["label"].notna().any())
     groups = [group for _, group in members.groupby("label")] if by_class else [members]
@@ -102,7 +102,7 @@ def _taken(items: pd.DataFrame, part: Slice, shuffle: int | None) -> pd.DataFram
 
 
 def _thinned(members: pd.DataFrame, recipe: Thinned) -> pd.DataFrame:
-    """The images that are left of each class; images of no class stay, last."""
+    """Thin out each class; images without a class are kept, and come last."""
     classes, others = _classes(members)
     left = recipe.left({label: len(group) for label, group in classes.items()})
     kept = [group.iloc[_even(len(group), left[label])] for label, group in classes.items()]
@@ -122,13 +122,13 @@ def _held_out(candidates: pd.DataFrame, recipe: Holdout) -> Members:
 
 
 def _classes(members: pd.DataFrame) -> tuple[dict[int, pd.DataFrame], pd.DataFrame]:
-    """The images of each class, and those of none."""
+    """Return the images of each class, and those without a class."""
     classes = {int(str(label)): group for label, group in members.groupby("label")}
     return classes, members[members["label"].isna()]
 
 
 def _even(size: int, count: int) -> NDArray[np.int64]:
-    """Evenly spaced positions: those of the published BYOL-samplers scripts."""
+    """Return evenly spaced positions, as the published BYOL-samplers scripts choose them."""
     return np.linspace(0, size - 1, num=count, dtype=np.int64)
 
 
@@ -145,6 +145,6 @@ def _apart(members: Members) -> None:
 
 
 def _shuffled(ids: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Positions in the order of a hash: the same on every machine and with every NumPy."""
+    """Return positions in the order of a hash: equal on every machine and with every NumPy."""
     digests = [hashlib.sha256(f"{seed}:{number}".encode()).digest() for number in ids]
     return np.array(sorted(range(len(ids)), key=digests.__getitem__), dtype=np.int64)

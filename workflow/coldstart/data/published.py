@@ -1,4 +1,4 @@
-"""Published sets: which files they have, where these may lie, and how they are got."""
+"""Published sets: their files, the places where these may lie, and their download."""
 
 import hashlib
 import shutil
@@ -22,8 +22,8 @@ class File:
     Attributes:
         path: where it lies below ``data_dir``, and below a mirror.
         md5: its published checksum.
-        url: where it is published; None if it comes in an archive.
-        also: other paths at which it may lie, with the MD5 that it has there.
+        url: address of the file; None if it is part of an archive.
+        also: other paths where it may lie, with the MD5 that it has there.
     """
 
     path: str
@@ -32,7 +32,7 @@ class File:
     also: Mapping[str, str | None] = field(default_factory=dict)
 
     def find(self, data_dir: Path) -> "Found | None":
-        """The file, at the first of its paths where there is one."""
+        """Find the file at the first of its paths that exists."""
         for path, md5 in {self.path: self.md5, **self.also}.items():
             if (data_dir / path).is_file():
                 return Found(path, data_dir / path, md5)
@@ -42,7 +42,7 @@ class File:
         """Download it.
 
         Raises:
-            ColdstartError: it cannot be had, or is another file.
+            ColdstartError: the download fails, or the file has another MD5.
         """
         assert self.url is not None
         mirror = settings.mirror
@@ -52,7 +52,7 @@ class File:
 
 @dataclass(frozen=True)
 class Found:
-    """A file that is there, and the MD5 that it is to have; None where nothing is known of it."""
+    """A file that exists, and the MD5 that it must have; None if that is unknown."""
 
     name: str
     path: Path
@@ -64,10 +64,10 @@ class PublishedSet:
     """A set of images as files.
 
     Attributes:
-        title: what people call it.
+        title: its usual name.
         page: where its publisher describes it.
         parts: the files of each part, in the order of the parts.
-        archive: the .tar.gz that holds them all, where there is one.
+        archive: the .tar.gz with all files, if there is one.
     """
 
     title: str
@@ -77,14 +77,14 @@ class PublishedSet:
 
     @property
     def digest(self) -> str:
-        """The archive's MD5; of a set without an archive, the MD5 of its files' MD5s."""
+        """MD5 of the archive or, without an archive, of the files' MD5s."""
         if self.archive is not None:
             return f"md5:{self.archive.md5}"
         md5s = [file.md5 for files in self.parts.values() for file in files]
         return "md5:" + hashlib.md5(" ".join(md5s).encode(), usedforsecurity=False).hexdigest()
 
     def missing(self, recipe: Mapping[str, Any], settings: Settings) -> str | None:
-        """Remedy for files that are not in ``data_dir``; None if all are there."""
+        """Return a message about files that ``data_dir`` lacks; None if it has all."""
         files = self._files(recipe)
         absent = [file for file in files if file.find(settings.data_dir) is None]
         if not absent:
@@ -105,12 +105,12 @@ class PublishedSet:
         )
 
     def open(self, recipe: Mapping[str, Any], settings: Settings) -> dict[str, list[Found]]:
-        """The files of each part that the recipe names; downloaded first if that is wanted.
+        """Find the files of each part that the recipe names; download them first if asked to.
 
-        Of an own edition, which the recipe's ``digest`` pins, no MD5 is known.
+        For another edition, which the recipe's ``digest`` names, no MD5 is known.
 
         Raises:
-            ColdstartError: files are missing, or cannot be had.
+            ColdstartError: files are missing, or the download fails.
         """
         if settings.download and self.missing(recipe, settings):
             with one_at_a_time(settings.data_dir):
@@ -154,14 +154,14 @@ class PublishedSet:
 
 
 def own_digest(opened: Mapping[str, Sequence[Found]]) -> str:
-    """``sha256:...`` of all files that were opened."""
+    """Return ``sha256:...`` of all opened files."""
     return checked.files_digest(
         {file.name: file.path for files in opened.values() for file in files}
     )
 
 
 def _unpack(archive: Path, files: Sequence[File], data_dir: Path) -> None:
-    """Take files out of an archive; each gets its final name when it is whole."""
+    """Extract files from an archive; each gets its final name when it is complete."""
     wanted = {file.path for file in files}
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=".unpacking-") as folder:
         with tarfile.open(archive) as tar:

@@ -1,4 +1,4 @@
-"""Reading what ingest and pools have written."""
+"""Readers of the tables and images that the stages ``images``, ``labels`` and ``pool`` write."""
 
 import json
 from typing import Any
@@ -13,18 +13,18 @@ from coldstart.errors import ColdstartError
 from coldstart.store import Artefact
 
 SPLITS = ("candidates", "test")
-"""The splits of which models make tables: images to pick from, and images to evaluate with."""
+"""The splits for which models write tables: those to pick from, and those to evaluate with."""
 
 
 def read_ids(index: Artefact, *splits: str) -> NDArray[np.int64]:
-    """Ids of the images in these splits of a pool, ascending: int64 [n]."""
+    """Return the ids of the images in these splits of a pool, ascending: int64 [n]."""
     table = pd.read_parquet(index.path("index.parquet"))
     ids: NDArray[np.int64] = table.loc[table["split"].isin(splits), "id"].to_numpy()
     return np.sort(ids)
 
 
 def read_images(images: Artefact, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The images with these ids, uint8 [n, height, width, channels]; only they are read."""
+    """Read the images with these ids, and no others: uint8 [n, height, width, channels]."""
     array: NDArray[np.uint8] = np.load(images.path("images.npy"), mmap_mode="r")
     return np.ascontiguousarray(array[ids])
 
@@ -40,15 +40,15 @@ def read_notes(images: Artefact) -> dict[str, Any]:
 def read_split(
     images: Artefact, index: Artefact, *splits: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images of some splits of a pool and their ids, ascending."""
+    """Read the images of some splits of a pool, and their ids, ascending."""
     ids = read_ids(index, *splits)
     return read_images(images, ids), ids
 
 
 def read_labels(labels: Artefact, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The labels of these images: int64 [n], OUTLIER where an image belongs to no class.
+    """Read the labels of these images: int64 [n], OUTLIER for an image of no class.
 
-    For the oracle and the evaluation alone.
+    Only the oracle and the evaluation may call it.
 
     Raises:
         ColdstartError: an image was never labelled.
@@ -57,12 +57,12 @@ def read_labels(labels: Artefact, ids: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def label_table(labels: Artefact) -> "pd.Series[Any]":
-    """Read all labels, by id; a missing one is of an image that belongs to no class."""
+    """Read all labels by id; the label of an outlier is missing."""
     return pd.read_parquet(labels.path("labels.parquet")).set_index("id")["label"]
 
 
 def look_up(table: "pd.Series[Any]", ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the labels of these images as ``read_labels`` does, from a table that was read."""
+    """Return the labels of these images from ``label_table``, as ``read_labels`` does."""
     unknown = ids[~np.isin(ids, table.index)]
     if len(unknown):
         raise ColdstartError(

@@ -5,20 +5,20 @@ becomes ``_``). Its recipe is a sub-class of ``Dataset`` in the module of
 ``coldstart.config.recipes.datasets`` of the same name. The reader has:
 
 ``missing(recipe, settings) -> str | None``
-    What is not there, where it was looked for and what to do; None if nothing is missing. It is
-    asked while Snakemake plans, so it is quick and imports no torch.
+    A message that names the missing files, where they were looked for, and the remedy; None if
+    nothing is missing. It is called while Snakemake plans, so it is quick and imports no torch.
 
 ``read(recipe, settings) -> Source``
-    The parts. It opens and counts but decodes nothing: images are decoded when a part's ``chunks``
-    are iterated over, labels when its ``labels`` are called. It checks what it reads against the
-    publisher's checksums where the recipe's ``digest`` is its ``DIGEST``.
+    The set and its parts. It opens files and counts images but decodes nothing: images are decoded
+    while a part's ``chunks`` are iterated over, labels when its ``labels`` are called. If the
+    recipe's ``digest`` is ``DIGEST``, the files are checked against the publisher's checksums.
 
 ``DIGEST: str | None``
-    The digest of the published edition; None where nobody published one. Of every other edition,
-    ingest holds the source's ``digest()`` against the recipe's ``digest``.
+    The digest of the published edition; None if no digest was published. For any other edition,
+    ingest compares the source's ``digest()`` with the recipe's ``digest``.
 
-``recipe`` is ``Dataset.images_recipe()`` in the stage of the images, which has no ``classes`` and
-no choice of labels, and ``Dataset.labels_recipe()`` in the stage of the labels, which has all;
+``recipe`` is ``Dataset.images_recipe()`` in the stage ``images``, without ``classes`` and without
+the choice of labels, and the whole ``Dataset.labels_recipe()`` in the stage ``labels``.
 ``settings.data_dir`` is where image sets lie. A user's mistake is a ``ColdstartError``.
 """
 
@@ -35,7 +35,7 @@ from coldstart.config.recipes.datasets import SOURCES
 from coldstart.running.settings import Settings
 
 CHUNK_BYTES = 2**24
-"""About how many bytes of pixels a chunk has."""
+"""Approximate size of a chunk in bytes."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,15 @@ class Part:
 
     Attributes:
         name: as the recipe's ``parts`` name it.
-        count: how many images it has.
-        chunks: opens the part anew: arrays of uint8 [n, height, width, channels], of any ``n``,
-            together ``count`` images.
+        count: number of its images.
+        chunks: opens the part anew and yields arrays, uint8 [n, height, width, channels], with
+            ``count`` images in all.
         labels: reads the labels, int64 [count], from 0, and UNLABELLED for an image without one;
             None for a part without labels.
-        paths: the image's file below the set's folder, [count]; None where images are no files.
-        skipped: asked after all chunks: why an image could not be read, by its row in the part;
-            the row is black.
+        paths: path of each image's file below the set's folder, [count]; None if images are not in
+            files of their own.
+        skipped: called after all chunks were read: the reason why an image could not be read, by
+            its row in the part. Such a row is black.
     """
 
     name: str
@@ -67,11 +68,11 @@ class Source:
     """A set of images as its publisher orders it; the row number over all parts is the id.
 
     Attributes:
-        parts: in order; what comes first has the lowest ids.
-        digest: ``sha256:...`` of the files' bytes, asked in both stages after all chunks (of the
-            images) or labels were read, and only for another edition than the published one. None
-            for a set of which only the published edition can be read.
-        notes: asked after all chunks: the content of ``notes.json``.
+        parts: in order; the images of the first part have the lowest ids.
+        digest: returns ``sha256:...`` of the files' bytes. It is called in both stages, after all
+            chunks or labels were read, unless the recipe is of the published edition. None if only
+            the published edition can be read.
+        notes: called after all chunks were read: the content of ``notes.json``.
     """
 
     parts: Sequence[Part]
@@ -85,32 +86,32 @@ class Reader(Protocol):
     DIGEST: str | None
 
     def missing(self, recipe: Mapping[str, Any], settings: Settings) -> str | None:
-        """Name what is not there and the remedy."""
+        """Return a message about missing files and the remedy; None if nothing is missing."""
 
     def read(self, recipe: Mapping[str, Any], settings: Settings) -> Source:
-        """The set, opened."""
+        """Open the set."""
 
 
 def reader(source: str) -> Reader:
-    """The reader of a recipe's ``source``."""
+    """Return the reader of a recipe's ``source``."""
     return cast(Reader, importlib.import_module(SOURCES.module_named(source)))
 
 
 def chunk_images(image_bytes: int) -> int:
-    """Number of images of this size that make a chunk."""
+    """Return the number of images of this size in a chunk."""
     return max(1, CHUNK_BYTES // image_bytes)
 
 
 def in_chunks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """An array [n, ...] in pieces of a chunk's size."""
+    """Yield an array [n, ...] in chunks."""
     step = chunk_images(math.prod(images.shape[1:]))
     for start in range(0, len(images), step):
         yield images[start : start + step]
 
 
 def whole_images(piece: bytes, image_bytes: int) -> NDArray[np.uint8]:
-    """The bytes of the images that are there to the end, [n * image_bytes].
+    """Return the bytes of complete images, [n * image_bytes].
 
-    A file that ends within an image so has fewer images than it says, which ingest reports.
+    A file that ends within an image then has fewer images than it states, which ingest reports.
     """
     return np.frombuffer(piece[: len(piece) // image_bytes * image_bytes], np.uint8)

@@ -1,9 +1,9 @@
 """A user's own images from a file of NumPy: an ``.npz`` or ``.npy``, read piece by piece.
 
 An ``.npz`` holds ``images``, numbers [n, height, width] or [n, height, width, channels], and may
-hold ``labels``, whole numbers [n] from 0 or -1 for none, and ``classes``, their names [k]. An
-``.npy`` holds the images alone. uint8 is taken as it is; of other numbers, the range that becomes
-black and white is given or measured over all images. Nothing is ever unpickled.
+hold ``labels``, whole numbers [n] from 0, -1 for none, and ``classes``, their names [k]. An
+``.npy`` holds the images alone. uint8 is used as it is. For other numbers, the range from black to
+white is given, or measured over all images. Nothing is ever unpickled.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ NONE = -1
 """Number of an image without a label in a user's file."""
 
 KINDS = "buif"
-"""NumPy's letters of kinds of numbers that can be images: truth values, whole and real numbers."""
+"""NumPy's kinds of numbers that images may have: truth values, whole and real numbers."""
 
 
 def scan_arrays(recipe: Arrays, data_dir: Path, cache: Path | None) -> Scan:
-    """Read what the file says of its arrays, and its labels; digest the images if they are new.
+    """Read the headers of the arrays, and the labels; digest the images if they are new.
 
     Args:
         recipe: the file's.
@@ -68,15 +68,15 @@ def scan_arrays(recipe: Arrays, data_dir: Path, cache: Path | None) -> Scan:
 
 
 def missing(recipe: Mapping[str, Any], settings: Settings) -> str | None:
-    """Nothing is that the scan has not found already."""
+    """Return None: the scan has already checked that the file exists."""
     return None
 
 
 def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
-    """The images that were planned with or, for a recipe of labels, these.
+    """Open the images that the plan has seen or, for a recipe of labels, the labels.
 
     Raises:
-        ColdstartError: the file is not as it was when it was planned with.
+        ColdstartError: the file has changed since it was planned with.
     """
     places = places_of(recipe["digest"])
     if not places:
@@ -95,7 +95,7 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
 
 
 class _Images:
-    """The images of a file, as 8 bits, and the notes on them."""
+    """The images of a file, converted to 8 bits, and the notes on them."""
 
     def __init__(self, path: Path, recipe: Mapping[str, Any]) -> None:
         self.path, self.recipe = path, recipe
@@ -103,7 +103,7 @@ class _Images:
         self._levels: Levels | None = None
 
     def chunks(self) -> Iterator[NDArray[np.uint8]]:
-        """uint8 [n, height, width, channels], in order."""
+        """Yield the images in order: uint8 [n, height, width, channels]."""
         (count, *_), dtype = _images_kind(self.path)
         self._notes = Notes()
         self._levels = None if dtype in (np.uint8, np.bool_) else self._range(count)
@@ -124,7 +124,7 @@ class _Images:
         return measured([sample(image, count) for raw in _chunks(self.path) for image in raw])
 
     def digest(self) -> str:
-        """The digest of what the file holds.
+        """Return the digest of the images in the file.
 
         Raises:
             ColdstartError: it is not the one that was planned with.
@@ -135,7 +135,7 @@ class _Images:
         return found
 
     def notes(self) -> dict[str, Any]:
-        """The notes on the images; see ``coldstart.data.notes``."""
+        """Return the notes on the images; see ``coldstart.data.notes``."""
         wide = 0 if self._levels is None else _images_kind(self.path)[0][0]
         is_measured = self.recipe["levels"] == MEASURED
         return self._notes.gathered(None, levels=self._levels, measured=is_measured, wide=wide)
@@ -143,10 +143,10 @@ class _Images:
 
 @contextmanager
 def _array(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype[Any]]]:
-    """An array in the file, its header read and held against what may be: file, shape, dtype.
+    """Open an array, and read and check its header; yields file, shape and dtype.
 
     Raises:
-        KeyError: there is none of this name.
+        KeyError: there is no array of this name.
         ColdstartError: the file is damaged or of another kind, or the array is not plain.
     """
     try:
@@ -177,7 +177,7 @@ def _array(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], 
 
 @contextmanager
 def _opened(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
-    """The bytes of an array, its header first, and how many there are.
+    """Open an array; yields a file of its bytes, which begin with the header, and their number.
 
     Raises:
         KeyError: there is none of this name.
@@ -193,7 +193,7 @@ def _opened(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
 
 
 def _images_kind(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Number, height, width and channels of the images, and the type of their numbers."""
+    """Return number, height, width and channels of the images, and the type of their values."""
     try:
         with _array(path, "images") as (_, shape, dtype):
             pass
@@ -221,7 +221,7 @@ def _images_kind(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _images_digest(path: Path) -> str:
-    """The digest of the array's shape, type and content, however the file is compressed."""
+    """Return the digest of the array's shape, type and content; compression does not matter."""
     shape, dtype = _images_kind(path)
     kind = "" if dtype == np.uint8 else dtype.str
     taken = hashlib.sha256(f"{shape!r}{kind}".encode())
@@ -231,7 +231,7 @@ def _images_digest(path: Path) -> str:
 
 
 def _chunks(path: Path) -> Iterator[NDArray[Any]]:
-    """The images as they are stored, [n, height, width, channels], in order."""
+    """Yield the images as they are stored, in order: [n, height, width, channels]."""
     (count, *shape), dtype = _images_kind(path)
     size = math.prod(shape) * dtype.itemsize
     with _array(path, "images") as (file, _, _):
@@ -244,7 +244,7 @@ def _chunks(path: Path) -> Iterator[NDArray[Any]]:
 
 
 def _labels(path: Path, count: int) -> Labels | None:
-    """Labels and the names of their classes; None where the file has none."""
+    """Read the labels and the names of their classes; None if the file has no labels."""
     try:
         numbers = _read_whole(path, "labels")
     except KeyError:

@@ -1,7 +1,6 @@
-"""The batch files of CIFAR-10 and CIFAR-100: pickled by Python 2, which is why each is checked.
+"""The batch files of CIFAR-10 and CIFAR-100, which are pickles of Python 2.
 
-Only the published edition can be read: a pickle runs what it says, so a file without its published
-MD5 is never opened.
+A pickle can run any code. Only files with the published MD5 are therefore opened.
 """
 
 import pickle
@@ -27,12 +26,12 @@ def read(
     recipe: Mapping[str, Any],
     settings: Settings,
 ) -> Source:
-    """The set, opened.
+    """Open the set.
 
     Args:
         published: which files it has.
         sizes: images in each file of a part.
-        key: what the labels are called in the files.
+        key: name of the labels in the files.
         recipe: the recipe of its images or labels.
         settings: where image sets lie.
 

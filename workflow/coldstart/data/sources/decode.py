@@ -1,9 +1,9 @@
-"""One image file, of whatever kind, as an array of the size and channels that a set has.
+"""Decoding of an image file of any kind into an array of the set's size and channels.
 
-The rules, all of them part of what an image is: EXIF orientation is applied; of an animation or a
-file of many pages the first is taken; alpha is composited on white; more than 8 bits are scaled
-from a range that the set has; CMYK becomes RGB by Pillow's plain formula and colour profiles are
-left out; grey is ITU-R 601 luma.
+The rules are the same for every file: EXIF orientation is applied; the first frame or page is
+taken; alpha is composited on white; more than 8 bits are scaled from the set's range of values;
+CMYK is converted to RGB by Pillow's plain formula; colour profiles are ignored; grey is ITU-R 601
+luma.
 """
 
 import threading
@@ -21,11 +21,11 @@ from coldstart.data.sources.formats import formats
 from coldstart.data.sources.wide import Levels, eight_bits, is_wide, surely_narrow, values
 
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-"""Brands in the first bytes of HEIC files. The name tells less: telephones rename them."""
+"""Brands in the first bytes of HEIC files. Names are no guide: telephones rename such files."""
 
 GAP = 2.0
-"""Factor by which an image stays larger than the target when it is first reduced by whole numbers,
-which is fast; the exact resampling follows (the meaning of Pillow's argument of this name)."""
+"""Pillow's ``reducing_gap``: an image is first reduced by a whole factor, which is fast, to at
+least this many times the target's size, and then resampled exactly."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,11 +36,11 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""The turn that undoes each EXIF orientation."""
+"""Transposition that undoes each EXIF orientation."""
 
 
 class Room:
-    """A bound on the pixels in memory at a time: a folder of large images must not fill it."""
+    """A limit on the pixels in memory at once, for folders of large images."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._free = pixels
@@ -48,7 +48,7 @@ class Room:
 
     @contextmanager
     def taken(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room; what is larger than all of it has it alone."""
+        """Wait until there is room; an image that is larger than the limit gets all of it."""
         pixels = min(pixels, self._all)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
@@ -62,11 +62,11 @@ class Room:
 
 
 ROOM = Room(2**26)
-"""A pixel takes 4 bytes, and up to 12 while it is brought to a plain kind."""
+"""A pixel takes 4 bytes, and up to 12 while it is converted."""
 
 
 class BrokenImageError(Exception):
-    """A file is no image that can be read; the message says why, without the file's name."""
+    """A file is not a readable image; the message says why, without the file's name."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ class Header:
     """Facts that a file states of its image.
 
     Attributes:
-        wide: whether the image has more than 8 bits a channel.
-        inverted: whether its lowest value is white (TIFF's PhotometricInterpretation 0).
-        frames: frames or pages; 2 stands for any number of a GIF's.
+        wide: True if the image has more than 8 bits a channel.
+        inverted: True if its lowest value is white (TIFF's PhotometricInterpretation 0).
+        frames: number of frames or pages; 2 for a GIF with several.
     """
 
     wide: bool
@@ -85,7 +85,7 @@ class Header:
 
 
 def read_wide(file: BinaryIO) -> NDArray[np.generic] | None:
-    """The values of a wide image as they are stored (see ``wide.values``); None for any other.
+    """Return the stored values of a wide image (see ``wide.values``); None for any other image.
 
     Raises:
         BrokenImageError: it is none, or damaged.
@@ -108,7 +108,7 @@ def decode(
     resize: Resize,
     levels: Levels | None = None,
 ) -> NDArray[np.uint8]:
-    """The image in a file, from its start: uint8 [height, width, channels].
+    """Decode the image in a file, from its start: uint8 [height, width, channels].
 
     ``crop`` covers the target, bilinear with antialias, and cuts the centre out; ``squash``
     changes the aspect ratio; ``pad`` fits the image into the target, black around it.
@@ -135,7 +135,7 @@ def decode_with_header(
     resize: Resize,
     levels: Levels | None = None,
 ) -> tuple[NDArray[np.uint8], Header]:
-    """The image as ``decode`` gives it, and what its file says of it.
+    """Decode an image as ``decode`` does; return it and its header.
 
     Raises:
         BrokenImageError: as in ``decode``.
@@ -148,7 +148,7 @@ def decode_with_header(
 
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """An image that is open and not decoded; whatever goes wrong within says what it was."""
+    """Open an image without decoding it; every error within becomes a BrokenImageError."""
     file.seek(0)
     if not file.read(1):
         raise BrokenImageError("is empty (0 bytes)")
@@ -164,12 +164,12 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise BrokenImageError(f"has more than {limit:,} pixels, Pillow's limit") from error
-    except Exception as error:  # decoders raise many kinds for damaged files
+    except Exception as error:  # decoders raise errors of many kinds for damaged files
         raise BrokenImageError(f"cannot be decoded: {error}") from error
 
 
 def _what_instead(head: bytes) -> str:
-    """Say what a file is by its first bytes, where no decoder takes it for an image."""
+    """Say by its first bytes what a file is that no decoder can open."""
     text = head.lstrip().lower()
     if head.startswith(b"version https://git-lfs"):
         return "is a pointer of Git LFS: `git lfs pull` fetches the image"
@@ -197,9 +197,9 @@ def _count_frames(image: Image.Image) -> int:
     try:
         if not getattr(image, "is_animated", False):
             return 1
-        # To count a GIF's frames means to decode them all.
+        # Counting the frames of a GIF would decode all of them.
         return 2 if image.format == "GIF" else int(getattr(image, "n_frames", 1))
-    except Exception:  # a damaged page is no reason not to take the first
+    except Exception:  # the first page can be read even if another one is damaged
         return 1
     finally:
         image.seek(0)
@@ -215,15 +215,15 @@ def _render(
     header: Header,
 ) -> Image.Image:
     mode = "L" if channels == 1 else "RGB"
-    # Pillow turns TIFFs itself, when it loads them.
+    # Pillow applies the orientation of a TIFF itself, when it loads the image.
     orientation = 1 if image.format == "TIFF" else image.getexif().get(ExifTags.Base.Orientation, 1)
     target = size[::-1] if orientation in (5, 6, 7, 8) else size
     whole = _resized(image.size, target, resize)
-    # JPEG alone can decode a smaller image straight away; for all else this does nothing.
+    # JPEG can be decoded at a smaller size; for other formats this does nothing.
     image.draft(None, (_at_least_one(whole[0] * GAP), _at_least_one(whole[1] * GAP)))
     with ROOM.taken(image.width * image.height):
         plain = _plain(_eight_bits(image, file, levels, header) if header.wide else image, mode)
-        # The image is cropped to the target, by as much on each side.
+        # Crop to the target, equally on both sides.
         left = plain.width * max(0.0, 1 - target[0] / whole[0]) / 2
         top = plain.height * max(0.0, 1 - target[1] / whole[1]) / 2
         resized = plain.resize(
@@ -241,7 +241,7 @@ def _render(
 
 
 def _resized(size: tuple[int, int], target: tuple[int, int], resize: Resize) -> tuple[float, float]:
-    """Width and height of the whole image once it is resized; with ``crop`` it is cut after."""
+    """Return width and height of the whole resized image, before it is cropped."""
     if resize == "squash":
         return target
     ratios = (target[0] / size[0], target[1] / size[1])
@@ -254,7 +254,7 @@ def _at_least_one(length: float) -> int:
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """The first frame of 8 bits, opaque, in the mode ``L`` or ``RGB``."""
+    """Convert the first frame to 8 bits, without alpha, in the mode ``L`` or ``RGB``."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         canvas = Image.new("RGB", image.size, "white")
@@ -266,7 +266,7 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
 def _eight_bits(
     image: Image.Image, file: BinaryIO, levels: Levels | None, header: Header
 ) -> Image.Image:
-    """A wide image, scaled to 8 bits; the transparent level of a grey one becomes white."""
+    """Scale a wide image to 8 bits; the transparent level of a grey image becomes white."""
     if levels is None:
         raise BrokenImageError("has more than 8 bits a channel, and its range is not known")
     transparent = image.info.get("transparency")

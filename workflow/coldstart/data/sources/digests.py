@@ -1,8 +1,8 @@
 """Digests of files' content, kept so that an unchanged file is read once.
 
-They are kept by path, size, times of change and inode, in a cache that nobody needs: without it, or
-where it cannot be written, all files are read again. The time of the last change of the content can
-be set by anybody, and archives and ``rsync -t`` do; the other time and the inode are the kernel's.
+The cache holds them by path, size, times of change and inode. It is optional: without it, or if it
+cannot be written, all files are read again. Anybody can set a file's modification time, as archives
+and ``rsync -t`` do; the status change time and the inode are set by the kernel alone.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ from coldstart.files.atomic import replacing
 from coldstart.progress import Progress
 
 SETTLED = 2 * 10**9
-"""Nanoseconds for which a file must have been left alone for its digest to be kept at once: a
+"""Nanoseconds since a file's last change after which its digest is kept at once. Sooner, a second
 change within the resolution of the file system's clock would go unnoticed."""
 
 BATCH = 4096
-"""Files that wait for a thread at a time."""
+"""Number of files that are handed to the threads at once."""
 
 UNREADABLE = "unreadable"
 """Stands for the digest of a file that cannot be read."""
 
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors that say something of this process or machine, and nothing of a file."""
+"""Errors that are caused by this process or machine, and not by a file."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class File:
         path: POSIX path below the set's folder.
         size: bytes.
         stamp: time of the last change of the content and of the file, nanoseconds, and inode.
-        fault: why it cannot be opened, known without trying; empty for most.
+        fault: reason why it cannot be opened, if the listing has found one; else empty.
     """
 
     path: str
@@ -53,7 +53,7 @@ class File:
 
     @classmethod
     def of(cls, path: str, found: os.stat_result) -> "File":
-        """The file at a path, from what the system says of it."""
+        """Describe the file at a path by its status."""
         return cls(path, found.st_size, (found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
 
 
@@ -70,14 +70,14 @@ def digest_files(
     digest: Callable[[Path], str] = file_digest,
     tolerant: bool = False,
 ) -> list[str]:
-    """A digest of each file's content, from the cache where the file has not changed since.
+    """Return a digest of each file's content, from the cache if the file has not changed.
 
     Args:
         root: what the files' paths start from.
         files: as listed.
-        cache: a folder for digests; None, or one that cannot be used, only costs time.
-        digest: takes the digest of one file; each root has to be asked with one and the same.
-        tolerant: whether UNREADABLE stands for the digest of a file that cannot be read.
+        cache: a folder for digests; without a usable one, all files are read.
+        digest: computes the digest of one file; it must always be the same for a root.
+        tolerant: give UNREADABLE as the digest of a file that cannot be read, and raise no error.
 
     Raises:
         ColdstartError: a file cannot be read.
@@ -116,9 +116,9 @@ def digest_files(
 class _Cache:
     """Digests by path.
 
-    A digest counts at once for a file that was left alone for a while. For any other, such as one
-    whose time lies ahead of the clock, it counts once a second look, a while later, finds the
-    same: an entry holds when the file was first found so, or 0 where that does not matter.
+    The digest of a file that has not changed for a while is trusted at once. For any other file,
+    such as one with a time in the future, it is trusted when a second look, a while later, finds
+    the same digest: an entry holds the time of the first look, or 0 if it is trusted.
     """
 
     def __init__(self, cache: Path | None, root: Path) -> None:
@@ -152,7 +152,7 @@ class _Cache:
         self._now[file.path] = [file.size, file.stamp, digest, seen]
 
     def write(self) -> None:
-        """Replace the file in one step, for others may read it; files that are gone go."""
+        """Replace the cache in one step, because others may read it; drop files that are gone."""
         if self._path is None:
             return
         with contextlib.suppress(OSError):

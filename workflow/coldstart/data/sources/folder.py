@@ -1,7 +1,7 @@
-"""A user's own folder of images, of any size and kind, brought to one size and kind.
+"""A user's own folder of images of any size and kind, converted to one size and kind.
 
-Ids are positions in the sorted list of files, whichever of them can be read: the row of one that
-cannot stays black, and ``skipped`` says so.
+Ids are positions in the sorted list of all files, readable or not. The row of an unreadable file is
+black, and ``skipped`` gives the reason.
 """
 
 import hashlib
@@ -41,25 +41,25 @@ log = logging.getLogger("coldstart")
 DIGEST = None
 
 AHEAD = 2
-"""Chunks that are decoded while one is written."""
+"""Number of chunks that are decoded ahead while one is written."""
 
 SPAN = 8
-"""Images that a thread decodes before it asks for more."""
+"""Number of images that a thread decodes in one task."""
 
 SHOWN = 20
-"""Skipped images that the log names."""
+"""Number of skipped images that the log names."""
 
 
 def missing(recipe: Mapping[str, Any], settings: Settings) -> str | None:
-    """Nothing is that the scan has not found already."""
+    """Return None: the scan has already checked that the folder exists."""
     return None
 
 
 def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
-    """The images that were planned with or, for a recipe of labels, these.
+    """Open the images that the plan has seen or, for a recipe of labels, the labels.
 
     Raises:
-        ColdstartError: the folder is not as it was when it was planned with.
+        ColdstartError: the folder has changed since it was planned with.
     """
     places = places_of(recipe["digest"])
     if not places:
@@ -88,7 +88,7 @@ def _read_labels(recipe: Mapping[str, Any], root: Path, *tables: Path) -> Source
 
 
 class _Images:
-    """The images of a folder, decoded in threads: Pillow's decoders leave the lock of Python."""
+    """The images of a folder, decoded in threads: Pillow's decoders release Python's lock."""
 
     def __init__(self, recipe: Mapping[str, Any], root: Path) -> None:
         self.root, self.recipe = root, recipe
@@ -103,10 +103,10 @@ class _Images:
         self._levels: Levels | None = None
 
     def chunks(self) -> Iterator[NDArray[np.uint8]]:
-        """uint8 [n, height, width, channels], in order.
+        """Yield the images in order: uint8 [n, height, width, channels].
 
         Raises:
-            ColdstartError: an image cannot be read, if that is to be fatal; or none can.
+            ColdstartError: no image can be read; or one cannot, and the recipe says ``fail``.
         """
         self.skipped.clear()
         self._notes = Notes()
@@ -130,7 +130,7 @@ class _Images:
         self._report()
 
     def notes(self) -> dict[str, Any]:
-        """The notes on the images; see ``coldstart.data.notes``."""
+        """Return the notes on the images; see ``coldstart.data.notes``."""
         known = [(path, header) for path, header in zip(self.paths, self._headers, strict=True)]
         headers = [(path, header) for path, header in known if header is not None]
         return self._notes.gathered(
@@ -143,7 +143,7 @@ class _Images:
         )
 
     def digest(self) -> str:
-        """The digest of the bytes that were decoded.
+        """Return the digest of the bytes that were decoded.
 
         Raises:
             ColdstartError: it is not the one that was planned with.
@@ -154,7 +154,7 @@ class _Images:
         return found
 
     def _range(self, threads: ThreadPoolExecutor) -> Levels | None:
-        """The values of wide images that become black and white; None where there are none."""
+        """Return the values that become black and white; None if no image is wide."""
         spans = range(0, len(self.files), SPAN)
         found = [part for parts in threads.map(self._samples, spans) for part in parts]
         if not found:
@@ -163,7 +163,7 @@ class _Images:
         return measured(found) if given == MEASURED else (given[0], given[1])
 
     def _samples(self, span: int) -> list[NDArray[np.float64]]:
-        """Pixels of those images in a span that are wide; of a broken one, none."""
+        """Sample pixels of the wide images in a span; broken images have none."""
         found = []
         for file in self.files[span : span + SPAN]:
             if file.fault:
@@ -185,10 +185,10 @@ class _Images:
                 self._skip(row, str(error))
 
     def _decode(self, row: int) -> NDArray[np.uint8] | None:
-        """An image; None for one that cannot be opened.
+        """Decode an image; None for one that cannot be opened.
 
         Raises:
-            BrokenImageError: it can be opened and not decoded.
+            BrokenImageError: it can be opened but not decoded.
         """
         file, (height, width, channels) = self.files[row], self.recipe["shape"]
         if file.fault:
@@ -241,5 +241,5 @@ class _Images:
 
 
 def cores() -> int:
-    """Number of cores that the job was given, as numerical libraries were told."""
+    """Return the number of cores of the job: OMP_NUM_THREADS, or else all."""
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)

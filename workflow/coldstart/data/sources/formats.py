@@ -1,4 +1,4 @@
-"""Kinds of image files: how they are named, and which of them this installation reads."""
+"""Formats of image files: endings of their names, and those that this installation reads."""
 
 import importlib
 from collections.abc import Mapping
@@ -21,23 +21,23 @@ ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "HEIF": (".heic", ".heif", ".hif"),
     }
 )
-"""Pillow's name of each format, and how its files' names end, in upper or lower case."""
+"""Pillow's name of each format, and the endings of its files' names, in either case."""
 
 SHOWN_BY_BROWSERS = frozenset({"JPEG", "PNG", "WEBP", "BMP", "GIF", "AVIF"})
 """Formats that a labelling tool in a browser can show."""
 
 _OPTIONAL = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
-"""Formats that a build of Pillow may lack, and its names for these features."""
+"""Formats that a build of Pillow may lack, with Pillow's names of these features."""
 
-# The limits are 1 MiB and 64 MiB, which a colour profile or the record of how an image was made
-# exceeds. The text is not used; a bound keeps a small file from filling the memory.
+# Pillow's limits are 1 MiB and 64 MiB, which colour profiles and processing histories exceed. The
+# texts are not used; a limit keeps small files from filling the memory.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**26)
 PngImagePlugin.MAX_TEXT_MEMORY = max(PngImagePlugin.MAX_TEXT_MEMORY, 2**27)
 
 
 @cache
 def formats() -> tuple[str, ...]:
-    """The formats that can be read here. No other decoder is ever tried."""
+    """Return the formats that can be read here. No other decoder is ever tried."""
     found = [name for name in ENDINGS if name != "HEIF" and _has(name)]
     if reads_heif():
         found.append("HEIF")
@@ -50,7 +50,7 @@ def _has(name: str) -> bool:
 
 @cache
 def reads_heif() -> bool:
-    """Tell Pillow of the optional package pillow-heif; False where it is not installed."""
+    """Register the optional package pillow-heif with Pillow; False if it is not installed."""
     try:
         importlib.import_module("pillow_heif").register_heif_opener()
     except ImportError:
@@ -59,7 +59,7 @@ def reads_heif() -> bool:
 
 
 def format_of(path: str) -> str | None:
-    """The format that a file has by its name; None for no image."""
+    """Return the format of a file by its name; None if the name is not that of an image."""
     for name, known in ENDINGS.items():
         if path.lower().endswith(known):
             return name
@@ -68,5 +68,5 @@ def format_of(path: str) -> str | None:
 
 @cache
 def endings() -> tuple[str, ...]:
-    """Endings, in lower case, of the names of files that can be read here."""
+    """Return the endings, in lower case, of the names of files that can be read here."""
     return tuple(ending for name in formats() for ending in ENDINGS[name])

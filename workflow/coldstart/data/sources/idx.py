@@ -1,4 +1,4 @@
-"""The IDX files of MNIST and of the sets made in its image, packed with gzip or not."""
+"""The IDX files of MNIST and of sets in its format, packed with gzip or not."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-"""Images and labels of each part."""
+"""Files of images and labels of each part."""
 
 
 def published(
@@ -31,13 +31,13 @@ def published(
     packed: Mapping[str, str],
     unpacked: Mapping[str, str | None],
 ) -> PublishedSet:
-    """The files of a set.
+    """Describe the files of a set.
 
     Args:
-        title: what people call it.
+        title: its usual name.
         page: where its publisher describes it.
         folder: where its files lie below ``data_dir``.
-        base: the address of the folder that has its files.
+        base: address of the folder with its files.
         packed: file name without ``.gz`` -> published MD5 of the file with ``.gz``.
         unpacked: file name -> MD5 of the file unpacked, where it is known.
     """
@@ -89,7 +89,7 @@ def _unpacked(path: Path) -> gzip.GzipFile | io.BufferedReader:
 
 
 def _header(file: Any, axes: int, path: Path) -> tuple[int, ...]:
-    """The shape that the file says its bytes have."""
+    """Return the shape that the header states."""
     magic, *shape = struct.unpack(f">{1 + axes}I", file.read(4 + 4 * axes))
     if magic != 0x800 + axes:
         raise ColdstartError(f"{path} is no IDX file of bytes with {axes} axes.")

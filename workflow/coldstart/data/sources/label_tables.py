@@ -1,7 +1,7 @@
-"""Tables of labels as people and labelling tools hand them over: rows of a path and a label.
+"""Tables of labels, as people and labelling tools write them: rows of a path and a label.
 
-Read are delimited text (comma, semicolon or tab; UTF-8, or UTF-16 as spreadsheets save it) and the
-exports of Label Studio: CSV, TSV, JSON and JSON-MIN (https://labelstud.io/guide/export).
+The formats are delimited text (comma, semicolon or tab; UTF-8, or UTF-16 as spreadsheets save it)
+and the exports of Label Studio: CSV, TSV, JSON and JSON-MIN (https://labelstud.io/guide/export).
 """
 
 import csv
@@ -21,10 +21,10 @@ from coldstart.files.texts import plain_text
 COLUMNS = ("path", "label")
 
 GIVEN = "given_label"
-"""The ranking's column of the labels that were handed in."""
+"""Column of a ranking with the labels that the user had given."""
 
 IMAGE = "image"
-"""The column that has the path in exports of tasks that Label Studio made itself, as an address."""
+"""Column with the path, as an address, in exports of tasks that Label Studio made itself."""
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -34,8 +34,8 @@ class Row:
     """One label that somebody gave.
 
     Attributes:
-        path: as it is written.
-        label: without blanks around it, in Unicode's composed form; empty for none.
+        path: as it stands in the table.
+        label: stripped, in Unicode's composed form; empty for no label.
         where: the file and the line or task, for messages.
     """
 
@@ -45,10 +45,10 @@ class Row:
 
 
 def read_rows(table: Path) -> list[Row]:
-    """The rows of a table, without empty ones.
+    """Read the rows of a table; empty rows are left out.
 
     Raises:
-        ColdstartError: the file cannot be read, or not as a table with these columns.
+        ColdstartError: the file cannot be read, or is not a table with these columns.
     """
     try:
         content = table.read_bytes()
@@ -82,7 +82,7 @@ def _text(content: bytes, table: Path) -> str:
 
 
 def _from_text(text: str, table: Path) -> Iterator[Row]:
-    said = re.match(r'"?sep=(.)"?\r?\n', text)  # the first line of some spreadsheets' files
+    said = re.match(r'"?sep=(.)"?\r?\n', text)  # some spreadsheets write this first line
     skipped = 1 if said else 0
     text = text[said.end() :] if said else text
     delimiter, columns = _header(text, table)
@@ -104,10 +104,10 @@ def _from_text(text: str, table: Path) -> Iterator[Row]:
 
 
 def _header(text: str, table: Path) -> tuple[str, tuple[int, int, int]]:
-    """The delimiter by which the first line has the columns, and where they stand.
+    """Return the delimiter of the first line, and the positions of the columns.
 
-    The last of them is the ranking's ``given_label``, -1 for most tables: in a copy of the ranking
-    to which somebody has added labels, those given before still count.
+    The last of them is a ranking's ``given_label``, -1 for other tables: in a copy of a ranking to
+    which somebody has added labels, the earlier labels still count.
     """
     first = text.splitlines()[0] if text else ""
     for delimiter in DELIMITERS:
@@ -161,7 +161,7 @@ def _path(data: Mapping[str, Any], where: str) -> str:
 
 
 def _annotations(task: Mapping[str, Any], where: str) -> list[Sequence[Any]]:
-    """The result of each annotation of a task that was not skipped."""
+    """Yield the result of each annotation of a task that was not skipped."""
     given = task.get("annotations", [])
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise ColdstartError(f"{where} has `annotations` that are no list of annotations.")
@@ -169,7 +169,7 @@ def _annotations(task: Mapping[str, Any], where: str) -> list[Sequence[Any]]:
 
 
 def _choice(result: Sequence[Any], where: str) -> str:
-    """The label of one annotation; empty where there is none."""
+    """Return the label of one annotation; empty if it has none."""
     for part in result:
         value = part.get("value") if isinstance(part, dict) else None
         if isinstance(value, dict) and "choices" in value:
@@ -178,9 +178,9 @@ def _choice(result: Sequence[Any], where: str) -> str:
 
 
 def _label(given: Any, where: str) -> str:
-    """A label as text; of a list of choices, the only one."""
+    """Return a label as text; a list of choices must have one."""
     if isinstance(given, str) and given.startswith('{"choices"'):
-        with suppress(ValueError):  # else it is an odd name
+        with suppress(ValueError):  # otherwise it is part of the name
             given = json.loads(given)
     if isinstance(given, dict):
         given = given.get("choices", [])

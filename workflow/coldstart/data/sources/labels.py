@@ -1,4 +1,4 @@
-"""Labels of a user's own images: from the folders that they are in, or from a table."""
+"""Labels of a user's own images, from the names of their folders or from tables."""
 
 import hashlib
 import unicodedata
@@ -18,18 +18,18 @@ SERVED = "/data/local-files/?d="
 """Start of the address of a local file in Label Studio; its path below the root follows."""
 
 PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
-"""Names of folders that hold parts of a set, and no class."""
+"""Names of folders that are parts of a set, and not classes."""
 
 SHOWN = 5
-"""Paths at fault that a message names."""
+"""Number of faulty paths that a message names."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The classes of a set and who is in them.
+    """The classes of a set, and each image's class.
 
     Attributes:
-        kind: where the labels are from.
+        kind: source of the labels.
         classes: names of the classes, sorted.
         numbers: of each image, its class's position in ``classes``, or UNLABELLED.
         digest: ``sha256:...`` of all paths and their labels.
@@ -41,7 +41,7 @@ class Labels:
     digest: str
 
     def counts(self) -> list[int]:
-        """Images in each class."""
+        """Count the images of each class."""
         found = [0] * len(self.classes)
         for number in self.numbers:
             if number != UNLABELLED:
@@ -50,10 +50,10 @@ class Labels:
 
 
 def labels_by_folder(paths: Sequence[str], root: Path) -> Labels:
-    """The first folder on an image's path is its class.
+    """Take the first folder on an image's path as its class.
 
     Raises:
-        ColdstartError: an image lies in none, or all in one.
+        ColdstartError: an image lies in no folder, or all images lie in one.
     """
     outside = [path for path in paths if "/" not in path]
     if outside:
@@ -77,12 +77,12 @@ def labels_by_folder(paths: Sequence[str], root: Path) -> Labels:
 
 
 def labels_from_tables(paths: Sequence[str], root: Path, *tables: Path) -> Labels:
-    """Labels from tables with the columns ``path`` and ``label``; other columns do not matter.
+    """Read labels from tables with the columns ``path`` and ``label``; others are ignored.
 
-    An image without a row, or with an empty label, has none. Rows that say the same are one.
+    An image without a row, or with an empty label, is unlabelled. Equal rows count once.
 
     Raises:
-        ColdstartError: a table is not there or is none, or has paths that are no images, or an
+        ColdstartError: a table is missing or unreadable, it has paths that are not images, or an
             image has two labels.
     """
     known = _Known(paths, root)
@@ -106,7 +106,7 @@ def labels_from_tables(paths: Sequence[str], root: Path, *tables: Path) -> Label
 
 
 class _Known:
-    """The paths of images, found by how people and tools write them."""
+    """The paths of images, found by the forms in which people and tools write them."""
 
     def __init__(self, paths: Sequence[str], root: Path) -> None:
         self.paths = set(paths)
@@ -116,7 +116,7 @@ class _Known:
         self._composed = _by(paths, compose)
 
     def find(self, written: str) -> str | None:
-        """The image that a path means; None for no image."""
+        """Return the image that a path means; None if there is none."""
         if SERVED in written:
             written = unquote(written.partition(SERVED)[2]).removeprefix(f"{self._name}/")
         for path in (written, written.strip(), written.strip().replace("\\", "/")):
@@ -134,7 +134,7 @@ class _Known:
         return next((path for path in self.paths if compose(path).casefold() == wanted), None)
 
     def _below(self, path: str) -> str:
-        """A path as the plan knows it: from the folder on, also where it is given in full."""
+        """Return a path relative to the folder, also if it is given in full."""
         given = PurePosixPath(path)
         for folder in self._folders:
             if given.is_relative_to(folder):
@@ -148,7 +148,7 @@ def compose(text: str) -> str:
 
 
 def _by(paths: Sequence[str], form: Callable[[str], str]) -> dict[str, str]:
-    """The path of each form that only one path has."""
+    """Map each form that belongs to a single path to that path."""
     forms = [form(path) for path in paths]
     counts = Counter(forms)
     return {form: path for form, path in zip(forms, paths, strict=True) if counts[form] == 1}
@@ -188,11 +188,11 @@ def _conflict(conflicts: Sequence[tuple[str, Row, Row]]) -> ColdstartError:
 
 
 def check_names(classes: Iterable[str], where: str) -> None:
-    """Refuse names that no table, page or picture can show.
+    """Refuse names of classes that no table, page or picture can show.
 
     Args:
         classes: names of classes.
-        where: where they are from, for the message.
+        where: names their source in messages.
 
     Raises:
         ColdstartError: a name has a control character, or half of a character.
@@ -221,7 +221,7 @@ def _labels(
 
 
 def digest_labels(lines: Iterable[str]) -> str:
-    """The digest of labels, a line for each image."""
+    """Return the digest of labels, given a line for each image."""
     return "sha256:" + hashlib.sha256("\0\0".join(lines).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The files below a user's folder: its images, and whatever else lies there, each with a reason."""
+"""The files below a user's folder: its images, and others with the reasons to leave them out."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from coldstart.errors import ColdstartError
 from coldstart.files.paths import RESULTS
 
 SHOWN = 8
-"""Kinds of other files that a sentence names."""
+"""Number of kinds of other files that a sentence names."""
 
 HIDDEN = "hidden"
 NO_ENDING = "without an ending"
@@ -25,8 +25,8 @@ class Listing:
 
     Attributes:
         images: in the order of their ids, with those that cannot be opened.
-        unreadable: what may hold images and cannot be listed, and why.
-        others: files that are no images by their names, and what each is: its name's ending,
+        unreadable: folders and names that cannot be listed, and why.
+        others: files that are not images by their names, and the kind of each: its name's ending,
             ``hidden``, or ``without an ending``.
     """
 
@@ -35,12 +35,12 @@ class Listing:
     others: dict[str, str] = field(default_factory=dict)
 
     def left_out(self) -> dict[str, str]:
-        """Each path that is listed and is not among the images, and why, sorted."""
+        """Return each path that is not among the images, and why, sorted by path."""
         other = {path: _reason(kind) for path, kind in self.others.items()}
         return dict(sorted((other | self.unreadable).items()))
 
     def sentences(self) -> list[str]:
-        """The files that are left out, counted in a line for each kind of reason."""
+        """Count the files that are left out, in a sentence for each kind of reason."""
         found = []
         if self.others:
             found.append(_count_others(self.others.values()))
@@ -53,9 +53,9 @@ class Listing:
 
 
 def list_images(root: Path) -> Listing:
-    """The files below a folder, sorted by their paths' code points.
+    """List the files below a folder, sorted by the code points of their paths.
 
-    Links are followed but for those that lead back to a folder above. Hidden files and folders are
+    Links are followed, except those that lead back to a folder above. Hidden files and folders are
     left out; hidden files that are images by their names are counted.
 
     Raises:
@@ -80,7 +80,7 @@ def list_images(root: Path) -> Listing:
 
 
 def count_paths(paths: Sequence[str], most: int) -> str:
-    """The number of paths, and the first of them."""
+    """Say the number of paths, and name the first of them."""
     noun = "path" if len(paths) == 1 else "paths"
     more = ", ..." if len(paths) > most else ""
     return f"{len(paths)} {noun} ({', '.join(paths[:most])}{more})"
@@ -136,7 +136,7 @@ def _is_text(path: str) -> bool:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # such as a link to itself
+    except OSError:  # for example, a link to itself
         return False
 
 
@@ -146,9 +146,9 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _file(entry: os.DirEntry[str], path: str) -> File:
-    """An image by its name; where it cannot be opened, with the fault that it has."""
+    """Describe a file that is an image by its name, with its fault if it cannot be opened."""
     try:
-        found = entry.stat()  # of what a link leads to
+        found = entry.stat()  # of the target of a link
     except OSError as error:
         dangling = entry.is_symlink() and isinstance(error, FileNotFoundError)
         reason = "is a link that leads nowhere" if dangling else f"cannot be read: {error.strerror}"

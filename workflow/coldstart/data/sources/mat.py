@@ -1,4 +1,4 @@
-"""One array of bytes out of a MATLAB file (version 5), in pieces; scipy would read it whole."""
+"""Reading an array of bytes from a MATLAB file (version 5) in pieces; scipy would read it whole."""
 
 import math
 import struct
@@ -13,18 +13,18 @@ HEADER = 128
 UINT8, MATRIX, COMPRESSED = 2, 14, 15
 """Types of data elements."""
 BLOCK = 2**20
-"""Compressed bytes that are read at once."""
+"""Number of compressed bytes that are read at once."""
 
 
 class _Element:
-    """The bytes of one variable, unpacked as they are asked for."""
+    """The bytes of one variable, decompressed on demand."""
 
     def __init__(self, file: BinaryIO, size: int, compressed: bool) -> None:
         self._file, self._left = file, size
         self._unpack = zlib.decompressobj() if compressed else None
 
     def read(self, size: int) -> bytes:
-        """The next ``size`` bytes, fewer only at the end."""
+        """Return the next ``size`` bytes, fewer only at the end."""
         found = bytearray()
         while len(found) < size:
             piece = self._some(size - len(found))
@@ -49,7 +49,7 @@ class _Element:
 
 
 def shape(path: Path, name: str) -> tuple[int, ...]:
-    """The shape of the array ``name``.
+    """Return the shape of the array ``name``.
 
     Raises:
         ColdstartError: the file has no such array.
@@ -59,10 +59,10 @@ def shape(path: Path, name: str) -> tuple[int, ...]:
 
 
 def pieces(path: Path, name: str, size: int) -> Iterator[bytes]:
-    """The elements of the array of bytes ``name``, the first axis fastest, in pieces of ``size``.
+    """Yield the elements of the byte array ``name`` in pieces of ``size``, the first axis fastest.
 
     Raises:
-        ColdstartError: the file has no such array, or not of bytes.
+        ColdstartError: the file has no such array, or it is not of bytes.
     """
     with path.open("rb") as file:
         element, dimensions, order = _find(file, path, name)
@@ -79,7 +79,7 @@ def pieces(path: Path, name: str, size: int) -> Iterator[bytes]:
 
 
 def _find(file: BinaryIO, path: Path, name: str) -> tuple[_Element, tuple[int, ...], str]:
-    """The variable, read up to its elements; its shape; and the file's byte order."""
+    """Return the variable, read up to its elements; its shape; and the file's byte order."""
     header = file.read(HEADER)
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     while order and (tag := file.read(8)):
@@ -98,7 +98,7 @@ def _find(file: BinaryIO, path: Path, name: str) -> tuple[_Element, tuple[int, .
 
 
 def _sub(element: _Element, order: str) -> bytes:
-    """The next element within a variable; short ones lie within their tag."""
+    """Return the next element within a variable; small elements lie within their tag."""
     tag = element.read(8)
     kind, size = struct.unpack(f"{order}II", tag)
     if kind >> 16:

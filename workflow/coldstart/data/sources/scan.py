@@ -1,7 +1,7 @@
-"""A first look at a user's own files, before any job: cheap, and the same on every machine.
+"""A first look at a user's own files, while planning: cheap, and equal on every machine.
 
-Content counts, not time or place. The digest of a folder is the SHA-256 of what ``sha256sum -z``
-prints of its images, in order.
+Only content counts, not time or place. The digest of a folder is the SHA-256 of what
+``sha256sum -z`` prints for its images, in order.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ PART = "all"
 """The one part of a user's own set."""
 
 SHOWN = 5
-"""Files at fault that a message names."""
+"""Number of faulty files that a message names."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Scan:
         recipe: what the user wrote.
         files: in the order of the ids.
         shape: height, width and channels of an image.
-        count: how many images there are, broken ones among them.
+        count: number of images, with broken ones.
         digest: ``sha256:...`` of the images' content and, in a folder, paths.
-        labels: who is in which class; None for a set without labels.
-        places: of the images' digest and that of the labels, the paths to read them from.
+        labels: the class of each image; None for a set without labels.
+        places: the paths to read from, by the digests of images and labels.
         left_out: files that are not among the images, and why.
         remarks: sentences on what was left out of a folder, for the user.
     """
@@ -54,7 +54,7 @@ class Scan:
 
     @property
     def source(self) -> str:
-        """The module that reads it."""
+        """Name of the reader."""
         return self.recipe.source
 
     @property
@@ -73,13 +73,13 @@ class Scan:
         return self.count if self.labels is None else self.labels.numbers.count(UNLABELLED)
 
     def images_recipe(self) -> dict[str, Any]:
-        """The recipe of the images, which says neither where they lie nor how they are labelled."""
+        """Return the recipe of the images, without their place and their labels."""
         settings = self.recipe.model_dump(exclude={"path", "labels"})
         counts = {PART: self.count}
         return {**settings, "shape": self.shape, "digest": self.digest, "parts": counts}
 
     def labels_recipe(self) -> dict[str, Any]:
-        """The recipe of the labels.
+        """Return the recipe of the labels.
 
         Raises:
             ValueError: the set has none.
@@ -149,18 +149,18 @@ def _remarks(root: Path, unreadable: Sequence[File], listing: Listing) -> list[s
 
 
 def resolve(path: str, data_dir: Path) -> Path:
-    """The path that a recipe means, with ``~`` and variables put in unless it exists as written."""
+    """Return the path that a recipe means: as written if it exists, else with ``~`` expanded."""
     return expand(path, data_dir)
 
 
 def digest_of(files: Sequence[File], digests: Sequence[str]) -> str:
-    """The digest of a set, from its files in order and the SHA-256 of each."""
+    """Return the digest of a set, from its files in order and the SHA-256 of each."""
     lines = (f"{digest}  {file.path}\0" for file, digest in zip(files, digests, strict=True))
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def changed(recipe: Mapping[str, Any]) -> ColdstartError:
-    """The error of files that are not those which the plan has seen."""
+    """Make the error that files have changed since the plan has seen them."""
     return ColdstartError(
         f"The files of source `{recipe['source']}` are not those that were planned with "
         f"({recipe['digest'][:19]}...): they have changed meanwhile. Run Coldstart again. If this "

@@ -13,7 +13,7 @@ from coldstart.running.settings import Settings
 
 SIDE = 96
 IMAGE = 3 * SIDE * SIDE
-"""Bytes of an image."""
+"""Number of bytes of an image."""
 
 FOLDER = "stl10_binary"
 SET = PublishedSet(

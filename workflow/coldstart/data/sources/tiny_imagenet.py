@@ -1,7 +1,7 @@
-"""Tiny ImageNet (200 classes of 64x64): from the published archive as it is, or unpacked.
+"""Tiny ImageNet (200 classes, 64x64 pixels), from the published archive or its folder.
 
-The publisher has a checksum of the archive alone. Of the unpacked folder, names, numbers and sizes
-of the images are checked, and the order of the classes; the bytes of the images are not.
+The publisher gives a checksum of the archive alone. In an unpacked folder the names, number and
+sizes of the images and the order of the classes are checked, but not the bytes of the images.
 """
 
 import hashlib
@@ -34,11 +34,11 @@ WNIDS = "b3a72ad00186c7dfd5d8fb0316f5052713110abdbd439c97e6baddd619d465b8"
 SIDE = 64
 
 Read = Callable[[str], bytes]
-"""Gives a file of the set by its name below the folder."""
+"""Function that reads a file of the set by its name below the folder."""
 
 
 def missing(recipe: Mapping[str, Any], settings: Settings) -> str | None:
-    """Remedy where neither the archive nor the folder is there; None if one is."""
+    """Return a message if neither the archive nor the folder exists; else None."""
     if _archive(recipe, settings) or (settings.data_dir / FOLDER / "wnids.txt").is_file():
         return None
     return (
@@ -68,7 +68,7 @@ def read(recipe: Mapping[str, Any], settings: Settings) -> Source:
 
 
 def _archive(recipe: Mapping[str, Any], settings: Settings) -> Path | None:
-    """The published archive, which is no use to a recipe of an own edition."""
+    """Find the published archive, which a recipe of another edition cannot use."""
     found = ARCHIVE.find(settings.data_dir)
     return found.path if found and recipe["digest"] == DIGEST else None
 
@@ -140,7 +140,7 @@ def _images(names: Sequence[str]) -> list[str]:
 
 
 def _position(name: str) -> int:
-    """The number in ``n01443537_12.JPEG``: as text, 10 would come before 2."""
+    """Return the number in ``n01443537_12.JPEG``, to sort 2 before 10."""
     found = re.search(r"(\d+)\.JPEG$", name)
     return int(found.group(1)) if found else -1
 
@@ -159,7 +159,7 @@ def _part(name: str, images: Sequence[tuple[str, int]], content: Read) -> Part:
 
 
 def _decode(name: str, data: bytes) -> NDArray[np.uint8]:
-    """An image as RGB, also the few that are stored as grey."""
+    """Decode an image as RGB; a few are stored as grey."""
     from PIL import Image, UnidentifiedImageError
 
     try:

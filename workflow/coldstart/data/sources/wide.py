@@ -1,8 +1,8 @@
-"""Images of more than 8 bits a channel: their values, and the range that becomes 8 bits.
+"""Wide images, of more than 8 bits a channel: their values, and their conversion to 8 bits.
 
-A camera of 12 bits writes files of 16 whose values go to 4,095, a microscope's may go to 400, and
-no field of a file can be trusted to say so. The range is therefore measured over a whole folder, or
-given. It is one range for all images, so that a bright image stays brighter than a dark one.
+A camera of 12 bits writes 16-bit files with values up to 4,095, a microscope's may end at 400, and
+no field of a file states this reliably. The range of values is therefore measured over the whole
+set, or given. All images share it, so that a bright image stays brighter than a dark one.
 """
 
 import sys
@@ -16,23 +16,23 @@ Levels = tuple[float, float]
 """The value that becomes black and the one that becomes white."""
 
 TAILS = (0.1, 99.9)
-"""Percentiles of all pixels that are measured as the range: a hot pixel must not set it."""
+"""Percentiles of all pixels that bound the range: a hot pixel must not decide it."""
 
 SAMPLED = 2**22
-"""About how many pixels of a set the range is measured from; at least 64 of each image."""
+"""Approximate number of pixels from which the range is measured; at least 64 of each image."""
 
 BLOCK = 2**18
-"""Values that are scaled at a time: they take eight bytes each while they are."""
+"""Number of values that are scaled at once: each takes eight bytes meanwhile."""
 
 _SWAPPED = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
-"""The other order of bytes for each in Pillow's raw modes."""
+"""Pillow's raw modes, each with the one of the opposite byte order."""
 
 _HEAD = 26
-"""Bytes of a file that say enough to know most images of 8 bits."""
+"""Number of first bytes of a file that identify most 8-bit images."""
 
 
 def surely_narrow(file: BinaryIO) -> bool:
-    """True if the first bytes show that an image has 8 bits; most need not be opened for it."""
+    """Return True if the first bytes show that an image has 8 bits: it need not be opened."""
     head = file.read(_HEAD)
     file.seek(0)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -41,7 +41,7 @@ def surely_narrow(file: BinaryIO) -> bool:
 
 
 def is_wide(image: Image.Image) -> bool:
-    """True if an image that is open and not loaded has more than 8 bits a channel."""
+    """Return True if an image, opened but not loaded, has more than 8 bits a channel."""
     return image.mode.startswith("I;16") or image.mode in ("I", "F") or _is_wide_colour(image)
 
 
@@ -58,11 +58,11 @@ def _raw_modes(image: Image.Image) -> list[str]:
 
 
 def values(image: Image.Image, file: BinaryIO) -> NDArray[Any]:
-    """The values of a wide image: [height, width] or, of a colour image, [height, width, 3 or 4].
+    """Read the values of a wide image: [height, width] or, in colour, [height, width, 3 or 4].
 
     Args:
-        image: for which ``is_wide`` was true before it was loaded.
-        file: what it was opened from.
+        image: one for which ``is_wide`` was true before it was loaded.
+        file: the file that it was opened from.
     """
     if image.mode not in ("RGB", "RGBA"):
         found: NDArray[Any] = np.asarray(image)
@@ -70,8 +70,8 @@ def values(image: Image.Image, file: BinaryIO) -> NDArray[Any]:
         if found.dtype == np.int32 and unsigned:
             found = found.view(np.uint32)
         return found
-    # Pillow keeps the upper bytes of 16 bits. Read with the other order of bytes, a file gives the
-    # lower ones.
+    # Pillow keeps the upper byte of 16 bits. Read in the opposite byte order, the file gives the
+    # lower byte.
     formats = (image.format,) if image.format else None
     upper: NDArray[np.uint16] = np.asarray(image).astype(np.uint16)
     file.seek(0)
@@ -88,11 +88,11 @@ def _swapped(args: Any) -> Any:
 
 
 def sample(found: NDArray[Any], images: int) -> NDArray[np.float64]:
-    """Pixels of one image, evenly spaced, for ``measured``: float64 [n].
+    """Sample evenly spaced pixels of one image, for ``measured``: float64 [n].
 
     Args:
-        found: the image's values; alpha does not count.
-        images: how many there are in the set.
+        found: the image's values; alpha is ignored.
+        images: number of images in the set.
     """
     flat = (found[..., :3] if found.ndim == 3 else found).ravel()
     step = max(1, flat.size // max(64, SAMPLED // images))
@@ -100,11 +100,11 @@ def sample(found: NDArray[Any], images: int) -> NDArray[np.float64]:
 
 
 def measured(samples: list[NDArray[np.float64]]) -> Levels:
-    """The range of a set, from the samples of its wide images.
+    """Measure the range of a set, from samples of its wide images.
 
     Returns:
-        The lowest and the highest of the values but for ``TAILS``; for values that are nearly all
-        equal, of all of them. The second is greater than the first.
+        The percentiles ``TAILS`` of the values or, if nearly all values are equal, the lowest and
+        the highest value. The second number is greater than the first.
     """
     pooled = np.concatenate(samples)
     pooled = pooled[np.isfinite(pooled)]
@@ -117,7 +117,7 @@ def measured(samples: list[NDArray[np.float64]]) -> Levels:
 
 
 def eight_bits(found: NDArray[Any], levels: Levels) -> NDArray[np.uint8]:
-    """Scale values so that ``levels`` are 0 and 255; others are cut off, and NaN is black."""
+    """Scale values so that ``levels`` become 0 and 255; clip the rest, and turn NaN black."""
     low, high = levels
     flat, scaled = found.reshape(-1), np.empty(found.size, np.uint8)
     for start in range(0, found.size, BLOCK):
