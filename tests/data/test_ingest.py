@@ -106,7 +106,7 @@ def test_own_edition_is_checked_by_its_digest_in_both_stages(tmp_path):
 def test_wrong_number_of_images_is_refused_with_both_numbers(tmp_path):
     write_stl10(tmp_path, train=[0, 2, 1, 1])
     recipe = own_stl10(train=[1, 1, 3])
-    with pytest.raises(ColdstartError, match=r"parts\.train is 4, but .* says 5\. Your files are another"):
+    with pytest.raises(ColdstartError, match=r"parts\.train is 4, but .* says 5\. Your files"):
         make_images(job(recipe.images_recipe(), tmp_path, tmp_path))
     with pytest.raises(ColdstartError, match=r"train is \[1, 2, 1\], but .* says \[1, 1, 3\]"):
         make_labels(job(recipe.labels_recipe(), tmp_path, tmp_path))
