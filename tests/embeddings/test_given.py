@@ -6,10 +6,10 @@ import pytest
 
 from coldstart.config.recipes.scores import Embedding
 from coldstart.data.sources.own_file import digest_own_file
-from coldstart.data.sources.scan import PLACES
 from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
+from coldstart.running.places import PLACES
 from coldstart.ssl.methods.given import join, read_vectors
 from tests.helpers.jobs import artefact_in, make_job
 

@@ -14,10 +14,10 @@ from torch.nn import functional
 from coldstart.config.load import load
 from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.encoders.existing import Existing
-from coldstart.data.sources.scan import PLACES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
+from coldstart.running.places import PLACES
 from coldstart.running.settings import Settings
 from coldstart.ssl.encoders import write_encoder
 from coldstart.ssl.from_file import FromFileModel, load_file

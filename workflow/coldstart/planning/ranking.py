@@ -90,7 +90,7 @@ def params(plan: Plan) -> dict[str, Any]:
         "images": str(folder.absolute()),
         "classes": plan.data.dataset(LABELLED).classes if plan.config.labelled else [],
         "named_classes": plan.config.classes,
-        "trained": isinstance(plan.encoders.trained(run.encoder), Trained),
+        "trained": isinstance(plan.encoders.trained(run.read_encoder), Trained),
         "sampler": plan.config.sampler,
         "encoder": plan.config.embeddings or plan.config.encoder,
         "size": plan.data.facts(run.pool).shape[:2],

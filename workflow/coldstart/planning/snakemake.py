@@ -272,7 +272,7 @@ class Rules:
                 raise ColdstartError(f"encoder `{named['encoder']}`: {message}")
             return []
 
-        return _readable(check)
+        return self._readable(check)
 
     def target_inputs(self, folder: str) -> Function:
         """The pointers that a figure or table waits for, and the paper's table that it shows."""
