@@ -97,10 +97,7 @@ EDITS = {
     ],
     "code that all networks share": [
         line("training/model.py", "backbone", "pca", "existing"),
-        # PCA is trained beside networks, and embeds without them.
-        line("training/backbones/__init__.py", "backbone", "pca", "existing")._replace(
-            spared='^embed .*"method": "pca"'
-        ),
+        line("training/backbones/__init__.py", "backbone", "pca", "existing"),
     ],
     "a method of a recipe that computes the steps of an epoch": [
         Edit(
