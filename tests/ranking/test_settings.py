@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from coldstart.config.load import load
+from coldstart.data.unclassed import UNLABELLED
 from coldstart.errors import ColdstartError
 from coldstart.planning import ranking as own
 from coldstart.planning.plan import Plan
@@ -116,7 +117,7 @@ def test_several_tables_of_labels_are_accepted_with_earlier_classes(images, tmp_
 def test_label_may_name_its_file_by_an_absolute_path(images, tmp_path):
     rows = f"path,label\n{images / 'sub/1.png'},cat\n./sub/3.png,dog\n"
     scan = plan_for(images, labelled=table(tmp_path, rows)).data.dataset("own-labelled")
-    assert scan.labels.numbers == [-1, 0, -1, 1, -1, -1]
+    assert scan.labels.numbers == [UNLABELLED, 0, UNLABELLED, 1, *[UNLABELLED] * 2]
 
 
 def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
