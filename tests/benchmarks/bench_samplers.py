@@ -28,6 +28,8 @@ RECIPES = {
     "typiclust": {"sampler": "typiclust"},
     "prob-cover": {"sampler": "prob-cover", "clusters": CLASSES},
     "facility-location": {"sampler": "facility-location"},
+    "max-herding": {"sampler": "max-herding"},
+    "centroid": {"sampler": "centroid"},
     "k-means-pp": {"sampler": "k-means-pp"},
     "k-medoids": {"sampler": "k-medoids"},
     "stratified-kmeans": {"sampler": "stratified-kmeans", "allocation": "equal"},
@@ -78,6 +80,13 @@ def facility_location(X, budget):
     return picked
 
 
+def max_herding(X, budget):
+    from skactiveml.pool import MaxHerding
+
+    sampler = MaxHerding(metric="rbf", metric_dict={"gamma": 1.0}, random_state=0)
+    return sampler.query(X, np.full(len(X), np.nan), batch_size=budget)
+
+
 def k_means_pp(X, budget):
     from sklearn.cluster import kmeans_plusplus
 
@@ -88,6 +97,7 @@ OTHERS = {
     "typiclust": ("scikit-activeml", typiclust),
     "prob-cover": ("scikit-activeml", prob_cover),
     "facility-location": ("plain greedy", facility_location),
+    "max-herding": ("scikit-activeml", max_herding),
     "k-means-pp": ("scikit-learn", k_means_pp),
 }
 
