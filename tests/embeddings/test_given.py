@@ -9,7 +9,7 @@ from coldstart.data.sources.own_file import digest_own_file
 from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.errors import ColdstartError
-from coldstart.running.places import PLACES
+from coldstart.running.places import PLACES, export_places
 from coldstart.ssl.methods.given import join, read_vectors
 from tests.helpers.jobs import artefact_in, make_job
 
@@ -155,7 +155,9 @@ def test_stage_writes_the_embeddings_of_each_split(tmp_path, monkeypatch, unit):
     splits = [(5, "candidates"), (0, "candidates"), (2, "test")]
     pd.DataFrame(splits, columns=["id", "split"]).to_parquet(tmp_path / "index.parquet")
     artefact = artefact_in(tmp_path)
-    digest = digest_own_file(str(save(tmp_path, "npz")), tmp_path, None, "", "")
+    file = save(tmp_path, "npz")
+    digest = digest_own_file(str(file), tmp_path, None, "", "")
+    export_places({digest: [file]})
     recipe = {
         **Embedding(unit=unit).model_dump(),
         "encoder": {"method": "given", "embeddings": digest},

@@ -14,10 +14,11 @@ from torch.nn import functional
 from coldstart.config.load import load
 from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.encoders.existing import Existing
+from coldstart.data.sources.scan import resolve
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
-from coldstart.running.places import PLACES
+from coldstart.running.places import PLACES, export_places
 from coldstart.running.settings import Settings
 from coldstart.ssl.encoders import write_encoder
 from coldstart.ssl.from_file import FromFileModel, load_file
@@ -62,6 +63,7 @@ def weights(network, tmp_path_factory):
 def planned(given, data_dir=Path()):
     """A recipe as the plan passes it on: with the digest in the place of the path."""
     weights = identify(given.weights, Settings(data_dir=data_dir), None)
+    export_places({weights: [resolve(given.weights, data_dir)]})
     return given.model_copy(update={"weights": weights})
 
 
@@ -285,6 +287,7 @@ def test_key_has_the_digest_of_the_weights_and_not_their_path(weights, tmp_path,
     assert a.identity.recipe["encoder"]["weights"].startswith("sha256:")
     assert ".pth" not in str(a.identity.recipe)
     ready = Existing.model_validate(a.identity.recipe["encoder"])
+    export_places(one.maker.places)
     assert find(ready.weights, Settings()).read_bytes() == weights.read_bytes()
     embeddings = one.encoders.embeddings("digits", "a", 0, "frozen")
     assert embeddings.inputs["checkpoint"] is a

@@ -13,6 +13,7 @@ from coldstart.config.recipes.encoders import (
 from coldstart.config.recipes.encoders.from_file import FromFile
 from coldstart.config.recipes.encoders.given import Given
 from coldstart.data.sources.own_file import digest_own_file
+from coldstart.data.sources.scan import resolve
 from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned, once
 from coldstart.planning.data import DIGESTS, Data
@@ -68,7 +69,10 @@ class Encoders:
 
     def _from_file(self, pool: str, encoder: str, seed: int, recipe: FromFile) -> Planned:
         """An encoder from a file: the same for all pools and seeds, since nothing is trained."""
-        weights = identify(recipe.weights, self.config.of_machine(()), DIGESTS)
+        settings = self.config.of_machine(())
+        weights = identify(recipe.weights, settings, DIGESTS)
+        if isinstance(recipe.weights, str) and isinstance(weights, str):
+            self.maker.places[weights] = [resolve(recipe.weights, settings.data_dir)]
         identified = recipe.model_copy(update={"weights": weights})
         return self.maker.plan(
             f"results/ssl/{pool}/{encoder}/seed{seed}.json",
@@ -85,6 +89,7 @@ class Encoders:
         digest = digest_own_file(
             recipe.embeddings, data_dir, DIGESTS, "The embeddings", "embeddings"
         )
+        self.maker.places[digest] = [resolve(recipe.embeddings, data_dir)]
         return {**recipe.model_dump(), "embeddings": digest}
 
     def missing_weights(self, planned: Planned) -> str | None:

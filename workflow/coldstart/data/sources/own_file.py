@@ -5,13 +5,13 @@ from pathlib import Path
 from coldstart.data.sources.digests import File, digest_files, file_digest
 from coldstart.data.sources.scan import resolve
 from coldstart.errors import ColdstartError
-from coldstart.running.places import export_places, places_of
+from coldstart.running.places import places_of
 
 PREFIX = "sha256:"
 
 
 def digest_own_file(path: str, data_dir: Path, cache: Path | None, what: str, key: str) -> str:
-    """Digest a file, and tell every process that this one starts where it lies.
+    """Digest a file.
 
     Args:
         path: as the recipe has it; a relative one is below ``data_dir``.
@@ -26,10 +26,7 @@ def digest_own_file(path: str, data_dir: Path, cache: Path | None, what: str, ke
     Raises:
         ColdstartError: there is no such file, or it cannot be read.
     """
-    found = resolve(path, data_dir)
-    digest = PREFIX + digest_of_file(found, cache, what, key)
-    export_places({digest: [found]})
-    return digest
+    return PREFIX + digest_of_file(resolve(path, data_dir), cache, what, key)
 
 
 def digest_of_file(path: Path, cache: Path | None, what: str, key: str) -> str:
