@@ -5,7 +5,7 @@ import pytest
 
 from coldstart.selection.base import SAMPLERS, Tables
 from coldstart.selection.samplers import k_medoids, similarity
-from coldstart.selection.samplers.clustering import k_means, many_means
+from coldstart.selection.samplers.clustering import distinct_rows, k_means, many_means
 from coldstart.selection.samplers.typiclust import typicality
 
 
@@ -272,3 +272,9 @@ def test_k_medoids_are_ordered_by_the_loss_of_leaving_them_out(block, monkeypatc
     picks = next(picks for picks in found if sorted(picks.ids) == [1, 3, 5])
     assert picks.ids.tolist() == [1, 5, 3]
     np.testing.assert_allclose(picks.scores, [14.5, 12.2, 4.2], rtol=1e-5)
+
+
+def test_distinct_rows_are_those_that_differ_as_numbers():
+    X = np.random.default_rng(0).integers(0, 2, (40, 3)).astype(np.float32)
+    X[::3] *= -1  # which makes -0 of 0
+    assert distinct_rows(X) == len(np.unique(X, axis=0)) < 40

@@ -26,7 +26,7 @@ def k_means(
     import sklearn.cluster
 
     model = sklearn.cluster.KMeans(
-        n_clusters=min(clusters, len(np.unique(X, axis=0))),
+        n_clusters=min(clusters, distinct_rows(X)),
         n_init=restarts,
         random_state=int(rng.integers(2**31)),
     )
@@ -45,12 +45,17 @@ def many_means(
     if clusters <= FEW:
         return k_means(X, clusters, rng)
     model = sklearn.cluster.MiniBatchKMeans(
-        n_clusters=min(clusters, len(np.unique(X, axis=0))),
+        n_clusters=min(clusters, distinct_rows(X)),
         batch_size=MINI_BATCH,
         n_init=1,
         random_state=int(rng.integers(2**31)),
     )
     return _without_gaps(model.fit_predict(X))
+
+
+def distinct_rows(X: NDArray[np.float32]) -> int:
+    """The number of different rows, by their bytes: sorting 50,000 rows of 1,280 takes seconds."""
+    return len({row.tobytes() for row in X + np.float32(0)})  # 0 is -0, as numbers are compared
 
 
 def _without_gaps(assigned: NDArray[np.int32]) -> NDArray[np.int64]:
