@@ -17,6 +17,10 @@ import argparse
 import time
 from pathlib import Path
 
+import coldstart  # noqa: F401  # before torch: threads wait as in jobs
+
+# isort: split
+
 import numpy as np
 import pandas as pd
 import torch

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.data.sources import digests
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import scan_folder
-from coldstart.ssl.weights import digest_weights
+from coldstart.running.settings import Settings
+from coldstart.ssl.weights import identify
 from tests.helpers.folders import UNUSED, paint, recipe_of
 
 DAYS = 86_400 * 10**9
@@ -144,10 +144,10 @@ def test_cache_that_cannot_be_written_is_skipped(images, tmp_path, read_only):
 @pytest.mark.usefixtures("settled", "places")
 def test_new_weights_of_equal_size_and_time_are_noticed(tmp_path):
     path, cache = tmp_path / "weights.pth", tmp_path / "cache"
-    recipe = Existing(method="existing", library="timm", name="x", weights=str(path), size=32)
     path.write_bytes(b"first")
     os.utime(path, (1e9, 1e9))
-    first = digest_weights(recipe, UNUSED, cache)
+    settings = Settings(data_dir=UNUSED)
+    first = identify(str(path), settings, cache)
     path.write_bytes(b"other")
     os.utime(path, (1e9, 1e9))
-    assert digest_weights(recipe, UNUSED, cache) != first
+    assert identify(str(path), settings, cache) != first
