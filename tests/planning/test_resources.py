@@ -99,7 +99,7 @@ def test_smaller_views_ask_for_fewer_resources(tmp_path):
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
-@pytest.mark.parametrize("study", ["quickstart", "byol-samplers"])
+@pytest.mark.parametrize("study", ["quickstart", "byol-samplers", "pretrained-cifar10"])
 def test_every_stage_has_an_estimate(tmp_path, device, study):
     one = plan(tmp_path, "paper")
     found = {}

@@ -235,7 +235,8 @@ def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
     for name, selection in planned.inputs.items():
         if name.startswith("selection."):
             chosen = selection.identity.recipe
-            picks += sum(chosen["budgets"]) * chosen["trials"]
+            asked = "budget" in chosen  # in a cycle, for one budget of one trial
+            picks += chosen["budget"] if asked else sum(chosen["budgets"]) * chosen["trials"]
     numbers = (facts.sizes["candidates"] + facts.sizes.get("test", 0)) * dim
     # Some 300 products with each subset until a fit has converged; batches of fits at a time.
     return 500 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0
