@@ -123,7 +123,7 @@ def test_ctrl_c_ends_the_jobs_and_they_stay_ended(clone, cluster):
     clone.set_epochs(1200)  # on a busy machine Ctrl-C takes longer than a short training
     run, _ = clone.train()
     run.send_signal(signal.SIGINT)
-    assert run.wait(60) != 0
+    assert run.wait(180) != 0
     clone.wait_for(lambda: clone.unfinished() == [])
     [job] = clone.job("pretrain")
     assert (job["JobState"], job["Restarts"]) == ("CANCELLED", "0")
