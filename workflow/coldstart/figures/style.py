@@ -103,8 +103,10 @@ _KNOWN = {
     "loss-var": Look("Loss variance", "#D55E00", "v"),
     "grad-mean": Look("Gradient mean", "#009E73", "<"),
     "grad-var": Look("Gradient variance", "#CC79A7", ">"),
+    "max-herding": Look("MaxHerding", "#CC6677", "*"),
 }
 _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
+    "centroid": "Centroid",
     "facility-location": "Facility location",
     "grad-embedding-mean": "Embedding gradient mean",
     "grad-embedding-var": "Embedding gradient variance",
@@ -113,6 +115,7 @@ _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "max-entropy": "Maximum entropy",
     "min-margin": "Minimum margin",
     "prob-cover": "ProbCover",
+    "prob-cover-neighbours": "ProbCover, neighbours",
     "typiclust": "TypiClust",
 }
 _SPARE = (
