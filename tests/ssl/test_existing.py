@@ -16,6 +16,7 @@ from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.data.sources.scan import resolve
 from coldstart.errors import ColdstartError
+from coldstart.planning.fingerprint import covered
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
 from coldstart.running.places import PLACES, export_places
@@ -349,3 +350,16 @@ def test_linear_layers_within_the_head_are_kept(monkeypatch):
     monkeypatch.setattr(torchvision.models, "get_model", lambda name, weights: built)
     network = existing.build(recipe("weights.pth"))
     assert network(torch.zeros(2, 3, 2, 2)).shape == (2, 6)
+
+
+def test_code_that_reads_files_counts_for_encoders_from_files_alone(weights, tmp_path):
+    one = plan(tmp_path, mine=recipe(weights))
+    reading = {"coldstart.ssl.from_file", "coldstart.ssl.tensors", "coldstart.ssl.weights"}
+    for name, counts in (("mine", True), ("byol-digits", False)):
+        for made in (
+            one.encoders.checkpoint("digits", name, 0),
+            one.encoders.embeddings("digits", name, 0, "frozen"),
+        ):
+            modules, _ = covered(*made.modules, recipes=made.recipes)
+            assert (reading <= modules) == counts
+            assert counts or modules.isdisjoint({*reading, "coldstart.ssl.methods.given"})

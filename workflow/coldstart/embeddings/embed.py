@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.config.recipes.scores import Embedding
 from coldstart.data.read import SPLITS, read_ids, read_images
 from coldstart.data.sources.own_file import find_own_file
@@ -18,7 +19,6 @@ from coldstart.embeddings.tables import write_embeddings
 from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.running.job import Job
-from coldstart.ssl.methods.given import join, read_vectors
 from coldstart.training.device import chosen_device
 
 
@@ -57,9 +57,12 @@ def _given(
     job: Job, recipe: Embedding, chosen: Mapping[str, NDArray[np.int64]]
 ) -> NDArray[np.float32]:
     """Look up the images of each split in a file of embeddings."""
+    # Found by its name, so that its code counts for embeddings from files alone.
+    module = ENCODERS.load(ENCODERS.adapter().validate_python(job.recipe["encoder"]))
     file = find_own_file(job.recipe["encoder"]["embeddings"], "The embeddings")
     items = pd.read_parquet(job.inputs["images"].path("items.parquet"))
-    embeddings = join(read_vectors(file), items, np.concatenate(list(chosen.values())), file)
+    wanted = np.concatenate(list(chosen.values()))
+    embeddings: NDArray[np.float32] = module.join(module.read_vectors(file), items, wanted, file)
     return unit_rows(embeddings) if recipe.unit else embeddings
 
 

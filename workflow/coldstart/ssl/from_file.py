@@ -14,9 +14,11 @@ from torch.nn import functional
 from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.config.recipes.encoders.from_file import FromFile
 from coldstart.errors import ColdstartError
+from coldstart.running.settings import Settings
 from coldstart.ssl.tensors import load_weights, read_weights
+from coldstart.ssl.weights import find
 from coldstart.training.backbones import Normalize, unit_images
-from coldstart.training.model import EncoderModel
+from coldstart.training.model import EncoderModel, Inputs
 
 log = logging.getLogger("coldstart")
 
@@ -60,7 +62,7 @@ class FromFileModel(EncoderModel):
     """The network, in the place where a trained model has its encoder.
 
     Args:
-        recipe: which network; its weights are drawn.
+        recipe: which network; its weights are drawn, and torch's global generator stays as it was.
 
     Raises:
         ColdstartError: there is no such network.
@@ -75,6 +77,22 @@ class FromFileModel(EncoderModel):
     def encoder(self) -> nn.Module:
         """Resizing, normalisation and backbone."""
         return self.whole
+
+
+def restore(tensors: dict[str, Tensor], recipe: FromFile, inputs: Inputs) -> FromFileModel:
+    """Build an empty model for a checkpoint.
+
+    Args:
+        tensors: not read.
+        recipe: which network.
+        inputs: not read.
+    """
+    return FromFileModel(recipe)
+
+
+def read(recipe: FromFile, settings: Settings) -> tuple[FromFileModel, pd.DataFrame]:
+    """Find the file that was planned with, and load it; see ``load_file``."""
+    return load_file(recipe, find(recipe.weights, settings))
 
 
 def load_file(recipe: FromFile, path: Path) -> tuple[FromFileModel, pd.DataFrame]:

@@ -10,8 +10,6 @@ from pathlib import Path
 import torch
 
 from coldstart.config.recipes.encoders import ENCODERS, Encoder, Trained
-from coldstart.config.recipes.encoders.from_file import FromFile
-from coldstart.ssl.from_file import FromFileModel
 from coldstart.ssl.method import SelfSupervised
 from coldstart.training.checkpoint import load_tensors, read_tensors
 from coldstart.training.device import place
@@ -56,8 +54,6 @@ def load_model(
     model: EncoderModel
     if isinstance(recipe, Trained):
         model = build_model(recipe, inputs, seed=0)
-    elif isinstance(recipe, FromFile):
-        model = FromFileModel(recipe)
     else:
         model = ENCODERS.load(recipe).restore(tensors, recipe, inputs)
     load_tensors(model, tensors, path)

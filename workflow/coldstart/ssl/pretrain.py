@@ -7,9 +7,7 @@ from coldstart.config.recipes.encoders.from_file import FromFile
 from coldstart.data.read import read_ids
 from coldstart.running.job import Job
 from coldstart.ssl.encoders import pretrain, write_encoder
-from coldstart.ssl.from_file import load_file
 from coldstart.ssl.start import Start
-from coldstart.ssl.weights import find
 from coldstart.training.device import chosen_device
 from coldstart.training.images import Images
 
@@ -18,7 +16,7 @@ def make(job: Job) -> None:
     """``model.safetensors``, ``history.parquet`` and snapshots, as ``pretrain`` writes them."""
     recipe = ENCODERS.adapter().validate_python(job.recipe["encoder"])
     if isinstance(recipe, FromFile):
-        model, history = load_file(recipe, find(recipe.weights, job.settings))
+        model, history = ENCODERS.load(recipe).read(recipe, job.settings)
         write_encoder(model, history, job.out)
         return
     device = chosen_device(job.settings)

@@ -7,6 +7,9 @@ from torch import nn
 
 from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.errors import ColdstartError, nearest
+from coldstart.ssl.from_file import read, restore
+
+__all__ = ["build", "read", "restore"]
 
 
 def build(recipe: Existing) -> nn.Module:

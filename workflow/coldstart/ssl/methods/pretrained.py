@@ -3,7 +3,10 @@
 from torch import nn
 
 from coldstart.config.recipes.encoders.pretrained import Pretrained
+from coldstart.ssl.from_file import read, restore
 from coldstart.training.backbones import build_backbone
+
+__all__ = ["build", "read", "restore"]
 
 
 def build(recipe: Pretrained) -> nn.Module:
