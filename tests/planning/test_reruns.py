@@ -97,7 +97,9 @@ EDITS = {
     ],
     "code that all networks share": [
         line("training/model.py", "backbone", "pca", "existing"),
-        line("training/backbones/__init__.py", "backbone", "pca", "existing"),
+        line("training/backbones/__init__.py", "backbone", "pca", "existing")._replace(
+            spared=r'^embed .*"pca"'
+        ),
     ],
     "a method of a recipe that computes the steps of an epoch": [
         Edit(
