@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coldstart.errors import ColdstartError
-from coldstart.selection.base import COLUMNS, SAMPLERS, Tables
+from coldstart.selection.base import COLUMNS, KNOWN, SAMPLERS, Known, Tables
 from coldstart.selection.samplers import kmeans, stratified
 from coldstart.selection.samplers.clustering import k_means
 from coldstart.selection.select import fitting, select
@@ -37,6 +37,9 @@ CASES = {
     "min-margin": {"sampler": "uncertainty", "measure": "margin"},
     "max-entropy": {"sampler": "uncertainty", "measure": "entropy"},
     "score-bins": {"sampler": "score-bins", "score": "loss", "statistic": "mean", "bins": 3},
+    "class-mean": {"sampler": "class-mean"},
+    "weibull": {"sampler": "weibull"},
+    "weibull, least": {"sampler": "weibull", "distance": "euclidean", "first": "least-outlying"},
 }
 
 
@@ -62,8 +65,17 @@ def make_tables(count=60, dim=5, seed=0, **extra):
     )
 
 
+def known_of(tables):
+    """The labelled candidates, half of them of the class that is predicted."""
+    ids = np.sort(tables.ids[~tables.left])
+    rows = tables.rows(np.argsort(tables.ids))
+    likeliest = rows.predictions[np.isin(rows.ids, ids)].argmax(axis=1)
+    return Known(ids, np.where(np.arange(len(ids)) % 2, likeliest, 0))
+
+
 def query(sampler, tables, budget, seed=0):
-    return sampler.query(tables, budget, np.random.default_rng(seed))
+    known = known_of(tables) if KNOWN in sampler.reads and "predictions" in tables.columns else None
+    return sampler.query(tables, budget, np.random.default_rng(seed), known)
 
 
 def test_every_sampler_is_under_this_template():
@@ -103,7 +115,9 @@ def test_the_same_seed_gives_the_same_picks(sampler):
 
 
 def test_another_seed_gives_other_picks_of_stochastic_samplers(sampler):
-    first, other = (query(sampler, make_tables(), 20, seed=seed) for seed in (3, 4))
+    labelled = make_tables().ids[::2] if KNOWN in sampler.reads else None
+    tables = make_tables(labelled=labelled)
+    first, other = (query(sampler, tables, 20, seed=seed) for seed in (3, 4))
     assert np.array_equal(first.ids, other.ids) != sampler.stochastic
 
 
@@ -121,24 +135,28 @@ def test_picks_of_nested_samplers_begin_with_those_of_smaller_budgets(sampler):
 
 
 def test_scores_of_picks_vary(sampler):
-    assert np.unique(query(sampler, make_tables(), 60).scores).size > 1
+    tables = make_tables(labelled=make_tables().ids[::2])
+    assert np.unique(query(sampler, tables, 30).scores).size > 1
 
 
 def test_sampler_works_with_the_tables_that_it_declares(sampler):
     tables = make_tables()
-    given = {name: getattr(tables, name) for name in sampler.reads}
+    given = {name: getattr(tables, name) for name in sampler.reads - {KNOWN}}
     picks = query(sampler, Tables(tables.ids, **given), 20)
     np.testing.assert_array_equal(picks.ids, query(sampler, tables, 20).ids)
 
 
 def test_missing_table_is_named(sampler):
+    tables = make_tables()
     for name in sampler.reads:
-        with pytest.raises(ColdstartError, match=name):
-            query(sampler, Tables(make_tables().ids), 20)
+        given = {one: getattr(tables, one) for one in sampler.reads - {name, KNOWN}}
+        known = None if name == KNOWN else known_of(tables)
+        with pytest.raises(ColdstartError, match=f"reads {name}, but got none"):
+            sampler.query(Tables(tables.ids, **given), 20, np.random.default_rng(0), known)
 
 
 def test_values_that_are_not_finite_are_refused(sampler):
-    for name in sampler.reads - {"clusters"}:
+    for name in sampler.reads - {"clusters", KNOWN}:
         tables = make_tables()
         getattr(tables, name)[0, 0] = np.nan
         with pytest.raises(ColdstartError, match="non-finite"):

@@ -107,6 +107,7 @@ _KNOWN = {
 }
 _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "centroid": "Centroid",
+    "class-mean-nearest": "Nearest to class mean",
     "facility-location": "Facility location",
     "grad-embedding-mean": "Embedding gradient mean",
     "grad-embedding-var": "Embedding gradient variance",
@@ -117,6 +118,10 @@ _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "prob-cover": "ProbCover",
     "prob-cover-neighbours": "ProbCover, neighbours",
     "typiclust": "TypiClust",
+    "weibull": "Weibull",
+    "weibull-euclidean": "Weibull, Euclidean",
+    "weibull-least-outlying": "Weibull, least outlying",
+    "weibull-mixed-pool": "Weibull, tail of all labels",
 }
 _SPARE = (
     ("#332288", "p"),
