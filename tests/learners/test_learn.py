@@ -180,3 +180,28 @@ def test_each_step_drops_by_a_seed_of_its_own(pool, monkeypatch):
     pool.learn(learner=DROPPING)
     steps = DROPPING.epochs * (len(PICKED) // DROPPING.batch_size)
     assert len(seeds) == len(set(seeds)) == steps
+
+
+def test_projection_stands_between_dropout_and_the_last_layer():
+    recipe = Classifier.model_validate(
+        SETTINGS | {"dropout": 0.5, "projection": {"widths": [12, 6], "batchnorm": False}}
+    )
+    model = build_network(recipe, INPUTS, 10, seed=0).eval()
+    images = torch.rand(4, 1, 8, 8)
+    hidden, last = model.online.logits[1], model.online.logits[-1]
+    assert [tuple(layer.weight.shape) for layer in (hidden[0], hidden[2], last)] == [
+        (12, recipe.dim),
+        (6, 12),
+        (10, 6),
+    ]
+    seen = model.penultimate(model.encoder(images))
+    assert seen.shape == (4, 6)
+    assert torch.equal(last(seen), model(images))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_without_projection_samplers_see_the_embeddings_of_the_backbone(dropout):
+    recipe = Classifier.model_validate(SETTINGS | {"dropout": dropout})
+    model = build_network(recipe, INPUTS, 10, seed=0).eval()
+    embeddings = model.encoder(torch.rand(4, 1, 8, 8))
+    assert torch.equal(model.penultimate(embeddings), embeddings)

@@ -15,7 +15,7 @@ class ClassifierModel(LearnerModel):
     """An encoder and its classes' logits; the loss is their cross-entropy.
 
     Args:
-        recipe: which network, and its dropout.
+        recipe: which network, and what stands between it and the logits.
         inputs: what is known of the images.
         classes: how many there are.
     """
@@ -23,18 +23,24 @@ class ClassifierModel(LearnerModel):
     def __init__(self, recipe: Classifier, inputs: Inputs, classes: int) -> None:
         super().__init__()
         encoder = Encoder(recipe.backbone, inputs)
-        layers = {"encoder": encoder, "logits": Head(encoder.dim, classes, recipe.dropout)}
+        layers = {"encoder": encoder, "logits": Head(recipe, classes)}
         self.online = nn.Sequential(OrderedDict(layers))
 
     @property
     def encoder(self) -> nn.Module:
-        """Network that gives the embeddings: all but the last layer."""
+        """The backbone."""
         return self.online.get_submodule("encoder")
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Map embeddings [N, D] to logits [N, classes]."""
         logits: Tensor = self.online.get_submodule("logits")(embeddings)
         return logits
+
+    def penultimate(self, embeddings: Tensor) -> Tensor:
+        """Map the encoder's embeddings [N, D] to the input of the last layer, without dropout."""
+        head = self.online.get_submodule("logits")
+        assert isinstance(head, Head)
+        return head.penultimate(embeddings)
 
     def training_loss(self, batch: Batch, done: float) -> Tensor:
         """Return the mean cross-entropy of the labelled images' one view."""

@@ -27,7 +27,7 @@ class JointModel(LearnerModel):
         super().__init__()
         self.weight = recipe.weight
         self.method: SelfSupervised = ENCODERS.load(recipe.method).build(recipe.method, inputs)
-        self.head = Head(recipe.dim, classes, recipe.dropout)
+        self.head = Head(recipe, classes)
         object.__setattr__(self, "online", self.method.online)  # a module of one name alone
 
     @property
@@ -39,6 +39,10 @@ class JointModel(LearnerModel):
         """Map embeddings [N, D] to logits [N, classes]."""
         logits: Tensor = self.head(embeddings)
         return logits
+
+    def penultimate(self, embeddings: Tensor) -> Tensor:
+        """Map the encoder's embeddings [N, D] to the input of the last layer, without dropout."""
+        return self.head.penultimate(embeddings)
 
     def training_loss(self, batch: Batch, done: float) -> Tensor:
         """Return the labelled images' mean cross-entropy, and the weighted loss of the others."""

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from coldstart.config.recipes.learners.base import Network
+from coldstart.training.heads import build_head
 from coldstart.training.model import Trainable, drawing_layers
 
 
@@ -14,7 +16,14 @@ class LearnerModel(Trainable):
 
     @abstractmethod
     def logits(self, embeddings: Tensor) -> Tensor:
-        """Map embeddings [N, D] to logits [N, classes]."""
+        """Map the encoder's embeddings [N, D] to logits [N, classes]."""
+
+    def penultimate(self, embeddings: Tensor) -> Tensor:
+        """Map the encoder's embeddings [N, D] to the input of the last layer, without dropout.
+
+        Samplers see these as the learner's embeddings. By default they are the encoder's own.
+        """
+        return embeddings
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images, uint8 [N, H, W, C] or float [N, C, H, W], to logits [N, classes]."""
@@ -22,17 +31,28 @@ class LearnerModel(Trainable):
 
 
 class Head(nn.Sequential):
-    """A linear layer on embeddings, behind dropout if there is any.
+    """A linear layer on a backbone's embeddings, behind dropout and a projection if it has them.
 
     Args:
-        dim: size of an embedding.
+        recipe: which of these it has.
         classes: outputs.
-        dropout: share of the embedding's numbers that are dropped.
     """
 
-    def __init__(self, dim: int, classes: int, dropout: float) -> None:
-        dropped = [nn.Dropout(dropout)] if dropout else []
-        super().__init__(*dropped, nn.Linear(dim, classes))
+    def __init__(self, recipe: Network, classes: int) -> None:
+        layers: list[nn.Module] = [nn.Dropout(recipe.dropout)] if recipe.dropout else []
+        dim = recipe.dim
+        if recipe.projection is not None:
+            layers.append(build_head(dim, recipe.projection))
+            dim = recipe.projection.widths[-1]
+        super().__init__(*layers, nn.Linear(dim, classes))
+
+    def penultimate(self, embeddings: Tensor) -> Tensor:
+        """Map a backbone's embeddings [N, D] to the input of the linear layer, without dropout."""
+        projection = self[-2] if len(self) > 1 else None
+        if projection is None or isinstance(projection, nn.Dropout):
+            return embeddings
+        projected: Tensor = projection(embeddings)
+        return projected
 
 
 @contextmanager

@@ -96,7 +96,7 @@ class Answers:
                 plain = model.encoder(part)
                 votes.append(self._votes(model, part, plain, (member, start)).cpu().numpy())
                 if embed:
-                    embeddings.append(plain.float().cpu().numpy())
+                    embeddings.append(model.penultimate(plain).float().cpu().numpy())
                 progress.advance(len(part))
         return Answer(np.concatenate(votes, axis=1), np.concatenate(embeddings) if embed else None)
 

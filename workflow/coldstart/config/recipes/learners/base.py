@@ -4,7 +4,7 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from coldstart.config.recipes.encoders import OneView, Training
+from coldstart.config.recipes.encoders import Head, OneView, Training
 from coldstart.config.recipes.model import Model, Probability
 from coldstart.config.recipes.registry import Registry
 
@@ -54,7 +54,10 @@ class Network(Training, Learner):
     views: OneView
     """The view of a labelled image."""
     dropout: Probability = 0.0
-    """Share of an embedding's numbers that training drops before the linear layer."""
+    """Share of an embedding's numbers that training drops before the layers that follow."""
+    projection: Head | None = None
+    """Layers between the backbone and the linear layer. What they give is what samplers see as the
+    learner's embeddings."""
     start: Literal["none", "encoder", "cycle"] = "none"
     """Weights that a training starts from: fresh ones; those of the run's encoder, which has the
     same backbone; or all of the model of the cycle before (in the first cycle fresh ones)."""
