@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 from pydantic import TypeAdapter
 
 from coldstart.config.loading.names import name_problem
+from coldstart.config.loading.patterns import spell_out_scale, spell_out_targets
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.settings import Scale
 from coldstart.config.loading.yaml import read_yaml
@@ -118,10 +119,27 @@ class Recipes:
         base = {key: value for key, value in raw.items() if key != "scales"}
         # All scales are checked, so that a mistake does not wait for the run that meets it.
         for scale in get_args(Scale):
-            scaled = overlay(base, scales.get(str(scale), {}))
+            changed = scales.get(str(scale), {})
+            if kind == "studies":
+                scaled = self._scaled_study(base, changed, file, f"scales.{scale}", problems)
+            else:
+                scaled = overlay(base, changed)
             recipe = self._resolve(kind, scaled, file, path, problems)
             if recipe is not None and scale == self.scale:
                 self._found[kind][name] = recipe
+
+    def _scaled_study(
+        self,
+        base: dict[str, Any],
+        changed: dict[str, Any],
+        file: str,
+        path: str,
+        problems: Problems,
+    ) -> dict[str, Any]:
+        """A study at one scale, with the patterns that stand for several runs spelt out."""
+        runs = base["runs"] if isinstance(base.get("runs"), dict) else {}
+        spelt = spell_out_scale(changed, runs, file, path, problems)
+        return spell_out_targets(overlay(base, spelt), file, problems)
 
     def _resolve(
         self, kind: str, raw: dict[str, Any], file: str, path: str, problems: Problems
