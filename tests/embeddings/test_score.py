@@ -104,6 +104,12 @@ def test_bank_is_drawn_once_and_excludes_the_image_itself(name, images):
     assert not np.array_equal(scores(name, images, recipe, seed=5), found)
 
 
+def test_score_of_the_initial_pools_code_is_nought_whatever_the_image(images):
+    recipe = {"score": "loss", "passes": 1, "views": [FLIP], "negatives": 0}
+    assert not scores("simclr", images, recipe).any()
+    assert scores("simclr", images, recipe | {"negatives": 6}).all()
+
+
 def test_named_views_follow_the_plain_image_in_order(images):
     model = settled(CASES["byol"])
     recipe = {"score": "loss", "passes": 2, "views": [FLIP, JITTER], "batch_size": COUNT}

@@ -95,9 +95,9 @@ def _bank(
     device: torch.device,
 ) -> Bank:
     """Return the keys of ``count`` images drawn at random (all if there are fewer), unaugmented."""
-    drawn = np.random.default_rng(seed).permutation(len(images))[:count]
+    drawn = np.random.default_rng(seed).permutation(len(images))[: max(count, 1)]
     keys = [model.keys(batch) for _, batch in _batches(images[drawn], BANK_BATCH, device)]
-    return Bank(torch.cat(keys), torch.from_numpy(ids[drawn]).to(device))
+    return Bank(torch.cat(keys)[:count], torch.from_numpy(ids[drawn[:count]]).to(device))
 
 
 def _batches(

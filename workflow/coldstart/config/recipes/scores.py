@@ -1,9 +1,11 @@
 """Recipes of embeddings and of the scores that a self-supervised model gives each image."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from coldstart.config.recipes.augmentations import Augmentation
-from coldstart.config.recipes.model import Count, Model
+from coldstart.config.recipes.model import MOST, Count, Model
 
 
 class Embedding(Model):
@@ -32,8 +34,9 @@ class Score(Model):
     views: list[Augmentation] = []
     """Named views: each pass is then made once for each of them, of the image as it is beside a
     view of it. Where there are none, a pass draws the views that the model was trained on."""
-    negatives: Count = 4096
-    """Images that make the bank of a contrastive loss; others have none."""
+    negatives: Annotated[int, Field(ge=0, le=MOST)] = 4096
+    """Images that make the bank of a contrastive loss; others have none. Without negatives the loss
+    of every image is nought."""
     batch_size: Count = 256
 
     @property
