@@ -56,6 +56,7 @@ CASES: dict[str, Trained] = {
     ),
     "moby": Moby(method="moby", projector=HEAD, predictor=HEAD, **QUEUE, **TRAINING),
     "mobyv2al": Moby(method="moby", projector=LAYER, predictor=LAYER, **QUEUE, **TRAINING),
+    "moby, no heads": Moby(method="moby", projector=None, predictor=None, **QUEUE, **TRAINING),
     "dino": Dino(
         method="dino",
         projector=GELU,

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from coldstart.config.recipes.learners.base import Network
+from coldstart.config.recipes.learners.base import LEARNERS, Network
 from coldstart.data.read import read_ids
 from coldstart.embeddings.model import read_model
+from coldstart.learners.beside import Beside, whole_pool
 from coldstart.learners.labels import Bought
 from coldstart.learners.model import LearnerModel
 from coldstart.learners.networks import MODEL, build_network
@@ -43,8 +44,10 @@ def learn(job: Job, recipe: Network, bought: Bought) -> None:
     if start is not None:
         _start(model, recipe, start, pool.shape[1:])
     labelled = Images(pool.array, bought.ids)
-    streams = _streams(recipe, labelled, bought.labels, pool)
-    keeper = Keeper(job.resume, _name(recipe, seed, streams, bought, start))
+    choose = getattr(LEARNERS.load(recipe), "beside", whole_pool)
+    others: Beside = choose(job, recipe, bought, pool, seed)
+    streams = _streams(recipe, labelled, bought.labels, others)
+    keeper = Keeper(job.resume, _name(recipe, seed, streams, bought, start, others))
     history = Trainer(
         model, streams, recipe, seed, device, keeper, on_gpu=job.settings.images_on_gpu
     ).run()
@@ -70,14 +73,14 @@ def _start(model: LearnerModel, recipe: Network, start: Artefact, shape: Sequenc
 
 
 def _streams(
-    recipe: Network, labelled: Images, labels: NDArray[np.int64], pool: Images
+    recipe: Network, labelled: Images, labels: NDArray[np.int64], others: Beside
 ) -> dict[str, Stream]:
     """Return the streams that the recipe names; the first one counts the epochs."""
     known = torch.from_numpy(labels)
     return {
         name: Stream(labelled, training.views, training.batch_size, known)
         if name == LABELLED
-        else Stream(pool, training.views, training.batch_size)
+        else Stream(others.images, training.views, training.batch_size, others.labels)
         for name, training in recipe.streams().items()
     }
 
@@ -88,10 +91,12 @@ def _name(
     streams: Mapping[str, Stream],
     bought: Bought,
     start: Artefact | None,
+    others: Beside,
 ) -> str:
     """Name a training by all that decides its outcome."""
     digest = hashlib.blake2b(bought.ids.tobytes(), digest_size=8)
     digest.update(bought.labels.tobytes())
     digest.update(start.key.encode() if start is not None else b"")
+    digest.update(others.images.rows.tobytes())
     first = next(iter(streams.values()))
     return f"{fingerprint(recipe, seed, first.images)} {digest.hexdigest()}"

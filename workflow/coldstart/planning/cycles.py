@@ -292,21 +292,23 @@ class Cycles:
         }
 
     def _start(self, recipe: Learner, at: Cycle, learner: str, member: int) -> dict[str, Planned]:
-        """The artefact whose weights a training starts from, if there is one."""
-        if not isinstance(recipe, Network) or recipe.start == "none":
+        """Models that a training starts from, or asks about images, if there are any."""
+        if not isinstance(recipe, Network):
             return {}
-        setup = self.run(at.study, at.run)
-        if recipe.start == "cycle":
-            first = at.budget == setup.budgets[0]
+        setup, found = self.run(at.study, at.run), {}
+        if at.budget != setup.budgets[0]:
             before = self._before(at, setup)
-            return {} if first else {"start": self.model(before, learner, member)}
+            for name in recipe.before:
+                found[name] = self.model(before, learner, member)
+        if recipe.start != "encoder":
+            return found
         encoder = self.encoders.trained(setup.read_encoder)
         if not isinstance(encoder, Trained) or encoder.backbone != recipe.backbone:
             raise ColdstartError(
                 f"studies.{at.study}.runs.{at.run}: learner `{learner}` starts from the weights of "
                 f"encoder `{setup.encoder}`, which has another backbone: give both the same one"
             )
-        return {"start": self.encoders.checkpoint(setup.pool, setup.read_encoder, at.seed)}
+        return found | {"start": self.encoders.checkpoint(setup.pool, setup.read_encoder, at.seed)}
 
     def _of_encoder(self, table: str, setup: Run, seed: int, sampler: str) -> Planned:
         """A table that the run's encoder gives."""

@@ -55,9 +55,7 @@ def spell_out_targets(study: Mapping[str, Any], file: str, problems: Problems) -
 def _spelt(target: Any, runs: Iterable[str], file: str, path: str, problems: Problems) -> Any:
     if not isinstance(target, dict) or not isinstance(target.get("runs"), list):
         return target
-    listed = [
-        run for name in target["runs"] for run in _matching(name, runs, file, path, problems)
-    ]
+    listed = [run for name in target["runs"] for run in _matching(name, runs, file, path, problems)]
     return {**target, "runs": list(dict.fromkeys(listed))}
 
 

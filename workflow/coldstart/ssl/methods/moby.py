@@ -31,14 +31,17 @@ class MobyModel(Contrastive):
     def __init__(self, recipe: Moby, encoder: Encoder) -> None:
         super().__init__()
         self.recipe = recipe
-        projector = build_head(encoder.dim, recipe.projector)
-        width = recipe.projector.widths[-1]
-        predictor = build_head(width, recipe.predictor)
+        projector = build_head(encoder.dim, recipe.projector) if recipe.projector else None
+        predictor = build_head(recipe.projected, recipe.predictor) if recipe.predictor else None
         self.online = nn.Sequential(
-            OrderedDict(encoder=encoder, projector=projector, predictor=predictor)
+            OrderedDict(
+                encoder=encoder,
+                projector=projector or nn.Identity(),
+                predictor=predictor or nn.Identity(),
+            )
         )
         self.target = target_of(self.online[:2])
-        self.queues = nn.ModuleList(Queue(recipe.queue, width) for _ in range(2))
+        self.queues = nn.ModuleList(Queue(recipe.queue, recipe.projected) for _ in range(2))
 
     @property
     def encoder(self) -> nn.Module:

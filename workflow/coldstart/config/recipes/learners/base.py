@@ -1,7 +1,7 @@
 """The base of all learners' recipes: what is trained on the labels bought so far."""
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from coldstart.config.recipes.encoders import Head, OneView, Training
@@ -61,6 +61,11 @@ class Network(Training, Learner):
     start: Literal["none", "encoder", "cycle"] = "none"
     """Weights that a training starts from: fresh ones; those of the run's encoder, which has the
     same backbone; or all of the model of the cycle before (in the first cycle fresh ones)."""
+
+    @property
+    def before(self) -> Sequence[str]:
+        """Names of the training's inputs that are the model of the cycle before; none at first."""
+        return ["start"] if self.start == "cycle" else []
 
     @property
     def called(self) -> str:
