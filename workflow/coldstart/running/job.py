@@ -187,6 +187,7 @@ def write_pointer(path: Path, artefact: Artefact) -> None:
         "stage": manifest["stage"],
         "files": {name: entry["sha256"] for name, entry in manifest["files"].items()},
     }
+    path.parent.mkdir(parents=True, exist_ok=True)  # Snakemake makes those of its outputs alone
     with replacing(path) as draft:
         draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
