@@ -39,6 +39,22 @@ MISTAKES = {
         ("initial", "max-entropy"),
         ["runs.baselines.initial", "`max-entropy` reads predictions"],
     ),
+    "a discriminator that nothing has trained yet": (
+        ("samplers", ["vaal"]),
+        ["runs.baselines.samplers", "`vaal` reads scores, which need labels"],
+    ),
+    "scores of a learner that gives none": (
+        ("queried", ["scores-of-none"]),
+        ["runs.baselines.queried", "`scores-of-none` reads scores, which learner"],
+    ),
+    "scores of a learner on embeddings": (
+        ("queried", ["scores-of-embeddings"]),
+        ["runs.baselines.queried", "reads scores, which learner `logistic-regression` does not"],
+    ),
+    "a run that is evaluated by what predicts no class": (
+        ("learner", "vaal"),
+        ["runs.baselines.learner", "learner `vaal` predicts no class"],
+    ),
     "a query that is misspelt": (
         ("queried", ["coreset"]),
         ["runs.baselines.queried", "no `coreset`", "did you mean `core-set`"],
@@ -60,6 +76,10 @@ def test_run_whose_queries_cannot_work_is_refused(tree, name):
     (key, value), words = MISTAKES[name]
     votes = {"sampler": "disagreement", "measure": "bald"}
     tree.change("recipes/samplers.yaml", "votes-of-one", to=votes)
+    scores = {"sampler": "learner-score", "order": "lowest"}
+    tree.change("recipes/samplers.yaml", "scores-of-none", to=scores)
+    scores = scores | {"learner": "logistic-regression"}
+    tree.change("recipes/samplers.yaml", "scores-of-embeddings", to=scores)
     tree.change(STUDY, *RUN, key, to=value)
     with pytest.raises(ColdstartError) as error:
         tree.load(studies="zero-shot")

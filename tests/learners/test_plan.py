@@ -192,6 +192,32 @@ def test_a_sampler_may_ask_a_learner_of_its_own(tmp_path):
     assert tested.inputs["model.0"].identity.recipe["learner"]["dropout"] == 0.0
 
 
+def test_a_discriminator_is_trained_beside_the_run_s_learner_and_asked_for_scores(tmp_path):
+    run = {"queried": ["vaal-digits"], "budgets": [10, 20, 30], "encoder": None}
+    plan = plan_of(tmp_path, run)
+    assert stages(plan.cycles.cycle(*ONE, "random", 0, 10)) == ["learn", "learn", "predict"]
+    asked, picked, *trained, tested = plan.cycles.cycle(*ONE, "vaal-digits", 0, 20)
+    learners = [one.identity.recipe["learner"]["learner"] for one in trained]
+    assert learners == ["classifier", "vaal"]
+    assert asked.identity.recipe["outputs"] == {"scores": ["candidates"]}
+    assert asked.inputs["model.0"].identity.recipe["learner"]["learner"] == "vaal"
+    assert picked.inputs["scores"] is asked
+    assert tested.inputs["model.0"].key == trained[0].key
+    last = plan.cycles.cycle(*ONE, "vaal-digits", 0, 30)  # nobody asks after it
+    assert stages(last) == ["predict", "query", "learn", "predict"]
+
+
+def test_a_discriminator_takes_as_long_however_many_images_are_labelled(tmp_path):
+    run = {"queried": ["vaal-digits"], "budgets": [10, 200, 300], "encoder": None}
+    plan = plan_of(tmp_path, run)
+    facts = plan.data.facts("digits")
+    models = [model(plan, "vaal-digits", 0, budget, ONE, "vaal-digits") for budget in (10, 200)]
+    minutes = {estimate(one, facts, "gpu", 4).minutes for one in models}
+    assert len(minutes) == 1
+    # 300 steps on a GPU at 50 ms, doubled.
+    assert minutes.pop() <= 10
+
+
 def test_a_training_starts_from_the_run_s_encoder(tmp_path):
     plan = plan_of(
         tmp_path, {"samplers": ["random"], "budgets": [10], "learner": "fine-tuned-digits"}

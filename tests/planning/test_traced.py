@@ -37,7 +37,7 @@ CYCLES = {
     "runs": {
         "digits": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits",
-            "queried": ["core-set", "max-entropy"], "trials": 1, "budgets": [10, 20],
+            "queried": ["core-set", "max-entropy", "vaal-digits"], "trials": 1, "budgets": [10, 20],
         },
         "dropout": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits-dropout",

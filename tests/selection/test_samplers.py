@@ -36,6 +36,7 @@ CASES = {
     "least-confidence": {"sampler": "uncertainty", "measure": "least-confidence"},
     "min-margin": {"sampler": "uncertainty", "measure": "margin"},
     "max-entropy": {"sampler": "uncertainty", "measure": "entropy"},
+    "learner-score": {"sampler": "learner-score", "order": "lowest"},
     "score-bins": {"sampler": "score-bins", "score": "loss", "statistic": "mean", "bins": 3},
     "class-mean": {"sampler": "class-mean"},
     "weibull": {"sampler": "weibull"},

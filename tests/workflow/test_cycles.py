@@ -11,7 +11,7 @@ runs:
     pool: digits
     encoder: pca-512
     samplers: [random]
-    queried: [core-set]
+    queried: [core-set, vaal-digits]
     trials: 1
     budgets: [20, 40]
     learner: classifier-digits
@@ -25,17 +25,17 @@ def test_cycles_run_and_are_evaluated(fresh):
     (fresh.folder / "workflow/studies/cycles.yaml").write_text(STUDY)
     table = "results/tables/cycles/metrics.csv"
     planned = fresh.planned(table, config=CONFIG)
-    assert (planned["cycle"], planned["select"]) == (3, 1)
+    assert (planned["cycle"], planned["select"]) == (4, 1)
     assert "pretrain" not in planned
     fresh.snakemake(table, config=CONFIG)
     metrics = pd.read_csv(fresh.folder / table)
     picked = metrics[metrics["metric"] == "picked"].groupby(["sampler", "budget"])["value"].sum()
-    assert picked.to_dict() == {
-        ("random", 20): 20, ("random", 40): 40, ("core-set", 20): 20, ("core-set", 40): 40
-    }  # fmt: skip
+    samplers = ("random", "core-set", "vaal-digits")
+    assert picked.to_dict() == {(name, budget): budget for name in samplers for budget in (20, 40)}
     first = metrics[metrics["budget"] == 20].drop(columns="sampler")
-    halves = [part.reset_index(drop=True) for _, part in first.groupby(metrics["sampler"])]
-    pd.testing.assert_frame_equal(*halves)  # one classifier stands for both
+    parts = [part.reset_index(drop=True) for _, part in first.groupby(metrics["sampler"])]
+    for other in parts[1:]:
+        pd.testing.assert_frame_equal(parts[0], other)  # one classifier stands for all
     assert fresh.planned(table, config=CONFIG) == {}
 
 
@@ -45,7 +45,7 @@ def test_cycles_of_a_trial_share_a_submission_to_a_cluster(fresh):
     table = "results/tables/cycles/metrics.csv"
     said = fresh.snakemake("--profile", "slurm", "-n", table, config=CONFIG).stdout
     found = re.findall(r"Group job cycles-cycles-digits-seed0-(\S+)-trial(\d)-0", said)
-    expected = [(name, trial) for name in ("core-set", "random") for trial in "01"]
+    expected = [(name, trial) for name in ("core-set", "random", "vaal-digits") for trial in "01"]
     assert sorted(found) == expected
     alone = re.findall("^rule cycle:.*?budget=(\\d+)", said, re.MULTILINE | re.DOTALL)
     assert alone == ["20", "20"]  # the first ones of both trials, which all samplers go on from

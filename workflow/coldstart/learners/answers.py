@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Answer:
-    """One model's tables for n images.
+    """One model's tables for n images: those that were asked for.
 
     Attributes:
-        votes: the probability of each class in each pass, float64 [passes, n, classes].
-        embeddings: float32 [n, dim], where they were asked for.
+        predictions: the probability of each class in each pass, float64 [passes, n, classes].
+        embeddings: float32 [n, dim].
+        scores: float64 [n].
     """
 
-    votes: NDArray[np.float64]
+    predictions: NDArray[np.float64] | None = None
     embeddings: NDArray[np.float32] | None = None
+    scores: NDArray[np.float64] | None = None

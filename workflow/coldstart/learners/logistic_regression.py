@@ -3,6 +3,7 @@
 Where nobody asks it, the evaluation fits all labelled sets of a run in one batch instead.
 """
 
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,9 @@ class Answers:
     def __init__(self, job: Job, recipe: LogisticRegression, prediction: Prediction) -> None:
         self.path = job.inputs["embeddings"].path("embeddings.parquet")
 
-    def ask(self, artefact: Artefact, member: int, ids: NDArray[np.int64], embed: bool) -> Answer:
+    def ask(
+        self, artefact: Artefact, member: int, ids: NDArray[np.int64], tables: Set[str]
+    ) -> Answer:
         """Return the probability of each class for the images with these ids."""
         found, features = read_embeddings(self.path, *SPLITS)
         order = np.argsort(found)

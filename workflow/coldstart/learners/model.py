@@ -1,4 +1,4 @@
-"""Models of learners: networks that embed an image and predict its class."""
+"""Models of learners: networks that embed an image, and predict its class or give it a score."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -28,6 +28,14 @@ class LearnerModel(Trainable):
     def forward(self, images: Tensor) -> Tensor:
         """Map images, uint8 [N, H, W, C] or float [N, C, H, W], to logits [N, classes]."""
         return self.logits(self.encoder(images))
+
+
+class ScoringModel(Trainable):
+    """A network that embeds images and gives each a score, by which a sampler can ask for it."""
+
+    @abstractmethod
+    def scores(self, embeddings: Tensor) -> Tensor:
+        """Map embeddings [N, D] to scores, float64 [N]."""
 
 
 class Head(nn.Sequential):

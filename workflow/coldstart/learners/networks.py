@@ -1,7 +1,8 @@
 """Networks as learners: built, loaded, and asked about images."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,31 +13,31 @@ from coldstart.config.recipes.learners.base import LEARNERS, Network
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.data.read import read_images
 from coldstart.learners.answers import Answer
-from coldstart.learners.model import LearnerModel, dropping
+from coldstart.learners.model import LearnerModel, ScoringModel, dropping
 from coldstart.progress import Progress
 from coldstart.running.job import Job
 from coldstart.store import Artefact
 from coldstart.training.checkpoint import load_tensors, read_tensors
 from coldstart.training.device import chosen_device, place
-from coldstart.training.model import Inputs, drawing_layers
+from coldstart.training.model import Inputs, Trainable, drawing_layers
 
 MODEL = "model.safetensors"
 
 
-def build_network(recipe: Network, inputs: Inputs, classes: int, seed: int) -> LearnerModel:
+def build_network(recipe: Network, inputs: Inputs, classes: int, seed: int) -> Trainable:
     """Build an untrained network on the CPU, its weights drawn from the seed alone.
 
     Torch's global generator is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        built: LearnerModel = LEARNERS.load(recipe).build(recipe, inputs, classes)
+        built: Trainable = LEARNERS.load(recipe).build(recipe, inputs, classes)
     return built
 
 
 def load_network(
     path: Path, recipe: Network, shape: Sequence[int], classes: int, device: torch.device
-) -> LearnerModel:
+) -> Trainable:
     """Load a trained network, in evaluation mode and channels last.
 
     Args:
@@ -70,7 +71,9 @@ class Answers:
         self.job, self.recipe, self.prediction = job, recipe, prediction
         self.device = chosen_device(job.settings)
 
-    def ask(self, artefact: Artefact, member: int, ids: NDArray[np.int64], embed: bool) -> Answer:
+    def ask(
+        self, artefact: Artefact, member: int, ids: NDArray[np.int64], tables: Set[str]
+    ) -> Answer:
         """Let the images pass a model, as many times as the prediction says.
 
         They pass the encoder once, and once more for each pass if something within it draws.
@@ -79,7 +82,7 @@ class Answers:
             artefact: the model.
             member: its number.
             ids: of the images, int64 [n].
-            embed: give the embeddings too, which are those without dropout.
+            tables: which ones to give; embeddings and scores are those without dropout.
         """
         images = read_images(self.job.inputs["images"], ids)
         classes = artefact.manifest["recipe"]["classes"]
@@ -87,18 +90,31 @@ class Answers:
             artefact.path(MODEL), self.recipe, images.shape[1:], classes, self.device
         )
         progress = Progress("predicting", len(images))
-        embeddings, votes = [], []
+        found: dict[str, list[NDArray[Any]]] = {name: [] for name in tables}
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.inference_mode(), torch.random.fork_rng(cuda, enabled=self.prediction.dropout):
             for start in range(0, len(images), self.recipe.batch_size):
                 part = torch.from_numpy(images[start : start + self.recipe.batch_size])
                 part = part.to(self.device)
                 plain = model.encoder(part)
-                votes.append(self._votes(model, part, plain, (member, start)).cpu().numpy())
-                if embed:
-                    embeddings.append(model.penultimate(plain).float().cpu().numpy())
+                for name in tables:
+                    table = self._table(name, model, part, plain, (member, start))
+                    found[name].append(table.cpu().numpy())
                 progress.advance(len(part))
-        return Answer(np.concatenate(votes, axis=1), np.concatenate(embeddings) if embed else None)
+        axes = dict.fromkeys(tables, 0) | {"predictions": 1}  # that the images are along
+        whole = {name: np.concatenate(parts, axis=axes[name]) for name, parts in found.items()}
+        return Answer(**whole)
+
+    def _table(
+        self, name: str, model: Trainable, images: Tensor, plain: Tensor, place: tuple[int, int]
+    ) -> Tensor:
+        """Return some images' part of a table; arguments are those of ``_votes``."""
+        if isinstance(model, ScoringModel) and name == "scores":
+            return model.scores(plain)
+        assert isinstance(model, LearnerModel)  # checked while planning, by what a learner gives
+        if name == "embeddings":
+            return model.penultimate(plain).float()
+        return self._votes(model, images, plain, place)
 
     def _votes(
         self, model: LearnerModel, images: Tensor, plain: Tensor, place: tuple[int, int]

@@ -1,28 +1,32 @@
 """Tables that models of a learner give: what samplers and the evaluation read of them."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coldstart.config.recipes.learners.base import LEARNERS, asking_module
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.data.read import SPLITS, read_ids
-from coldstart.embeddings.tables import write_embeddings, write_predictions
+from coldstart.embeddings.tables import write_embeddings, write_predictions, write_scores
 from coldstart.running.job import Job
 from coldstart.store import Artefact
 
 MEMBER = "model."
 """Inputs with this prefix are models; the member's number follows."""
 
-EMBEDDINGS, PREDICTIONS = "embeddings", "predictions"
+EMBEDDINGS, PREDICTIONS, SCORES = "embeddings", "predictions", "scores"
 
 
 def make(job: Job) -> None:
-    """``embeddings.parquet`` and ``predictions.parquet``, as much of them as the recipe asks for.
+    """A Parquet file of embeddings, predictions or scores for each table that the recipe asks for.
 
     Embeddings have id, split and embedding, of the first member. Predictions have id, split,
-    member, pass and the probability of each class. The images of a split pass each model once.
+    member, pass and the probability of each class. Scores have id, pass (the member's number) and
+    score. The images of a split pass each model once.
     """
     outputs: Mapping[str, Sequence[str]] = job.recipe["outputs"]
     prediction = Prediction.model_validate(job.recipe["prediction"])
@@ -36,20 +40,36 @@ def make(job: Job) -> None:
         if not len(ids):
             continue
         given = [
-            answers.ask(model, number, ids, EMBEDDINGS in asked and number == 0)
+            answers.ask(model, number, ids, asked - ({EMBEDDINGS} if number else set()))
             for number, model in enumerate(models)
         ]
         if EMBEDDINGS in asked:
             found[EMBEDDINGS].append((split, ids, given[0].embeddings))
         if PREDICTIONS in asked:
-            found[PREDICTIONS].append((split, ids, np.stack([one.votes for one in given])))
-    for name, write in ((EMBEDDINGS, write_embeddings), (PREDICTIONS, write_predictions)):
+            found[PREDICTIONS].append((split, ids, np.stack([one.predictions for one in given])))
+        if SCORES in asked:
+            found[SCORES].append((split, ids, np.stack([one.scores for one in given])))
+    for name, (write, axis) in WRITTEN.items():
         if found.get(name):
             ids = np.concatenate([ids for _, ids, _ in found[name]])
             splits = [split for split, some, _ in found[name] for _ in some]
-            axis = 0 if name == EMBEDDINGS else 2
             values = np.concatenate([values for *_, values in found[name]], axis=axis)
             write(job.out / f"{name}.parquet", ids, splits, values)
+
+
+def _write_scores(
+    path: Path, ids: NDArray[np.int64], splits: list[str], scores: NDArray[Any]
+) -> None:
+    """Write id, pass and score; only candidates have any, so that the split is no column."""
+    write_scores(path, ids, scores, "score")
+
+
+WRITTEN: Mapping[str, tuple[Callable[..., None], int]] = {
+    EMBEDDINGS: (write_embeddings, 0),
+    PREDICTIONS: (write_predictions, 2),
+    SCORES: (_write_scores, 1),
+}
+"""The writer of each table, and the axis of its values that the images are along."""
 
 
 def models_of(job: Job) -> list[Artefact]:

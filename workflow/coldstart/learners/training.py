@@ -13,14 +13,13 @@ from coldstart.data.read import read_ids
 from coldstart.embeddings.model import read_model
 from coldstart.learners.beside import Beside, whole_pool
 from coldstart.learners.labels import Bought
-from coldstart.learners.model import LearnerModel
 from coldstart.learners.networks import MODEL, build_network
 from coldstart.running.job import Job
 from coldstart.store import Artefact
 from coldstart.training.checkpoint import load_tensors, read_tensors, save_tensors
 from coldstart.training.device import chosen_device
 from coldstart.training.images import Images, channel_statistics
-from coldstart.training.model import LABELLED, Inputs
+from coldstart.training.model import LABELLED, Inputs, Trainable
 from coldstart.training.resume import Keeper, fingerprint
 from coldstart.training.streams import Stream
 from coldstart.training.trainer import Trainer
@@ -47,6 +46,7 @@ def learn(job: Job, recipe: Network, bought: Bought) -> None:
     choose = getattr(LEARNERS.load(recipe), "beside", whole_pool)
     others: Beside = choose(job, recipe, bought, pool, seed)
     streams = _streams(recipe, labelled, bought.labels, others)
+    recipe = recipe.settled(len(next(iter(streams.values())).images))
     keeper = Keeper(job.resume, _name(recipe, seed, streams, bought, start, others))
     history = Trainer(
         model, streams, recipe, seed, device, keeper, on_gpu=job.settings.images_on_gpu
@@ -62,7 +62,7 @@ def training_seed(recipe: Mapping[str, Any]) -> int:
     return int(np.random.SeedSequence((*key, member) if member else key).generate_state(1)[0])
 
 
-def _start(model: LearnerModel, recipe: Network, start: Artefact, shape: Sequence[int]) -> None:
+def _start(model: Trainable, recipe: Network, start: Artefact, shape: Sequence[int]) -> None:
     """Give a model the weights that its recipe starts from."""
     if recipe.start == "encoder":
         encoder, _ = read_model(start, shape, torch.device("cpu"))

@@ -151,9 +151,9 @@ class Cycles:
         setup = self.run(at.study, at.run)
         sampler: Sampler = self.recipes.get("samplers", at.sampler)
         learner, recipe = self._learner_of(at.sampler, setup)
-        read = sampler.reads & {"embeddings", "predictions", "votes"}
+        read = sampler.reads & {"embeddings", "predictions", "votes", "scores"}
         if recipe.learns_from == "embeddings":
-            read -= {"embeddings"}
+            read -= FROM_ENCODER
         tables = sorted({"predictions" if name == "votes" else name for name in read})
         outputs = {name: ["candidates"] for name in tables}
         before = self._before(at, setup)

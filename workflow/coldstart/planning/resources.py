@@ -250,7 +250,9 @@ def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
         megabytes = 2 * FLOAT * facts.sizes["candidates"] * dim / MEGABYTE
         return megabytes, 600.0 * labelled * dim * facts.classes, 0
     unlabelled = facts.sizes["unlabeled"]
-    batch, parts, of_an_epoch = recipe.steps(recipe.images(labelled, unlabelled))
+    images = recipe.images(labelled, unlabelled)
+    recipe = recipe.settled(images)
+    batch, parts, of_an_epoch = recipe.steps(images)
     steps = recipe.epochs * of_an_epoch * parts
     # The channels' statistics are of all images.
     megabytes = min(unlabelled * math.prod(shape) / MEGABYTE, CACHE)
@@ -260,10 +262,12 @@ def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
     ]
     seen = max([batch, *(one.batch_size for one in beside)])
     if device == "cpu":
-        megabytes += _activations(recipe, shape, batch)
+        megabytes += recipe.forwards * _activations(recipe, shape, batch)
         megabytes += sum(_activations(recipe, view, seen) for view in views)
     macs = recipe.macs(*shape)
-    flops = 3 * 2.0 * macs * batch + seen * sum(_training(one, views) for one in beside)
+    flops = 3 * 2.0 * recipe.forwards * macs * batch + seen * sum(
+        _training(one, views) for one in beside
+    )
     return megabytes, steps * flops, steps
 
 

@@ -43,7 +43,7 @@ class Tables:
     Args:
         ids: int64 [n], the candidates' ids, each once.
         embeddings: float32 [n, dim].
-        scores: of a self-supervised model, float64 [n, passes].
+        scores: of a self-supervised model or a learner, float64 [n, passes].
         clusters: that the encoder itself assigns, int64 [n].
         predictions: the probability of each class, float64 [n, classes].
         votes: likewise by each member in each pass, float64 [n, votes, classes].
@@ -74,7 +74,7 @@ class Tables:
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """Scores of a self-supervised model, float64 [n, passes]."""
+        """Scores of a self-supervised model or a learner, float64 [n, passes]."""
         found: NDArray[np.float64] = self._column("scores")
         return found
 

@@ -6,10 +6,16 @@ from coldstart.config.recipes.learners.base import Learner, Network
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.runs import Run
 from coldstart.errors import nearest
-from coldstart.selection.base import FROM_ENCODER, KNOWN
+from coldstart.selection.base import FROM_ENCODER, KNOWN, Sampler
 
 LEARNT = frozenset({"predictions", "votes", KNOWN})
 """Tables that there are only once some images are labelled."""
+
+
+def learnt_of(sampler: Sampler) -> frozenset[str]:
+    """Return the tables of those that a sampler reads which only a learner gives."""
+    own = {"scores"} if getattr(sampler, "score", None) is None else set()
+    return sampler.reads & (LEARNT | own)
 
 
 def check_learner(name: str, recipes: Recipes, problems: Problems) -> None:
@@ -34,6 +40,9 @@ def check_cycles(run: Run, file: str, path: str, recipes: Recipes, problems: Pro
     learner = _learner(run.learner, recipes)
     if learner is None:
         return
+    if "predictions" not in learner.gives:
+        what = f"learner `{run.learner}` predicts no class, by which a run is evaluated"
+        problems.add(file, f"{path}.learner", f"{what}: it is for samplers that name it")
     if run.prediction in recipes.names("predictions"):
         prediction = recipes.get("predictions", run.prediction)
         fault = _misasked(learner, run.learner, prediction, run.prediction)
@@ -56,7 +65,7 @@ def _check_queried(
         return  # said elsewhere
     gives = learner.gives | {KNOWN}
     if learner.learns_from == "embeddings":
-        gives |= FROM_ENCODER
+        gives |= FROM_ENCODER - learnt_of(sampler)
     unknown = sampler.reads - gives
     if unknown:
         what = f"`{name}` reads {', '.join(sorted(unknown))}, which learner `{asked}` does not give"

@@ -1,6 +1,6 @@
 """Checks across recipes: names exist, budgets fit the pool, and figures have their inputs."""
 
-from coldstart.config.checks.cycles import LEARNT, check_cycles, check_learner
+from coldstart.config.checks.cycles import check_cycles, check_learner, learnt_of
 from coldstart.config.checks.encoders import READ_BY_FIGURES, readers
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
@@ -119,12 +119,12 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
     for sampler in run.samplers + ([run.initial] if run.queried else []):
         key = "samplers" if sampler in run.samplers else "initial"
         known = _named(recipes, problems, "samplers", sampler, file, f"{path}.{key}")
-        learnt = recipes.get("samplers", sampler).reads & LEARNT if known else set()
+        learnt = learnt_of(recipes.get("samplers", sampler)) if known else set()
         if learnt:
             tables = ", ".join(sorted(learnt))
             what = f"`{sampler}` reads {tables}, which need labels: name it under `queried`"
             problems.add(file, f"{path}.{key}", what)
-        if known and encoder:
+        elif known and encoder:
             _check_scores(run, sampler, file, path, recipes, problems)
     for metric in run.metrics:
         _named(recipes, problems, "metrics", metric, file, f"{path}.metrics")

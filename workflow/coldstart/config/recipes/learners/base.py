@@ -2,7 +2,7 @@
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from coldstart.config.recipes.encoders import Head, OneView, Training
 from coldstart.config.recipes.model import Model, Probability
@@ -16,7 +16,7 @@ class Learner(Model, ABC):
     """The learner's name: a ``Literal`` in each sub-class."""
 
     gives: ClassVar[frozenset[str]]
-    """Tables that its models give, out of ``embeddings``, ``predictions`` and ``votes``."""
+    """Tables that its models give: ``embeddings``, ``predictions``, ``votes`` or ``scores``."""
     learns_from: ClassVar[Literal["images", "embeddings"]]
     """Input of its models: images, or the embeddings of the run's encoder."""
 
@@ -68,6 +68,11 @@ class Network(Training, Learner):
         return ["start"] if self.start == "cycle" else []
 
     @property
+    def forwards(self) -> float:
+        """Passes through the backbone that an image of the counted stream costs, with all else."""
+        return 1.0
+
+    @property
     def called(self) -> str:
         """Name of the training in messages."""
         return self.learner
@@ -84,3 +89,7 @@ class Network(Training, Learner):
             unlabelled: images of the pool.
         """
         return labelled if next(iter(self.streams())) == "labelled" else unlabelled
+
+    def settled(self, images: int) -> Self:
+        """Return the recipe with its epochs, for so many images of the stream that counts them."""
+        return self
