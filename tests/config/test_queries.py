@@ -67,6 +67,10 @@ MISTAKES = {
         ("initial", "loss-mean"),
         ["`loss-mean` reads a model's scores", "method `pca`"],
     ),
+    "outliers that return to a sampler which picks once": (
+        ("outliers", "returned"),
+        ["runs.baselines.outliers", "picks for all budgets at once: name it in `queried`"],
+    ),
     "budgets that are cut": (("excess", "cut"), ["runs.baselines.learner", "`excess`"]),
 }
 

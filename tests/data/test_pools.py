@@ -78,6 +78,14 @@ PAPERS = {
     "cifar10-step": {"unlabeled": 27_500, "candidates": 27_500, "test": 10_000},
     "cifar10": {"unlabeled": 50_000, "candidates": 45_000, "validation": 5_000, "test": 10_000},
     "cifar100": {"unlabeled": 50_000, "candidates": 45_000, "validation": 5_000, "test": 10_000},
+    # Mandivarapu et al., section 4.1; the shares of classes of uneven size are rounded.
+    "mnist-50000": {"unlabeled": 44_999, "candidates": 44_999, "validation": 5_000, "test": 10_000},
+    "fashion-mnist-50000": {
+        "unlabeled": 45_000,
+        "candidates": 45_000,
+        "validation": 5_000,
+        "test": 10_000,
+    },
     "mnist": {"unlabeled": 60_000, "candidates": 54_000, "validation": 6_000, "test": 10_000},
     "tiny-imagenet": {
         "unlabeled": 100_000,
@@ -198,6 +206,18 @@ def test_a_holdout_is_even_and_leaves_the_unlabeled_images_alone():
     assert found["validation"] == [0, 1, 8, 9]
     assert found["candidates"] == [2, 3, 4, 5, 6, 7]
     assert found["unlabeled"] == list(range(10))
+
+
+def test_the_step_of_a_paper_keeps_the_first_images_of_every_second_class():
+    pool = RECIPES.get("pools", "cifar10-step")
+    items = items_for(pool)
+    index = build_index(items, pool)
+    of_pool = items[items["part"] == "train"].groupby("label")["id"].apply(np.sort)
+    for split in ("unlabeled", "candidates"):
+        kept = items.merge(index[index["split"] == split], on="id").groupby("label")["id"]
+        for label, ids in kept.apply(np.sort).items():
+            size = 5000 if label % 2 else 500
+            np.testing.assert_array_equal(ids, of_pool[label][:size])
 
 
 def test_a_step_cuts_the_named_classes():

@@ -87,6 +87,12 @@ def test_metrics_of_a_learner_are_tabulated_in_the_order_of_the_recipe():
     assert found["outliers"]["value"].tolist() == [1]
 
 
+def test_inliers_are_the_share_of_labels_that_are_of_a_class():
+    judged = Judged(np.eye(3), np.array([0, 1, 2]), np.array([0, 1, OUTLIER, 1, OUTLIER]))
+    table = measure(judged, metrics_of({"inliers": {"metric": "inliers"}}))
+    assert table["value"].tolist() == [0.6]
+
+
 def test_only_the_metrics_that_a_run_names_are_measured():
     judged = Judged(np.eye(3), np.array([0, 1, 2]), np.array([0]))
     table = measure(judged, metrics_of({"picks": {"metric": "picked"}}))

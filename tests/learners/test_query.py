@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -96,3 +97,36 @@ def test_the_oracle_answers_for_no_other_image(pool):
     job = pool.job("none", {"selection": "selection", "labels": "labels"}, {})
     bought = buy(job.inputs["selection"], job.inputs["labels"], {"trial": 0, "budget": len(PICKED)})
     assert bought.ids.tolist() == sorted(PICKED)
+
+
+def with_outliers(pool):
+    """The images 3, 40 and 200 of those picked, and 20 others, are of no class."""
+    labels = pd.array(pool.labels, dtype="Int64")
+    labels[[3, 40, 200, *range(270, 290)]] = pd.NA
+    pool.know(labels)
+    return pool.learn()
+
+
+def test_outliers_that_were_bought_return_to_the_candidates_if_a_run_says_so(pool):
+    """All candidates are bought in the end: an outlier once more, or not again."""
+    known = with_outliers(pool)
+    sampler, inputs = {"sampler": "random"}, {"known": known}
+    table, _ = pool.query(sampler, inputs, budget=300)
+    assert table["id"].is_unique
+    table, _ = pool.query(sampler, inputs, budget=303, outliers="returned")
+    assert table["id"].tolist()[: len(PICKED)] == PICKED
+    assert len(table) == 303
+    again = table["id"][table["id"].duplicated()].tolist()
+    assert sorted(again) == [3, 40, 200]
+    model = pool.learn("next", selection="picked", budget=303)
+    inside = set(range(300)) - {3, 40, 200, *range(270, 290)}
+    assert read_known(model).ids.tolist() == sorted(inside)
+    assert len(pd.read_parquet(model.path("known.parquet"))) == 303
+
+
+def test_a_sampler_that_reads_known_may_pick_a_returned_outlier(pool):
+    known = with_outliers(pool)
+    inputs = {"known": known, "embeddings": pool.predict(known)}
+    inputs["predictions"] = inputs["embeddings"]
+    table, _ = pool.query({"sampler": "weibull"}, inputs, budget=303, outliers="returned")
+    assert sorted(table["id"][table["id"].duplicated()]) == [3, 40, 200]

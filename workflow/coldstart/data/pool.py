@@ -15,6 +15,7 @@ from coldstart.config.recipes.pools import (
     Pool,
     Slice,
     SplitPool,
+    Step,
     Thinned,
 )
 from coldstart.errors import ColdstartError
@@ -105,7 +106,11 @@ def _thinned(members: pd.DataFrame, recipe: Thinned) -> pd.DataFrame:
     """Thin out each class; images without a class are kept, and come last."""
     classes, others = _classes(members)
     left = recipe.left({label: len(group) for label, group in classes.items()})
-    kept = [group.iloc[_even(len(group), left[label])] for label, group in classes.items()]
+    first = isinstance(recipe, Step) and recipe.keep == "first"
+    kept = [
+        group.iloc[: left[label]] if first else group.iloc[_even(len(group), left[label])]
+        for label, group in classes.items()
+    ]
     return pd.concat([*kept, others])
 
 

@@ -25,7 +25,8 @@ class Bought:
     Attributes:
         ids: of the images that belong to a class, ascending: int64 [n].
         labels: their classes, int64 [n].
-        outliers: ids of the images bought beside them that belong to none: they teach nothing.
+        outliers: ids of the images bought beside them that belong to none: they teach nothing. One
+            that was returned and bought again is there again.
     """
 
     ids: NDArray[np.int64]

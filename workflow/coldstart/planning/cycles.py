@@ -172,7 +172,8 @@ class Cycles:
                 inputs[table] = self._of_encoder(table, setup, at.seed, at.sampler)
             else:
                 inputs[table] = self.asked(at)
-        if KNOWN in sampler.reads:
+        returned = setup.outliers == "returned"
+        if returned or KNOWN in sampler.reads:
             inputs[KNOWN] = self.model(before, learner, 0)
         return self.maker.plan(
             f"{at.folder}/selection.json",
@@ -183,6 +184,7 @@ class Cycles:
                 "trial": at.trial,
                 "budget": at.budget,
                 "before": before.budget,
+                **({"outliers": setup.outliers} if returned else {}),
             },
             inputs,
             "coldstart.selection.select",
@@ -348,7 +350,8 @@ class Cycles:
         first = budget == setup.budgets[0] and sampler == setup.initial
         for name in setup.queried if first else {sampler} & set(setup.queried):
             recipe: Sampler = self.recipes.get("samplers", name)
-            if self._asks_models(name, setup) or KNOWN in recipe.reads:
+            returned = setup.outliers == "returned"
+            if self._asks_models(name, setup) or KNOWN in recipe.reads or returned:
                 learner = self._learner_of(name, setup)[0]
                 asked = self.recipes.get("predictions", recipe.prediction).members
                 members[learner] = max(members.get(learner, 0), asked)

@@ -30,15 +30,20 @@ def make(job: Job) -> None:
 def make_query(job: Job) -> None:
     """``selection.parquet`` as ``make`` writes it, of one budget and one trial.
 
-    It holds all labels of that budget: those of the cycle before, and after them the new picks.
+    It holds all labels of that budget: those of the cycle before, and after them the new picks. If
+    outliers are returned, one that was bought before may be among these again.
     """
     sampler, budget, trial = _sampler(job), job.recipe["budget"], job.recipe["trial"]
     selection = read_selection(job.inputs["selection"])
     before = labelled_rows(selection, trial, job.recipe["before"])
-    tables = read_tables(job, sampler, before["id"].to_numpy())
-    known = read_known(job.inputs[KNOWN]) if KNOWN in sampler.reads else None
+    bought = before["id"].to_numpy()
+    known = read_known(job.inputs[KNOWN]) if KNOWN in job.inputs else None
+    if known is not None and job.recipe.get("outliers") == "returned":
+        bought = bought[np.isin(bought, known.ids)]
+    tables = read_tables(job, sampler, bought)
     rng = np.random.default_rng((job.recipe["encoder_seed"], trial, budget))
-    picks = sampler.query(tables, budget - len(before), rng, known)
+    asked = known if KNOWN in sampler.reads else None
+    picks = sampler.query(tables, budget - len(before), rng, asked)
     pd.DataFrame(
         {
             "trial": trial,

@@ -37,6 +37,9 @@ def check_cycles(run: Run, file: str, path: str, recipes: Recipes, problems: Pro
             problems.add(file, where, f"no `{name}` in samplers.yaml{hint}")
         if name in recipes.names("samplers"):
             _check_queried(name, run, file, where, recipes, problems)
+    if run.outliers == "returned" and run.samplers:
+        what = "none returns to a sampler that picks for all budgets at once: name it in `queried`"
+        problems.add(file, f"{path}.outliers", what)
     learner = _learner(run.learner, recipes)
     if learner is None:
         return

@@ -120,7 +120,7 @@ class Changed(Model):
 
 
 class Thinned(Changed, ABC):
-    """Fewer images of some classes: those left are evenly spaced over the order of the pool."""
+    """Fewer images of some classes: evenly spaced over the order of the pool, or the first ones."""
 
     splits: Splits = ["unlabeled", "candidates"]
     """The splits that are thinned; the others stay as they are."""
@@ -204,6 +204,8 @@ class Step(Thinned):
     operator: Literal["step"]
     classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     size: Count
+    keep: Literal["spaced", "first"] = "spaced"
+    """Images of the classes that are cut: evenly spaced ones, or the first in the pool's order."""
 
     def left(self, sizes: Mapping[int | None, int]) -> dict[int | None, int]:
         """Never more than there are."""

@@ -34,6 +34,9 @@ class Run(Model):
     images has as many with every sampler."""
     budgets: Budgets = []
     """Numbers of labels. ``{from, to, step}`` stands for a range, its end included."""
+    outliers: Literal["removed", "returned"] = "removed"
+    """Images of no class that were bought: they are not picked again, or go back to the candidates
+    and may be bought once more. Either way each cost a label and teaches nothing."""
     learner: str = "logistic-regression"
     prediction: str = "plain"
     """Recipe of the predictions by which a learner that is trained on images is evaluated."""
