@@ -43,7 +43,7 @@ def test_pattern_without_a_match_is_a_mistake():
 
 def test_patterns_of_a_figure_list_each_run_once_in_the_order_of_the_study():
     figures = {"one": {"runs": ["*-vae", "mnist-*"]}, "two": {"kind": "claims"}, "three": 3}
-    study = {"runs": dict.fromkeys(RUNS, {}), "figures": figures}
+    study = {"runs": {run: {} for run in RUNS}, "figures": figures}
     found = spell_out_targets(study, "study.yaml", problems := Problems())
     assert found["figures"]["one"]["runs"] == ["mnist-vae", "cifar10-vae", "mnist-random"]
     assert found["figures"] | {"one": 0} == figures | {"one": 0}
@@ -51,6 +51,6 @@ def test_patterns_of_a_figure_list_each_run_once_in_the_order_of_the_study():
 
 
 def test_figure_whose_pattern_matches_no_run_is_a_mistake():
-    study = {"runs": dict.fromkeys(RUNS, {}), "tables": {"claims": {"runs": ["svhn-*"]}}}
+    study = {"runs": {run: {} for run in RUNS}, "tables": {"claims": {"runs": ["svhn-*"]}}}
     spell_out_targets(study, "study.yaml", problems := Problems())
     assert problems.lines[0].startswith("study.yaml: tables.claims.runs: no run matches `svhn-*`")

@@ -1,4 +1,7 @@
-"""A metric against the number of labels, one line per run and sampler."""
+"""A metric against the number of labels, one line per run and sampler, in one panel or several."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ from coldstart.figures.data import Shown, summarise
 from coldstart.figures.style import (
     GREY,
     LINES,
+    WIDE,
     Look,
     add_note,
     budget_axis,
@@ -19,12 +23,21 @@ from coldstart.figures.style import (
     looks,
     metric_title,
     new_figure,
+    run_looks,
     run_titles,
+    sampler_name,
+    share_axis,
     shortened,
 )
 
 LINE = 0.15
 """Inches of a line of the legend."""
+COLUMNS = 4
+"""Panels in a row."""
+PANEL = 1.5
+"""Inches of a panel's height."""
+TITLE, ENTRY, LETTER = 0.2, 0.45, 0.058
+"""Inches of the title's line, of the handle of an entry of the legend, and of a letter of it."""
 FILLS = ("full", "bottom", "left", "top")
 """Fill styles of markers, by run; hollow markers are the paper's."""
 DODGE = 0.045
@@ -33,53 +46,151 @@ MOST_MARKED = 15
 """A line with more points has no markers, or about this many if colours repeat."""
 
 
+class Series(NamedTuple):
+    """One line of a panel.
+
+    Attributes:
+        heading: stands above the line's name in the legend, where lines are grouped by run.
+        look: its name, colour and marker.
+        style: number of its line style.
+        table: its values, ascending by budget.
+    """
+
+    heading: str
+    look: Look
+    style: int
+    table: pd.DataFrame
+
+
 def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
     """Means over all trials with one standard deviation, as bands or as error bars.
 
     Returns:
         The figure and run, pool, encoder, sampler, metric, label, budget, mean, sd, n, low and
-        high; where a paper's table is shown, also its values as ``paper``.
+        high; with shares of the training images also ``per_cent``; where a paper's table is shown,
+        also its values as ``paper``.
     """
     values = shown.values(target.metric, target.label, target.budgets)
     numbers = summarise(values, ["run", "pool", "encoder", "sampler", "metric", "label", "budget"])
     if shown.published is not None:
         numbers = _with_paper(numbers, shown, target)
-    entries = sum(len(run["samplers"]) + 1 for run in shown.runs.values())
-    figure = new_figure(target.title, max(3.2, 0.5 + LINE * entries))
-    axes = figure.subplots()
-    budgets = np.sort(numbers["budget"].unique())
-    budget_axis(axes, budgets)
-    axes.grid(axis="y")
-    axes.set_ylabel(metric_title(target.metric, _class_name(shown, target)))
-    series = [
+    if target.axis == "per-cent":
+        whole = np.array([shown.runs[run]["training_images"] for run in numbers["run"]])
+        numbers["per_cent"] = 100 * numbers["budget"] / whole
+    panels = _panels(shown, target, numbers)
+    if target.facet is None:
+        figure = _alone(shown, target, panels[""])
+    else:
+        figure = _grid(shown, target, panels)
+    add_note(figure, _note(target.style, numbers["n"]))
+    return figure, numbers
+
+
+def _panels(shown: Shown, target: BudgetCurve, numbers: pd.DataFrame) -> dict[str, list[Series]]:
+    """Return the lines of each panel, by its title."""
+    titles = run_titles(shown.runs)
+    pairs = [
         (run, sampler, table.sort_values("budget"))
         for run in shown.runs
         for sampler in shown.runs[run]["samplers"]
         if len(table := numbers[(numbers["run"] == run) & (numbers["sampler"] == sampler)])
     ]
-    names = shown.series(target.series)
-    look = looks(names[run, sampler] for run, sampler, _ in series)
-    # If runs differ by colour, they need no titles and line styles of their own.
-    by_run = target.series == "sampler"
-    titles = run_titles(shown.runs) if by_run else dict.fromkeys(shown.runs, "")
+    # If runs differ by colour or have panels, they need no titles and line styles of their own.
+    by_run = target.series == "sampler" and target.facet in (None, "pool")
+    names = shown.series("sampler" if target.facet == "run" else target.series)
+    look = looks(names[run, sampler] for run, sampler, _ in pairs)
+    looks_of_runs = run_looks(titles.values())
+    panels: dict[str, list[Series]] = {}
+    for run, sampler, table in pairs:
+        of_panel = {"sampler": sampler_name(sampler), "run": titles[run]}
+        title = "" if target.facet is None else of_panel.get(target.facet, shown.runs[run]["pool"])
+        own = looks_of_runs[titles[run]] if target.facet == "sampler" else look[names[run, sampler]]
+        style = list(shown.runs).index(run) if by_run else 0
+        line = Series(titles[run] if by_run else "", own, style, table)
+        panels.setdefault(title, []).append(line)
+    return panels
+
+
+def _alone(shown: Shown, target: BudgetCurve, series: Sequence[Series]) -> Figure:
+    """One panel, with the legend beside it."""
+    entries = sum(len(run["samplers"]) + 1 for run in shown.runs.values())
+    figure = new_figure(target.title, max(3.2, 0.5 + LINE * entries))
+    axes = figure.subplots()
+    lines = _plot(axes, target, series)
+    axes.set_ylabel(metric_title(target.metric, _class_name(shown, target)))
     legend: dict[str, list[Line2D]] = {}
-    marked = len({own.colour for own in look.values()}) < len(look)
-    for at, (run, sampler, table) in enumerate(series):
-        number = list(shown.runs).index(run) if by_run else 0
-        own = look[names[run, sampler]]
-        place = (at + 0.5) / len(series) - 0.5 if target.style == "scatter" else 0.0
-        x = _dodged(table["budget"].to_numpy(), budgets, place)
-        drawn = _scatter if target.style == "scatter" else _band
-        legend.setdefault(titles[run], []).append(drawn(axes, x, table, own, number, marked))
-        if "paper" in table:
-            axes.plot(x, table["paper"], **hollow(own.marker, own.colour))
-    if "paper" in numbers:
-        for run in numbers.loc[numbers["paper"].notna(), "run"].unique()[:1]:
-            legend[titles[run]].append(Line2D([], [], label="paper", **hollow("o", GREY)))
-    _cut_to_possible(axes)
+    for one, line in zip(series, lines, strict=True):
+        legend.setdefault(one.heading, []).append(line)
+    if any("paper" in one.table and one.table["paper"].notna().any() for one in series):
+        published = next(one for one in series if one.table["paper"].notna().any())
+        legend[published.heading].append(Line2D([], [], label="paper", **hollow("o", GREY)))
     _add_legend(axes, legend)
-    add_note(figure, _note(target.style, numbers["n"]))
-    return figure, numbers
+    return figure
+
+
+def _grid(shown: Shown, target: BudgetCurve, panels: dict[str, list[Series]]) -> Figure:
+    """Several panels with the same axes, and one legend above all."""
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    names = list(dict.fromkeys(_named(one) for series in panels.values() for one in series))
+    in_row = max(1, int(WIDE / (ENTRY + LETTER * max(map(len, names)))))
+    legend_rows = -(-len(names) // in_row)
+    height = 0.7 + LINE * legend_rows + PANEL * rows
+    # Empty lines below the title keep room for the legend, which the layout does not know of.
+    figure = new_figure(target.title, height, WIDE, below=legend_rows)
+    shared = target.facet != "pool"
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
+    entries: dict[str, Line2D] = {}
+    for at, (axes, (title, series)) in enumerate(zip(grid.flat, panels.items(), strict=False)):
+        lines = _plot(axes, target, series)
+        for line in lines:
+            line.set(markersize=2.5, linewidth=1.0 if line.get_linestyle() != "None" else 0.0)
+        axes.set_title(title, loc="left")
+        axes.tick_params(labelbottom=True)
+        if at + columns < len(panels):
+            axes.set_xlabel("")
+        entries |= {_named(one): line for one, line in zip(series, lines, strict=True)}
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    figure.supylabel(metric_title(target.metric, _class_name(shown, target)), size=8)
+    title_lines = figure.get_suptitle().count("\n") - legend_rows + 1
+    below_title = 1 - TITLE * title_lines / height
+    figure.legend(
+        [entries[name] for name in names],
+        names,
+        loc="upper left",
+        bbox_to_anchor=(0.0, below_title),
+        ncols=in_row,
+        borderaxespad=0.2,
+        columnspacing=1.2,
+    ).set_in_layout(False)
+    return figure
+
+
+def _named(one: Series) -> str:
+    """The name of a line in a legend that is not grouped."""
+    return " ".join(filter(None, (one.heading, one.look.name)))
+
+
+def _plot(axes: Axes, target: BudgetCurve, series: Sequence[Series]) -> list[Line2D]:
+    """Draw the lines of a panel, and return each for the legend."""
+    column = "per_cent" if target.axis == "per-cent" else "budget"
+    places = np.unique(np.concatenate([one.table[column].to_numpy() for one in series]))
+    (share_axis if target.axis == "per-cent" else budget_axis)(axes, places)
+    axes.grid(axis="y")
+    marked = len({one.look.colour for one in series}) < len(series)
+    lines = []
+    for at, one in enumerate(series):
+        place = (at + 0.5) / len(series) - 0.5 if target.style == "scatter" else 0.0
+        x = one.table[column].to_numpy(dtype=float)
+        if target.axis == "labels":
+            x = _dodged(x, places, place)
+        drawn = _scatter if target.style == "scatter" else _band
+        lines.append(drawn(axes, x, one, marked))
+        if "paper" in one.table:
+            axes.plot(x, one.table["paper"], **hollow(one.look.marker, one.look.colour))
+    _cut_to_possible(axes)
+    return lines
 
 
 def _cut_to_possible(axes: Axes) -> None:
@@ -106,7 +217,7 @@ def _with_paper(numbers: pd.DataFrame, shown: Shown, target: BudgetCurve) -> pd.
 
 
 def _dodged(
-    budgets: NDArray[np.int64], all_budgets: NDArray[np.int64], place: float
+    budgets: NDArray[np.float64], all_budgets: NDArray[np.int64], place: float
 ) -> NDArray[np.float64]:
     """Positions along the axis, shifted so that series do not hide one another.
 
@@ -122,19 +233,13 @@ def _dodged(
     return dodged
 
 
-def _band(
-    axes: Axes,
-    x: NDArray[np.float64],
-    table: pd.DataFrame,
-    look: Look,
-    run: int,
-    marked: bool,
-) -> Line2D:
+def _band(axes: Axes, x: NDArray[np.float64], one: Series, marked: bool) -> Line2D:
+    table, look = one.table, one.look
     axes.fill_between(x, table["low"], table["high"], color=look.colour, alpha=0.13, linewidth=0)
     (line,) = axes.plot(
         x,
         table["mean"],
-        linestyle=LINES[run % len(LINES)],
+        linestyle=LINES[one.style % len(LINES)],
         color=look.colour,
         marker=look.marker if marked or len(x) <= MOST_MARKED else "",
         markevery=max(1, len(x) // MOST_MARKED),
@@ -144,14 +249,8 @@ def _band(
     return line
 
 
-def _scatter(
-    axes: Axes,
-    x: NDArray[np.float64],
-    table: pd.DataFrame,
-    look: Look,
-    run: int,
-    marked: bool,
-) -> Line2D:
+def _scatter(axes: Axes, x: NDArray[np.float64], one: Series, marked: bool) -> Line2D:
+    table, look = one.table, one.look
     axes.vlines(x, table["low"], table["high"], color=look.colour, linewidth=0.8, alpha=0.7)
     (points,) = axes.plot(
         x,
@@ -160,7 +259,7 @@ def _scatter(
         color=look.colour,
         marker=look.marker,
         markersize=3.5,
-        fillstyle=FILLS[run % len(FILLS)],
+        fillstyle=FILLS[one.style % len(FILLS)],
         label=look.name,
     )
     return points

@@ -36,7 +36,7 @@ class Shown:
             ``images/<run>``, ``labels/<run>`` and ``labelled/<run>``; only those that the kind of
             figure declares, and labels only of a data set that has some.
         runs: for each run its ``pool``, ``encoder``, ``samplers`` (in the study's order) and
-            ``classes`` (names by number).
+            ``classes`` (names by number) and ``training_images``.
         published: the paper's table that the figure shows, where it shows one.
     """
 

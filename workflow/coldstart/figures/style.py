@@ -12,7 +12,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from coldstart.files.atomic import replacing
@@ -106,7 +106,13 @@ _KNOWN = {
     "max-herding": Look("MaxHerding", "#CC6677", "*"),
 }
 _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
+    "bald": "BALD",
     "centroid": "Centroid",
+    "dropout-entropy": "DBAL",
+    "ensemble-least-confidence": "Ensemble, least confidence",
+    "ensemble-max-entropy": "Ensemble, maximum entropy",
+    "ensemble-min-margin": "Ensemble, minimum margin",
+    "ensemble-variation-ratio": "Ensemble, variation ratio",
     "class-mean-nearest": "Nearest to class mean",
     "facility-location": "Facility location",
     "grad-embedding-mean": "Embedding gradient mean",
@@ -118,6 +124,7 @@ _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "prob-cover": "ProbCover",
     "prob-cover-neighbours": "ProbCover, neighbours",
     "typiclust": "TypiClust",
+    "vaal": "VAAL",
     "weibull": "Weibull",
     "weibull-euclidean": "Weibull, Euclidean",
     "weibull-least-outlying": "Weibull, least outlying",
@@ -133,6 +140,7 @@ _SPARE = (
 )
 LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 """Line styles that can be told apart."""
+MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 _WORDS = {
     "barlow": "Barlow",
@@ -205,6 +213,32 @@ def line_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def run_looks(titles: Iterable[str]) -> dict[str, Look]:
+    """Name, colour and marker of each run where its lines are told apart by colour.
+
+    They go by the order of the titles, but for that of random labels, which look like the sampler.
+    """
+    others = [title for title in dict.fromkeys(titles) if title != _KNOWN["random"].name]
+    found = {
+        title: Look(title, _COLOURS[at % (len(_COLOURS) - 1)], MARKERS[at % len(MARKERS)])
+        for at, title in enumerate(others)
+    }
+    return found | {_KNOWN["random"].name: _KNOWN["random"]}
+
+
+def share_axis(axes: Axes, shares: NDArray[np.float64]) -> None:
+    """A linear axis of labels in per cent of the training images.
+
+    Args:
+        axes: its x axis is changed.
+        shares: float64 [n], ascending, in per cent.
+    """
+    room = 0.03 * (shares[-1] - shares[0]) or 1.0
+    axes.set_xlim(shares[0] - room, shares[-1] + room)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.set_xlabel("labels, % of images")
+
+
 def hollow(marker: str, colour: str) -> dict[str, Any]:
     """Style of a published value: a larger, hollow marker above ours."""
     return {
@@ -253,10 +287,10 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(title: str, height: float, width: float = WIDTH) -> Figure:
-    """A figure with its title, its size in inches."""
+def new_figure(title: str, height: float, width: float = WIDTH, below: int = 0) -> Figure:
+    """A figure with its title, its size in inches, and so many empty lines below the title."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(textwrap.fill(title, round(12 * width)), x=0.01, ha="left")
+    figure.suptitle(textwrap.fill(title, round(12 * width)) + below * "\n ", x=0.01, ha="left")
     return figure
 
 

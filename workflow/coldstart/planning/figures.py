@@ -168,11 +168,17 @@ class Figures:
                 "encoder": run.encoder,
                 "samplers": self._described_samplers(run, target),
                 "classes": self.data.classes(run.pool),
+                "training_images": self._training_images(run.pool),
             }
             if "learner" in target.reads:
                 learner = self.recipes.get("learners", run.learner)
                 described[name]["learner"] = learner.model_dump()
         return described
+
+    def _training_images(self, pool: str) -> int:
+        """The candidates of a pool, and the images that are held out of them for validation."""
+        sizes = self.data.facts(pool).sizes
+        return sum(sizes.get(split, 0) for split in ("candidates", "validation"))
 
     def _described_samplers(self, run: Run, target: Target) -> list[str]:
         """The samplers that a figure shows: none, where it reads nothing of theirs."""

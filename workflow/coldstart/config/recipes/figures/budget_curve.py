@@ -17,11 +17,19 @@ from coldstart.config.recipes.targets import (
     paper_table,
 )
 
+Facet = Literal["sampler", "run", "pool"]
+
 
 class BudgetCurve(Target):
     """A metric against the number of labels, one line per run and sampler."""
 
     kind: Literal["budget-curve"]
+    facet: Facet | None = None
+    """Panels of their own: one for each sampler, whose lines are the runs; one for each run, whose
+    lines are its samplers; or one for each pool."""
+    axis: Literal["labels", "per-cent"] = "labels"
+    """Numbers of labels along a logarithmic axis, or the share of the pool's training images along
+    a linear one; those held out for validation count as training images."""
     series: Series = "sampler"
     """Lines with a colour of their own: those of a sampler, whose styles differ by run, or of each
     sampler of each run."""
@@ -44,8 +52,13 @@ class BudgetCurve(Target):
         ).capitalize()
         means, spread = ("Lines", "bands") if self.style == "band" else ("Points", "error bars")
         paper = paper_table(self.published)
+        against = "number of labels that were bought"
+        if self.axis == "per-cent":
+            against = "labels that were bought, in per cent of the training images"
+        panels = "" if self.facet is None else f"One panel for each {self.facet}. "
         return (
-            f"{metric} on the test images against the number of labels that were bought. {means} "
+            f"{metric} on the test images against the {against}. "
+            f"{panels}{means} "
             "are means over all encoder seeds and their trials; "
             f"{spread} are one standard deviation to each side, and a single value has none. A "
             "sampler without randomness has one trial for each encoder."
@@ -61,3 +74,17 @@ class BudgetCurve(Target):
             for shown in runs.values()
         ):
             yield "label", f"`{self.metric}` has a value for each class: say of which"
+        if self.facet == "sampler":
+            yield from _line_problems(runs)
+
+
+def _line_problems(runs: ShownRuns) -> Iterator[Problem]:
+    """Yield samplers that two runs of the same title share: two lines would have one name."""
+    seen: dict[tuple[str | None, str], str] = {}
+    for name, shown in runs.items():
+        for sampler in shown.samplers:
+            title = shown.run.title
+            other = seen.setdefault((title, sampler), name)
+            if title is not None and other != name:
+                what = f"`{other}` and `{name}` are both titled `{title}` and both have `{sampler}`"
+                yield "runs", f"{what}: give them titles that differ"
