@@ -39,7 +39,7 @@ def drawn(studio, runs, **settings):
     target = BudgetCurve(kind="budget-curve", title="Curves", **settings)
     with styled():
         figure, numbers = budget_curve.draw(studio.shown(), target)
-    figure.canvas.draw()
+        figure.draw_without_rendering()
     return figure, numbers
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from docutils.core import publish_parts
 
+from coldstart.config.recipes.figures.advantage import Advantage
 from coldstart.config.recipes.figures.average_rank import AverageRank
 from coldstart.config.recipes.figures.budget_area import BudgetArea
 from coldstart.config.recipes.figures.budget_curve import BudgetCurve
@@ -22,12 +23,14 @@ from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.figures.findings import Findings
 from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.config.recipes.figures.metrics import Metrics
+from coldstart.config.recipes.figures.overlap import Overlap
 from coldstart.config.recipes.figures.paired_differences import PairedDifferences
 from coldstart.config.recipes.figures.penalty_matrix import PenaltyMatrix
 from coldstart.config.recipes.figures.picked_classes import PickedClasses
 from coldstart.config.recipes.figures.published import Published
 from coldstart.config.recipes.figures.ssl_quality import SslQuality
 from coldstart.config.recipes.figures.statistics import Statistics
+from coldstart.config.recipes.figures.toy_queries import ToyQueries
 from coldstart.config.recipes.figures.training_curves import TrainingCurves
 from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.figures.draw import draw_figure, write_table
@@ -58,6 +61,9 @@ FIGURES_SHOWN = [
     SslQuality(kind="ssl-quality", title="A question"),
     Clusters(kind="clusters", title="A question"),
     DataSheet(kind="data-sheet", title="A question"),
+    Overlap(kind="overlap", title="A question"),
+    ToyQueries(kind="toy-queries", title="A question"),
+    Advantage(kind="advantage", title="A question", baseline="Random"),
     *(
         ClassExamples(
             kind="class-examples",
@@ -71,6 +77,8 @@ FIGURES_SHOWN = [
     ),
 ]
 TABLES_SHOWN = [
+    Advantage(kind="advantage", title="A question", baseline="Random"),
+    Overlap(kind="overlap", title="A question", picks="new"),
     AverageRank(kind="average-rank", title="A question", metric="average-precision"),
     Published(kind="published", title="A question", published="a-paper"),
     Statistics(kind="statistics", title="A question", block=["run", "budget"]),
@@ -112,6 +120,11 @@ SAID = {
     ("figure", "clusters"): "the largest first",
     ("figure", "data-sheet"): "in each split of the pool",
     ("figure", "class-examples"): "that random picked with the first encoder seed",
+    ("figure", "overlap"): "share of labelled images that two selections",
+    ("figure", "toy-queries"): "500 points of two Gaussians",
+    ("figure", "advantage"): "less that of Random",
+    ("table", "advantage"): "with Holm's correction for all comparisons",
+    ("table", "overlap"): "share of images of the last purchase",
     ("table", "average-rank"): "Ranks of the samplers by mean average precision",
     ("table", "statistics"): "one for each run and number of labels.",
     ("table", "findings"): "by top-1 accuracy, in sentences",

@@ -22,6 +22,7 @@ class Studio:
         self, name, samplers, encoder="byol-digits", pool="biased-digits", classes=DIGITS, **more
     ):
         described = {"pool": pool, "encoder": encoder, "samplers": samplers, "classes": classes}
+        described |= {"candidates": 400, "training_images": 500}
         self.runs[name] = described | more
         return self
 
@@ -48,6 +49,15 @@ class Studio:
             pd.DataFrame(rows).to_parquet(out / "selection.parquet", index=False)
 
         return self._publish(f"selections/{run}/{seed}/{sampler}", write)
+
+    def cycle(self, run, seed, sampler, trial, budget, ids):
+        """Publish the labelled set of one cycle."""
+        rows = {"trial": trial, "budget": budget, "rank": range(budget), "id": ids, "score": 0.0}
+
+        def write(out):
+            pd.DataFrame(rows).to_parquet(out / "selection.parquet", index=False)
+
+        return self._publish(f"cycles/{run}/{seed}/{sampler}/{trial}/{budget}", write)
 
     def embeddings(self, run, seed, ids, splits, embeddings):
         def write(out):

@@ -17,11 +17,13 @@ from coldstart.figures.style import (
     LINES,
     WIDE,
     Look,
+    add_legend_below_title,
     add_note,
     budget_axis,
     hollow,
     looks,
     metric_title,
+    names_in_row,
     new_figure,
     run_looks,
     run_titles,
@@ -36,8 +38,6 @@ COLUMNS = 4
 """Panels in a row."""
 PANEL = 1.5
 """Inches of a panel's height."""
-TITLE, ENTRY, LETTER = 0.2, 0.45, 0.058
-"""Inches of the title's line, of the handle of an entry of the legend, and of a letter of it."""
 FILLS = ("full", "bottom", "left", "top")
 """Fill styles of markers, by run; hollow markers are the paper's."""
 DODGE = 0.045
@@ -133,8 +133,7 @@ def _grid(shown: Shown, target: BudgetCurve, panels: dict[str, list[Series]]) ->
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     names = list(dict.fromkeys(_named(one) for series in panels.values() for one in series))
-    in_row = max(1, int(WIDE / (ENTRY + LETTER * max(map(len, names)))))
-    legend_rows = -(-len(names) // in_row)
+    legend_rows = -(-len(names) // names_in_row(names, WIDE))
     height = 0.7 + LINE * legend_rows + PANEL * rows
     # Empty lines below the title keep room for the legend, which the layout does not know of.
     figure = new_figure(target.title, height, WIDE, below=legend_rows)
@@ -153,17 +152,7 @@ def _grid(shown: Shown, target: BudgetCurve, panels: dict[str, list[Series]]) ->
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     figure.supylabel(metric_title(target.metric, _class_name(shown, target)), size=8)
-    title_lines = figure.get_suptitle().count("\n") - legend_rows + 1
-    below_title = 1 - TITLE * title_lines / height
-    figure.legend(
-        [entries[name] for name in names],
-        names,
-        loc="upper left",
-        bbox_to_anchor=(0.0, below_title),
-        ncols=in_row,
-        borderaxespad=0.2,
-        columnspacing=1.2,
-    ).set_in_layout(False)
+    add_legend_below_title(figure, {name: entries[name] for name in names})
     return figure
 
 

@@ -32,11 +32,14 @@ class Shown:
 
     Attributes:
         artefacts: by ``metrics/<run>/<encoder seed>``, ``probes/<run>/<encoder seed>``,
-            ``selections/<run>/<encoder seed>/<sampler>``, ``embeddings/<run>/<encoder seed>``,
-            ``images/<run>``, ``labels/<run>`` and ``labelled/<run>``; only those that the kind of
-            figure declares, and labels only of a data set that has some.
+            ``selections/<run>/<encoder seed>/<sampler>``,
+            ``cycles/<run>/<encoder seed>/<sampler>/<trial>/<budget>``,
+            ``embeddings/<run>/<encoder seed>``, ``images/<run>``, ``labels/<run>`` and
+            ``labelled/<run>``; only those that the kind of figure declares, and labels only of a
+            data set that has some.
         runs: for each run its ``pool``, ``encoder``, ``samplers`` (in the study's order) and
-            ``classes`` (names by number) and ``training_images``.
+            ``classes`` (names by number), ``candidates`` and ``training_images``
+            (numbers of images).
         published: the paper's table that the figure shows, where it shows one.
     """
 
@@ -55,12 +58,26 @@ class Shown:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """Tidy: run, pool, encoder, encoder_seed, sampler, seed, budget, metric, label, value."""
-        return self._tables("metrics", "metrics.parquet")
+        table = self._tables("metrics", "metrics.parquet")
+        wanted = [(run, name) for run, told in self.runs.items() for name in told["samplers"]]
+        shown = pd.MultiIndex.from_frame(table[["run", "sampler"]]).isin(wanted)
+        return table[shown].reset_index(drop=True)
 
     @cached_property
     def selections(self) -> pd.DataFrame:
         """run, pool, encoder, encoder_seed, sampler, seed, budget, rank, id, score."""
         return self._tables("selections", "selection.parquet")
+
+    @cached_property
+    def cycles(self) -> pd.DataFrame:
+        """Labelled sets of the cycles, in the same columns as ``selections``."""
+        table = self._tables("cycles", "selection.parquet")
+        asked = table[["of_trial", "of_budget"]].to_numpy()
+        kept = (table["trial"] == asked[:, 0]) | table["alone"]
+        table = table[kept & (table["budget"] == asked[:, 1])]
+        return table.assign(trial=table["of_trial"]).drop(
+            columns=["of_trial", "of_budget", "alone"]
+        )
 
     @cached_property
     def histories(self) -> pd.DataFrame:
@@ -221,8 +238,11 @@ class Shown:
                 "encoder": self.runs[run]["encoder"],
                 "encoder_seed": int(rest[0]),
             }
-            if what == "selections":
+            if what in ("selections", "cycles"):
                 described["sampler"] = rest[1]
+            if what == "cycles":  # one trial of a sampler that draws nothing stands for all
+                described |= {"of_trial": int(rest[2]), "of_budget": int(rest[3])}
+                described["alone"] = table["trial"].nunique() == 1
             frames.append(table.assign(**described)[[*described, *table.columns]])
         if not frames:
             raise ColdstartError(f"this kind of figure does not declare that it reads {what}")

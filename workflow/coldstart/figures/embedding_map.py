@@ -1,7 +1,7 @@
 """The candidates' embeddings in two dimensions, with each sampler's picks marked."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -74,9 +74,7 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
             f"the figure shows the picks for {target.budget} labels, but its runs have {there}; "
             "name one of these as its `budget`"
         )
-    numbers = pd.concat(
-        [_points(shown, str(run), table, target) for run, table in picks.groupby("run", sort=False)]
-    ).reset_index(drop=True)
+    numbers = pd.concat(_all_points(shown, picks, target)).reset_index(drop=True)
     titles = run_titles(shown.runs)
     look = looks(numbers["sampler"])
     panels = [
@@ -106,8 +104,9 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     shown_picks = int(numbers.groupby(["run", "sampler"])["rank"].count().max())
     kind = "class" if named else "cluster"
     by = f" by {kind}" if coloured else f" of {len(classes):,} classes, too many for colours"
+    drawn = _drawn(shown, numbers, target)
     note = (
-        f"t-SNE of the candidates (first encoder seed). Dots: {_drawn(shown, numbers)}{by}; "
+        f"t-SNE of the candidates (first encoder seed). Dots: {drawn}{by}; "
         f"outlined: the {shown_picks:,} picked (trial 0)."
     )
     if any(not table[["x", "y"]].to_numpy().any() for _, table in panels):
@@ -116,11 +115,12 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     return figure, numbers
 
 
-def _drawn(shown: Shown, numbers: pd.DataFrame) -> str:
+def _drawn(shown: Shown, numbers: pd.DataFrame, target: EmbeddingMap) -> str:
     """Describe the dots: all candidates, or a subset and its size."""
     drawn = numbers.drop_duplicates(["run", "id"]).groupby("run", sort=False).size()
     seeds = numbers.groupby("run", sort=False)["encoder_seed"].first()
-    there = [len(shown.embeddings(str(run), int(seed))[0]) for run, seed in seeds.items()]
+    laid_out_by = {run: target.embeddings_of or str(run) for run in seeds.index}
+    there = [len(shown.embeddings(laid_out_by[run], int(seed))[0]) for run, seed in seeds.items()]
     if drawn.tolist() == there:
         return "candidates"
     few, many = (f"{min(n):,}" if len(set(n)) == 1 else "some" for n in (drawn.tolist(), there))
@@ -169,11 +169,22 @@ def spread(ids: NDArray[np.int64], picked: NDArray[np.int64], most: int) -> NDAr
     return np.union1d(even, np.flatnonzero(np.isin(ids, picked)))
 
 
+def _all_points(shown: Shown, picks: pd.DataFrame, target: EmbeddingMap) -> Iterator[pd.DataFrame]:
+    """The images that are laid out, for each run and sampler."""
+    seeds = picks.groupby("run", sort=False)["encoder_seed"].transform("first")
+    picks = picks[picks["encoder_seed"] == seeds]
+    if target.embeddings_of is None:
+        for run, table in picks.groupby("run", sort=False):
+            yield from _pictured(_points(shown, str(run), table, target), table)
+        return
+    points = _points(shown, target.embeddings_of, picks, target)
+    for _, table in picks.groupby("run", sort=False):
+        yield from _pictured(points, table)
+
+
 def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -> pd.DataFrame:
-    """The candidates of a run that are laid out, once for each sampler."""
-    seed = int(picks["encoder_seed"].iloc[0])
-    picks = picks[picks["encoder_seed"] == seed]
-    ids, embeddings = shown.embeddings(run, seed)
+    """The images of a run that are laid out: candidates, and the picks among them."""
+    ids, embeddings = shown.embeddings(run, int(picks["encoder_seed"].iloc[0]))
     kept = spread(ids, picks["id"].to_numpy(), MOST_POINTS)
     layout = lay_out(embeddings[kept], target.perplexity)
     classes = shown.class_names(run)
@@ -195,16 +206,17 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
     labelled = shown.labelled(run)
     if len(labelled):
         points["labelled"] = np.isin(points["id"], labelled)
-    frames = []
-    for sampler in picks["sampler"].unique():
-        ranks = picks.loc[picks["sampler"] == sampler].set_index("id")["rank"] + 1
-        table = points.assign(rank=points["id"].map(ranks).astype("Int64"))
-        for at, (column, value) in enumerate(
-            {"run": run, "encoder_seed": seed, "sampler": sampler}.items()
-        ):
-            table.insert(at, column, value)
-        frames.append(table)
-    return pd.concat(frames)
+    return points
+
+
+def _pictured(points: pd.DataFrame, picks: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The images that are laid out with the ranks of each sampler of a run."""
+    for _, table in picks.groupby("sampler", sort=False):
+        ranks = table.set_index("id")["rank"] + 1
+        pictured = points.assign(rank=points["id"].map(ranks).astype("Int64"))
+        for at, column in enumerate(("run", "encoder_seed", "sampler")):
+            pictured.insert(at, column, table[column].iloc[0])
+        yield pictured
 
 
 def _panel(axes: Axes, table: pd.DataFrame, classes: Sequence[str], alone: bool) -> None:

@@ -12,6 +12,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -31,6 +32,8 @@ MOST_TICKS = 25
 """At most this many names stand along an axis."""
 DECADES = 3.0
 """An axis over more decades than this has ticks at the powers of ten alone."""
+TITLE_LINE, HANDLE, LETTER = 0.17, 0.45, 0.058
+"""Inches of a line of the title, and of a legend's handles and letters."""
 TICK_ROOM = 0.08
 """Share of an axis that the number at a tick takes."""
 
@@ -290,8 +293,31 @@ def styled() -> Iterator[None]:
 def new_figure(title: str, height: float, width: float = WIDTH, below: int = 0) -> Figure:
     """A figure with its title, its size in inches, and so many empty lines below the title."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(textwrap.fill(title, round(12 * width)) + below * "\n ", x=0.01, ha="left")
+    text = textwrap.fill(title, round(12 * width)) + below * "\n "
+    figure.suptitle(text, x=0.01, ha="left")
     return figure
+
+
+def names_in_row(names: Iterable[str], width: float) -> int:
+    """Return how many names of a legend fit beside each other in so many inches."""
+    return max(1, int(width / (HANDLE + LETTER * max(map(len, names)))))
+
+
+def add_legend_below_title(figure: Figure, entries: Mapping[str, Line2D]) -> None:
+    """Write a legend into the empty lines that ``new_figure`` left below the title."""
+    in_row = names_in_row(entries, figure.get_figwidth())
+    rows = -(-len(entries) // in_row)
+    title_lines = figure.get_suptitle().count("\n") + 1 - rows
+    figure.legend(
+        entries.values(),
+        entries,
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1 - TITLE_LINE * title_lines / figure.get_figheight()),
+        ncols=in_row,
+        borderaxespad=0.1,
+        borderpad=0.1,
+        columnspacing=1.2,
+    ).set_in_layout(False)
 
 
 def add_note(figure: Figure, text: str) -> None:

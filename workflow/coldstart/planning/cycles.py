@@ -115,7 +115,7 @@ class Cycles:
         at = self._shared(at)
         recipe: Learner = self.recipes.get("learners", learner)
         inputs = self._learnt_from(recipe, setup, at.seed)
-        inputs |= {"labels": self.data.labels(setup.pool), "selection": self._bought(at)}
+        inputs |= {"labels": self.data.labels(setup.pool), "selection": self.bought(at)}
         evaluated = learner == setup.learner and not member
         pointer = at.output if evaluated else f"{at.folder}/models/{learner}-{member}.json"
         return self.maker.plan(
@@ -166,7 +166,7 @@ class Cycles:
         sampler: Sampler = self.recipes.get("samplers", at.sampler)
         learner, recipe = self._learner_of(at.sampler, setup)
         before = self._before(at, setup)
-        inputs = {"index": self.data.index(setup.pool), "selection": self._bought(before)}
+        inputs = {"index": self.data.index(setup.pool), "selection": self.bought(before)}
         for table in sorted(sampler.reads - {KNOWN}):
             if table in FROM_ENCODER and recipe.learns_from == "embeddings":
                 inputs[table] = self._of_encoder(table, setup, at.seed, at.sampler)
@@ -229,6 +229,13 @@ class Cycles:
             model=metrics,
         )
 
+    def bought(self, at: Cycle) -> Planned:
+        """The selection that says which images are labelled at a budget."""
+        setup = self.run(at.study, at.run)
+        if at.sampler in setup.queried and at.budget != setup.budgets[0]:
+            return self.query(at)
+        return self.selection(at.study, at.run, at.seed, self._shared(at).sampler)
+
     # Inside.
 
     def _selections(self, study: str, run: str, seed: int) -> dict[str, Planned]:
@@ -242,15 +249,8 @@ class Cycles:
             for trial in range(setup.trials):
                 for budget in setup.budgets:
                     at = Cycle(study, run, seed, sampler, trial, budget)
-                    found[f"selection.{sampler}.{trial}.{budget}"] = self._bought(at)
+                    found[f"selection.{sampler}.{trial}.{budget}"] = self.bought(at)
         return found
-
-    def _bought(self, at: Cycle) -> Planned:
-        """The selection that says which images are labelled at a budget."""
-        setup = self.run(at.study, at.run)
-        if at.sampler in setup.queried and at.budget != setup.budgets[0]:
-            return self.query(at)
-        return self.selection(at.study, at.run, at.seed, self._shared(at).sampler)
 
     def _predict(
         self,

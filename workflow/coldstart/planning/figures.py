@@ -1,6 +1,6 @@
 """Figures and tables, which are files of a clone and not artefacts of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from coldstart.config.recipes.figures.data_sheet import DataSheet
@@ -8,7 +8,7 @@ from coldstart.config.recipes.runs import Run
 from coldstart.config.recipes.targets import Target
 from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned
-from coldstart.planning.cycles import Cycles
+from coldstart.planning.cycles import Cycle, Cycles
 from coldstart.planning.data import Data
 from coldstart.planning.encoders import Encoders
 from coldstart.planning.fingerprint import classes_of, fingerprint, source_digest
@@ -68,35 +68,39 @@ class Figures:
         runs: dict[str, Run] = self.recipes.get("studies", study).runs
         found: dict[str, Planned] = {}
         for run_name in target.runs or runs:
-            run = runs[run_name]
+            run, reads = runs[run_name], target.reads_of(run_name)
             for seed in run.encoder_seeds:
                 where = f"{run_name}/{seed}"
-                if "metrics" in target.reads:
+                if "metrics" in reads:
                     found[f"metrics/{where}"] = self.cycles.evaluation(study, run_name, seed)
-                if "selections" in target.reads:
-                    for sampler in run.samplers:
+                if "selections" in reads:
+                    for sampler in _cold(run, target):
                         chosen = self.cycles.selection(study, run_name, seed, sampler)
                         found[f"selections/{where}/{sampler}"] = chosen
-                if "probes" in target.reads:
+                if "cycles" in reads:
+                    for at in self._cycles_shown(study, run_name, seed, target):
+                        cycle = f"{at.sampler}/{at.trial}/{at.budget}"
+                        found[f"cycles/{where}/{cycle}"] = self.cycles.bought(at)
+                if "probes" in reads:
                     found[f"probes/{where}"] = self.encoders.probed(
                         run.pool, run.read_encoder, seed, run.probe
                     )
-                if "histories" in target.reads:
+                if "histories" in reads:
                     checkpoint = self.encoders.checkpoint(run.pool, run.read_encoder, seed)
                     found[f"histories/{where}"] = checkpoint
-                if "embeddings" in target.reads:
+                if "embeddings" in reads:
                     found[f"embeddings/{where}"] = self.encoders.embeddings(
                         run.pool, run.read_encoder, seed, run.embedding
                     )
-                if "clusters" in target.reads:
+                if "clusters" in reads:
                     found[f"clusters/{where}"] = self.encoders.clusters(
                         run.pool, run.read_encoder, seed, f"{folder[:-1]} `{name}`"
                     )
-            if "images" in target.reads:
+            if "images" in reads:
                 found[f"images/{run_name}"] = self.data.images(run.pool)
-            if "labels" in target.reads and self.data.classes(run.pool):
+            if "labels" in reads and self.data.classes(run.pool):
                 found[f"labels/{run_name}"] = self.data.labels(run.pool)
-            if "labelled" in target.reads and run.labelled is not None:
+            if "labelled" in reads and run.labelled is not None:
                 found[f"labelled/{run_name}"] = self.data.ingested("labels", run.labelled)
         return found
 
@@ -168,6 +172,7 @@ class Figures:
                 "encoder": run.encoder,
                 "samplers": self._described_samplers(run, target),
                 "classes": self.data.classes(run.pool),
+                "candidates": self.data.facts(run.pool).sizes["candidates"],
                 "training_images": self._training_images(run.pool),
             }
             if "learner" in target.reads:
@@ -183,9 +188,20 @@ class Figures:
     def _described_samplers(self, run: Run, target: Target) -> list[str]:
         """The samplers that a figure shows: none, where it reads nothing of theirs."""
         if "metrics" in target.reads:
-            return run.samplers + run.queried
-        # The picks of a query depend on its trial, and are shown by its metrics alone.
-        return run.samplers if "selections" in target.reads else []
+            return _wanted(run.samplers + run.queried, target)
+        cold = _cold(run, target) if "selections" in target.reads else []
+        asked = _wanted(run.queried, target) if "cycles" in target.reads else []
+        return cold + asked
+
+    def _cycles_shown(self, study: str, run: str, seed: int, target: Target) -> Iterator[Cycle]:
+        """The cycles of a run whose picks a figure shows."""
+        setup = self.cycles.run(study, run)
+        budgets = getattr(target, "budgets", None) or setup.budgets
+        for sampler in _wanted(setup.queried, target):
+            for trial in range(setup.trials):
+                for budget in setup.budgets:
+                    if budget in budgets:
+                        yield Cycle(study, run, seed, sampler, trial, budget)
 
     def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:
         """Return the description of a pool for its data sheet."""
@@ -193,3 +209,14 @@ class Figures:
         dataset = self.data.dataset(name)
         about = {"pool": pool, "dataset": name, "digest": dataset.digest}
         return {pool: {**about, "classes": dataset.classes}}
+
+
+def _wanted(samplers: Sequence[str], target: Target) -> list[str]:
+    """Those of the samplers that a figure or table shows."""
+    return [name for name in samplers if target.samplers is None or name in target.samplers]
+
+
+def _cold(run: Run, target: Target) -> list[str]:
+    """The samplers that need no label: the run's own, and the one that its cycles start from."""
+    start = [run.initial] if run.queried and run.initial not in run.samplers else []
+    return _wanted(run.samplers + start, target)

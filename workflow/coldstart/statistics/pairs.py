@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, rankdata, t
 
 from coldstart.statistics import ALPHA
 from coldstart.statistics.blocks import Blocks
@@ -45,6 +45,26 @@ def signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:
         chances /= 2
     tail = min(chances[: positive + 1].sum(), chances[positive:].sum())
     return positive - total / 2, float(min(1.0, 2 * tail))
+
+
+def paired_t(differences: NDArray[np.float64]) -> float:
+    """P of Student's t test (two-sided) that differences have mean zero.
+
+    Args:
+        differences: float64 [n].
+
+    Returns:
+        p; not a number for fewer than two differences, 1 where all are nought.
+    """
+    n = len(differences)
+    if n < 2:
+        return float("nan")
+    if not differences.any():
+        return 1.0
+    spread = differences.std(ddof=1)
+    if spread == 0:
+        return 0.0
+    return float(2 * t.sf(abs(differences.mean()) / (spread / np.sqrt(n)), n - 1))
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:

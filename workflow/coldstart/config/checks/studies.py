@@ -1,5 +1,8 @@
 """Checks across recipes: names exist, budgets fit the pool, and figures have their inputs."""
 
+import dataclasses
+from collections.abc import Mapping
+
 from coldstart.config.checks.cycles import check_cycles, check_learner, learnt_of
 from coldstart.config.checks.encoders import READ_BY_FIGURES, readers
 from coldstart.config.loading.problems import Problems
@@ -183,7 +186,11 @@ def _check_target(
                 file, f"{path}.runs", f"the study has no run `{name}`{nearest(name, study.runs)}"
             )
     runs = {name: run for name, run in study.runs.items() if name in (target.runs or study.runs)}
-    shown = {name: _shown(run, recipes) for name, run in runs.items()}
+    wanted = None if target.samplers is None else frozenset(target.samplers)
+    shown = {
+        name: dataclasses.replace(_shown(run, recipes), wanted=wanted) for name, run in runs.items()
+    }
+    _check_samplers(target, shown, file, f"{path}.samplers", problems)
     for where, message in target.problems(shown):
         problems.add(file, f"{path}.{where}" if where else path, message)
     for what in sorted(target.reads & READ_BY_FIGURES.keys()):
@@ -194,6 +201,25 @@ def _check_target(
     if target.tested:
         for name, run in runs.items():
             _check_tested(run, path, file, f"runs.{name}", recipes, problems)
+
+
+def _check_samplers(
+    target: Target, shown: Mapping[str, ShownRun], file: str, path: str, problems: Problems
+) -> None:
+    """Check that some run has each sampler that is shown, and each run some of them."""
+    cold = "metrics" not in target.reads
+    there = {
+        name: {*one.everyone, *([one.run.initial] if one.run.queried and cold else [])}
+        for name, one in shown.items()
+    }
+    everyone = set().union(*there.values())
+    for sampler in target.samplers or []:
+        if sampler not in everyone:
+            what = f"no run that is shown has `{sampler}`{nearest(sampler, everyone)}"
+            problems.add(file, path, what)
+    for name, samplers in there.items():
+        if target.samplers is not None and not samplers & {*target.samplers}:
+            problems.add(file, path, f"run `{name}`, which is shown, has none of them")
 
 
 def _shown(run: Run, recipes: Recipes) -> ShownRun:

@@ -40,6 +40,7 @@ class ShownRun:
         trials: the largest number of trials that a sampler has for one encoder and budget.
         trained: True if the learner is a classifier that is trained at each budget.
         metrics: the recipes of the metrics that the run measures, by name.
+        wanted: samplers that are shown; None for all.
     """
 
     run: Run
@@ -48,10 +49,16 @@ class ShownRun:
     trials: int
     trained: bool
     metrics: Mapping[str, Metric]
+    wanted: frozenset[str] | None = None
 
     @property
     def samplers(self) -> list[str]:
-        """All samplers of the run, those that are queried at each budget last."""
+        """The run's samplers that are shown, those that are queried at each budget last."""
+        return [name for name in self.everyone if self.wanted is None or name in self.wanted]
+
+    @property
+    def everyone(self) -> list[str]:
+        """All samplers of the run."""
         return [*self.run.samplers, *self.run.queried]
 
     def class_problems(self, label: int | None, path: str) -> Iterator[Problem]:
@@ -83,17 +90,24 @@ class Target(Model, ABC):
     """One line above the figure and in the report."""
     runs: list[str] | None = None
     """Runs of the study that it shows; by default all."""
+    samplers: list[str] | None = None
+    """Samplers of these runs that it shows; by default all."""
 
     forms: ClassVar[frozenset[Form]] = frozenset({"figure"})
     """Forms in which a study may list it: among its figures, its tables, or both."""
     reads: ClassVar[frozenset[str]] = frozenset({"metrics"})
-    """Inputs, out of ``metrics``, ``probes``, ``selections``, ``embeddings``, ``clusters``,
+    """Inputs, out of ``metrics``, ``probes``, ``selections`` (of samplers, and of those that cycles
+    start from), ``cycles`` (the labelled set of each), ``embeddings``, ``clusters``,
     ``histories``, ``images``, ``labels``, ``labelled``, ``index`` and ``learner`` (a recipe)."""
 
     @property
     def tested(self) -> bool:
         """True if it shows values that are measured on test images."""
         return "metrics" in self.reads
+
+    def reads_of(self, run: str) -> frozenset[str]:
+        """Inputs that it reads of a run: by default of each the same."""
+        return self.reads
 
     @abstractmethod
     def caption(self, form: Form) -> str:

@@ -1,0 +1,34 @@
+"""The images that selections have in common."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from coldstart.config.recipes.budgets import Budgets
+from coldstart.config.recipes.targets import Form, Problem, ShownRuns, Target, budget_problems
+
+
+class Overlap(Target):
+    """Share of the images that each pair of labelled sets has in common."""
+
+    kind: Literal["overlap"]
+    budgets: Budgets | None = None
+    """Numbers of labels at which labelled sets are compared, each with each; by default all."""
+    picks: Literal["all", "new"] = "all"
+    """All labels of a budget, or those that were bought since the budget before."""
+    forms: ClassVar = frozenset({"figure", "table"})
+    reads: ClassVar = frozenset({"selections", "cycles"})
+
+    def caption(self, form: Form) -> str:
+        """The text below the title in the report, in reStructuredText."""
+        which = "labelled images" if self.picks == "all" else "images of the last purchase"
+        return (
+            f"The share of {which} that two selections have in common, of the smaller of the two: "
+            "means over all encoder seeds and trials, where trials pair by their number. The "
+            "expected share of two random selections stands beside it in the file of numbers."
+        )
+
+    def problems(self, runs: ShownRuns) -> Iterator[Problem]:
+        """Yield budgets that no run has, and runs of several pools."""
+        yield from budget_problems(self.budgets or [], runs)
+        if len({shown.run.pool for shown in runs.values()}) > 1:
+            yield "runs", "compares images: name runs of one pool"
