@@ -24,7 +24,7 @@ MISTAKES = {
     ),
     "key of another kind": (
         (STUDY, "figures", "accuracy-vs-labels", "count", 3),
-        ["figures.accuracy-vs-labels.count: unknown key; there is budgets"],
+        ["figures.accuracy-vs-labels.count: unknown key; there is axis, budgets"],
     ),
     "misspelt key of a figure": (
         (STUDY, "figures", "picked-classes", "budgt", 3),

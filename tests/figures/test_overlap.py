@@ -8,6 +8,9 @@ from coldstart.figures.style import styled
 TARGET = Overlap(kind="overlap", title="Overlap", budgets=[10])
 
 
+CYCLES = TARGET.model_copy(update={"of": "cycles", "budgets": None})
+
+
 @pytest.fixture
 def pools(studio):
     """Two initial pools, of which one draws nothing, and a query that starts from the first."""
@@ -39,7 +42,7 @@ def test_trials_pair_and_one_that_draws_nothing_pairs_with_each(pools):
 
 
 def test_labelled_sets_of_cycles_are_compared_with_those_of_others(pools):
-    every = Overlap(kind="overlap", title="Overlap")
+    every = CYCLES
     found = shares(overlap.tabulate(pools.shown(), every))
     pair = found["Random Random, 10", "Random Maximum entropy, 20"]
     assert pair == (1.0, 2, 20 / 400)

@@ -120,13 +120,13 @@ def _beside(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
         The name of the other side, and ours, other and difference by run, encoder_seed, seed and
         budget; without seed where neither side has more than one trial.
     """
-    first, ours = _called(claim.ours), _values(shown, claim, claim.ours, [claim.ours.sampler])
+    first, ours = _called(claim.ours), _values(shown, claim, claim.ours, claim.ours.samplers)
     if isinstance(claim.other, float):
         second = against = f"{claim.other:g}"
         other = ours.assign(value=claim.other)
     elif isinstance(claim.other, Side):
         second = against = _called(claim.other)
-        other = _values(shown, claim, claim.other, [claim.other.sampler])
+        other = _values(shown, claim, claim.other, claim.other.samplers)
         ours, other = _repeated(ours, other), _repeated(other, ours)
     else:
         second, other = _best_other(shown, claim)
@@ -142,7 +142,7 @@ def _beside(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
 def _best_other(shown: Shown, claim: Claim) -> tuple[str, pd.DataFrame]:
     """The other sampler with the best mean, each run alike, and its values."""
     samplers = list(shown.runs[claim.ours.runs[0]]["samplers"])
-    samplers.remove(claim.ours.sampler)
+    samplers.remove(claim.ours.samplers[0])
     values = _values(shown, claim, claim.ours, samplers)
     cells = arrange(values, samplers, CELL).values
     means = tie(cells.groupby(level="run").mean().mean())
@@ -158,7 +158,7 @@ def _values(shown: Shown, claim: Claim, side: Side, samplers: Sequence[str]) -> 
     """
     metric = side.metric.removeprefix(RANK)
     frames = [
-        shown.values(metric, side.label, of_run(claim.budgets, name), run).assign(run=name)
+        _at_budgets(shown, claim, metric, side.label, name, run).assign(run=name)
         for name, run in zip(claim.ours.runs, side.runs, strict=True)
     ]
     table = pd.concat(frames)
@@ -168,6 +168,18 @@ def _values(shown: Shown, claim: Claim, side: Side, samplers: Sequence[str]) -> 
         table = _ranks(table, shown.runs[side.runs[0]]["samplers"])
     columns = ["run", "encoder_seed", "sampler", "trial", "budget", "value"]
     return table.loc[table["sampler"].isin(samplers), columns]
+
+
+def _at_budgets(
+    shown: Shown, claim: Claim, metric: str, label: int | None, name: str, run: str
+) -> pd.DataFrame:
+    """A run's values at the budgets of the claim; ``name`` is the run of ours beside it."""
+    if not isinstance(claim.budgets, str):
+        return shown.values(metric, label, of_run(claim.budgets, name), run)
+    table = shown.values(metric, label, run=run)
+    end = table["budget"].min() if claim.budgets == "first" else table["budget"].max()
+    rows: pd.DataFrame = table[table["budget"] == end]
+    return rows
 
 
 def _ranks(table: pd.DataFrame, samplers: Sequence[str]) -> pd.DataFrame:
@@ -190,7 +202,7 @@ def _repeated(values: pd.DataFrame, beside: pd.DataFrame) -> pd.DataFrame:
 def _called(side: Side) -> str:
     """A name of a side that no other side has."""
     of = "" if side.label is None else f" of class {side.label}"
-    return f"{side.sampler} ({', '.join(side.runs)}), {side.metric}{of}"
+    return f"{', '.join(side.samplers)} ({', '.join(side.runs)}), {side.metric}{of}"
 
 
 def _asked(claim: Claim) -> str:

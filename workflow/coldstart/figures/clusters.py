@@ -28,8 +28,9 @@ def tabulate(shown: Shown, target: Clusters) -> pd.DataFrame:
 
     Returns:
         run, pool, encoder, measured (``without labels``, ``with labels``), metric, mean, sd and n
-        (over encoder seeds). The metrics are those of ``cluster_health`` and of ``agreement``; the
-        latter are of the candidates that belong to a class.
+        (over encoder seeds), and where the target names a paper's table, paper. The metrics are
+        those of ``cluster_health`` and of ``agreement``; the latter are of the candidates that
+        belong to a class.
     """
     frames = []
     for described, ids, probabilities in _clusters(shown):
@@ -45,7 +46,11 @@ def tabulate(shown: Shown, target: Clusters) -> pd.DataFrame:
             for metric, value in values.items()
         ]
     table = summarise(pd.DataFrame(frames), [*OF_A_RUN, "measured", "metric"])
-    return table.drop(columns=["low", "high"])
+    table = table.drop(columns=["low", "high"])
+    if shown.published is None:
+        return table
+    paper = shown.published.rename(columns={"value": "paper"})
+    return table.merge(paper, how="left", on=["run", "metric"], validate="one_to_one")
 
 
 def agreement(assigned: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, float]:

@@ -170,7 +170,7 @@ class Figures:
                 "title": run.title,
                 "pool": run.pool,
                 "encoder": run.encoder,
-                "samplers": self._described_samplers(run, target),
+                "samplers": self._described_samplers(name, run, target),
                 "classes": self.data.classes(run.pool),
                 "candidates": self.data.facts(run.pool).sizes["candidates"],
                 "training_images": self._training_images(run.pool),
@@ -185,12 +185,13 @@ class Figures:
         sizes = self.data.facts(pool).sizes
         return sum(sizes.get(split, 0) for split in ("candidates", "validation"))
 
-    def _described_samplers(self, run: Run, target: Target) -> list[str]:
+    def _described_samplers(self, name: str, run: Run, target: Target) -> list[str]:
         """The samplers that a figure shows: none, where it reads nothing of theirs."""
-        if "metrics" in target.reads:
+        reads = target.reads_of(name)
+        if "metrics" in reads:
             return _wanted(run.samplers + run.queried, target)
-        cold = _cold(run, target) if "selections" in target.reads else []
-        asked = _wanted(run.queried, target) if "cycles" in target.reads else []
+        cold = _cold(run, target) if "selections" in reads else []
+        asked = _wanted(run.queried, target) if "cycles" in reads else []
         return cold + asked
 
     def _cycles_shown(self, study: str, run: str, seed: int, target: Target) -> Iterator[Cycle]:
@@ -212,7 +213,7 @@ class Figures:
 
 
 def _wanted(samplers: Sequence[str], target: Target) -> list[str]:
-    """Those of the samplers that a figure or table shows."""
+    """Return the samplers that a figure or table shows."""
     return [name for name in samplers if target.samplers is None or name in target.samplers]
 
 

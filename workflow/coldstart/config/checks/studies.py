@@ -195,7 +195,7 @@ def _check_target(
         problems.add(file, f"{path}.{where}" if where else path, message)
     for what in sorted(target.reads & READ_BY_FIGURES.keys()):
         for name, run in runs.items():
-            if run.encoder is None:
+            if run.encoder is None and what in target.reads_of(name):
                 why = f"is missing, and `{path}` shows {READ_BY_FIGURES[what]}"
                 problems.add(file, f"runs.{name}.encoder", why)
     if target.tested:

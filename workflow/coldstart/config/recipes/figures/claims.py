@@ -17,14 +17,20 @@ Merit = Name
 
 
 class Side(Model):
-    """One side of a claim: a sampler, the runs it is evaluated in, and the value compared."""
+    """One side of a claim: samplers, the runs they are evaluated in, and the value compared."""
 
     runs: Annotated[list[str], Field(min_length=1)]
     """Runs that the sampler is evaluated in; the mean over them counts."""
-    sampler: str
+    sampler: Annotated[str | list[str], Field(min_length=1)]
+    """The sampler, or several; the mean over them counts."""
     metric: Merit = "top-1"
     label: Annotated[int, Field(ge=0)] | None = None
     """The class, of a metric that has a value for each."""
+
+    @property
+    def samplers(self) -> list[str]:
+        """Return the samplers, of which the mean counts."""
+        return [self.sampler] if isinstance(self.sampler, str) else self.sampler
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
         """Yield runs that are not shown or lack the sampler, and a class that does not fit."""
@@ -32,10 +38,11 @@ class Side(Model):
             if name not in runs:
                 yield "runs", f"shows no run `{name}`{nearest(name, runs)}"
                 continue
-            samplers = runs[name].samplers
-            if self.sampler not in samplers:
-                hint = nearest(self.sampler, samplers)
-                yield "sampler", f"run `{name}` has no sampler `{self.sampler}`{hint}"
+            there = runs[name].samplers
+            for sampler in self.samplers:
+                if sampler not in there:
+                    hint = nearest(sampler, there)
+                    yield "sampler", f"run `{name}` has no sampler `{sampler}`{hint}"
             yield from self._metric_problems(name, runs[name])
 
     def _metric_problems(self, name: str, shown: ShownRun) -> Iterator[Problem]:
@@ -79,8 +86,9 @@ class Claim(Model):
     direction: Literal["above", "below", "alike"]
     other: Other
     """Other side of the claim. Its runs pair with those of ``ours`` in their order."""
-    budgets: BudgetsByRun | None = None
-    """Budgets that the claim is about, for all runs or by run of ``ours``; by default all."""
+    budgets: BudgetsByRun | Literal["first", "last"] | None = None
+    """Budgets that the claim is about, for all runs or by run of ``ours``, or each run's smallest
+    or largest; by default all."""
     each: bool = False
     """The claim must hold at each budget, not only on average."""
     margin: float = 0.0
@@ -117,6 +125,9 @@ class Claim(Model):
         """Check that there are samplers to rank among, the same ones in all runs of ``ours``."""
         if self.other != "best-other" and not self.ours.metric.startswith("rank-by-"):
             return
+        if len(self.ours.samplers) > 1:
+            yield "ours.sampler", "names several, of which none is ranked or left out: name one"
+            return
         samplers = [{*runs[name].samplers} for name in self.ours.runs]
         if len(samplers[0]) < 2:
             yield "ours.runs", "has no other sampler: name a run that has several"
@@ -131,6 +142,8 @@ class Claim(Model):
             return
         others = self.other.runs if isinstance(self.other, Side) else self.ours.runs
         for name, beside in zip(self.ours.runs, others, strict=False):
+            if isinstance(self.budgets, str):
+                continue
             budgets = of_run(self.budgets, name)
             if budgets is None and runs[name].run.budgets != runs[beside].run.budgets:
                 yield "budgets", f"is missing, and runs `{name}` and `{beside}` have different ones"

@@ -9,6 +9,8 @@ class Clusters(Target):
     """Clusters that an encoder makes of the candidates, and their match with the classes."""
 
     kind: Literal["clusters"]
+    published: str | None = None
+    """A table in ``workflow/papers/`` whose values stand in the table beside ours."""
     forms: ClassVar = frozenset({"figure", "table"})
     reads: ClassVar = frozenset({"clusters", "labels"})
 

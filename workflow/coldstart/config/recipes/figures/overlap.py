@@ -11,12 +11,19 @@ class Overlap(Target):
     """Share of the images that each pair of labelled sets has in common."""
 
     kind: Literal["overlap"]
+    of: Literal["samplers", "cycles"] = "samplers"
+    """Selections that are compared: those that need no label, initial pools among them, or the
+    labelled sets of samplers that are queried in each cycle."""
     budgets: Budgets | None = None
     """Numbers of labels at which labelled sets are compared, each with each; by default all."""
     picks: Literal["all", "new"] = "all"
     """All labels of a budget, or those that were bought since the budget before."""
     forms: ClassVar = frozenset({"figure", "table"})
     reads: ClassVar = frozenset({"selections", "cycles"})
+
+    def reads_of(self, run: str) -> frozenset[str]:
+        """Inputs that it reads of a run: selections, or cycles."""
+        return frozenset({"selections" if self.of == "samplers" else "cycles"})
 
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""
