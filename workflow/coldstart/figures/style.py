@@ -128,6 +128,8 @@ _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "prob-cover-neighbours": "ProbCover, neighbours",
     "typiclust": "TypiClust",
     "vaal": "VAAL",
+    "vaal-mnist": "VAAL",
+    "vaal-tiny-imagenet": "VAAL",
     "weibull": "Weibull",
     "weibull-euclidean": "Weibull, Euclidean",
     "weibull-least-outlying": "Weibull, least outlying",
