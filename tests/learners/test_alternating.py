@@ -15,9 +15,10 @@ from coldstart.config.recipes.learners.joint import Joint
 from coldstart.config.recipes.scores import Score
 from coldstart.data.unclassed import UNLABELLED as UNKNOWN
 from coldstart.embeddings.score import score
+from coldstart.embeddings.tables import read_scores
 from coldstart.learners.joint import beside
 from coldstart.learners.labels import Bought
-from coldstart.learners.networks import build_network, load_network
+from coldstart.learners.networks import answer_seed, build_network, load_network
 from coldstart.ssl.methods.moby import MobyModel
 from coldstart.ssl.momentum import target_decay
 from coldstart.ssl.queue import Queue
@@ -396,3 +397,24 @@ def test_two_processes_take_the_same_turns_as_one(pool, tmp_path):
         for column in ("loss", "loss_unlabelled", "lr"):
             np.testing.assert_allclose(history[column], alone[1][column], rtol=1e-3)
     assert (alone[0]["head.0.weight"] - untrained["head.0.weight"]).abs().max() > 0.005
+
+
+# --- Scores ---
+
+
+def test_a_joint_model_gives_each_image_its_loss(pool):
+    """The loss of the method's views in evaluation mode, whatever else is asked for."""
+    how = recipe(epochs=1)
+    model = pool.learn(learner=how)
+    tables = pool.predict(model, outputs={"scores": ["candidates"], "embeddings": ["candidates"]})
+    ids, values = read_scores(tables.path("scores.parquet"))
+    loaded = load_network(model.path("model.safetensors"), how, (8, 8, 1), 10, CPU)
+    asked, seed = Score(score="loss", passes=1), answer_seed({"encoder_seed": 0, "trial": 0}, 0)
+    losses = score(
+        loaded.method, pool.images[:300], np.arange(300), how.method.views, asked, seed, CPU
+    )
+    assert ids.tolist() == list(range(300))
+    np.testing.assert_allclose(values[:, 0], losses[0], rtol=1e-5)
+    picks, _ = pool.query({"sampler": "learner-score", "order": "highest"}, {"scores": tables})
+    left = [one for one in np.argsort(-losses[0], kind="stable") if one not in PICKED]
+    assert picks["id"].tolist()[len(PICKED) :] == left[: 24 - len(PICKED)]

@@ -120,6 +120,7 @@ _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "facility-location": "Facility location",
     "grad-embedding-mean": "Embedding gradient mean",
     "grad-embedding-var": "Embedding gradient variance",
+    "highest-loss": "Highest contrastive loss",
     "k-means-pp": "k-means++",
     "least-confidence": "Least confidence",
     "max-entropy": "Maximum entropy",

@@ -22,7 +22,7 @@ from coldstart.data.unclassed import UNLABELLED as UNKNOWN
 from coldstart.embeddings.score import score
 from coldstart.learners.beside import Beside, without_label
 from coldstart.learners.labels import Bought
-from coldstart.learners.model import Head, LearnerModel
+from coldstart.learners.model import Head, LearnerModel, LossScoring
 from coldstart.learners.networks import MODEL, load_network
 from coldstart.running.job import Job
 from coldstart.ssl.method import SelfSupervised
@@ -31,7 +31,7 @@ from coldstart.training.images import Images
 from coldstart.training.model import LABELLED, UNLABELLED, Batch, Inputs, Phase, Seen
 
 
-class JointModel(LearnerModel):
+class JointModel(LearnerModel, LossScoring):
     """The model of a self-supervised method, and a linear layer on its encoder.
 
     Args:
@@ -62,6 +62,15 @@ class JointModel(LearnerModel):
     def penultimate(self, embeddings: Tensor) -> Tensor:
         """Map the encoder's embeddings [N, D] to the input of the last layer, without dropout."""
         return self.head.penultimate(embeddings)
+
+    def image_losses(
+        self, images: NDArray[np.uint8], ids: NDArray[np.int64], seed: int
+    ) -> NDArray[np.float64]:
+        """Return each image's self-supervised loss of one draw of the method's views."""
+        device = next(self.parameters()).device
+        how, views = Score(score="loss", passes=1), self.recipe.method.views
+        losses = score(self.method, images, ids, views, how, seed, device)
+        return losses.reshape(-1).astype(np.float64)
 
     def phases(self) -> Sequence[Phase]:
         """Return one phase for both streams or, where they take turns, one for each."""
@@ -161,15 +170,13 @@ def beside(job: Job, recipe: Joint, bought: Bought, pool: Images, seed: int) -> 
     return Beside(images, torch.from_numpy(_leaked(job, recipe.leaked, images.rows, rng)))
 
 
-def _losses(job: Job, recipe: Joint, images: Images, seed: int) -> NDArray[np.float32]:
-    """Each image's self-supervised loss by the model of the cycle before, float32 [n]."""
+def _losses(job: Job, recipe: Joint, images: Images, seed: int) -> NDArray[np.float64]:
+    """Each image's self-supervised loss by the model of the cycle before, float64 [n]."""
     device = chosen_device(job.settings)
     path, classes = job.inputs["before"].path(MODEL), job.recipe["classes"]
     model = load_network(path, recipe, images.shape[1:], classes, device)
     assert isinstance(model, JointModel)
-    how, views = Score(score="loss", passes=1), recipe.method.views
-    losses = score(model.method, images[:], images.rows, views, how, seed, device)
-    return losses.reshape(-1)
+    return model.image_losses(images[:], images.rows, seed)
 
 
 def _leaked(

@@ -1,9 +1,11 @@
 """Models of learners: networks that embed an image, and predict its class or give it a score."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from coldstart.config.recipes.learners.base import Network
@@ -36,6 +38,22 @@ class ScoringModel(Trainable):
     @abstractmethod
     def scores(self, embeddings: Tensor) -> Tensor:
         """Map embeddings [N, D] to scores, float64 [N]."""
+
+
+class LossScoring(ABC):
+    """A network that gives each image a loss without any label, by which a sampler can ask."""
+
+    @abstractmethod
+    def image_losses(
+        self, images: NDArray[np.uint8], ids: NDArray[np.int64], seed: int
+    ) -> NDArray[np.float64]:
+        """Return each image's loss, float64 [n], in evaluation mode.
+
+        Args:
+            images: uint8 [n, H, W, C].
+            ids: of the images, int64 [n].
+            seed: of the views, and of negatives if there are any.
+        """
 
 
 class Head(nn.Sequential):

@@ -1,6 +1,6 @@
 """Networks as learners: built, loaded, and asked about images."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from coldstart.config.recipes.learners.base import LEARNERS, Network
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.data.read import read_images
 from coldstart.learners.answers import Answer
-from coldstart.learners.model import LearnerModel, ScoringModel, dropping
+from coldstart.learners.model import LearnerModel, LossScoring, ScoringModel, dropping
 from coldstart.progress import Progress
 from coldstart.running.job import Job
 from coldstart.store import Artefact
@@ -58,6 +58,17 @@ def load_network(
     return place(model, device).eval()
 
 
+def answer_seed(recipe: Mapping[str, Any], *place: int) -> int:
+    """Derive the seed of what is random while models answer.
+
+    Args:
+        recipe: of the job, which names the encoder's seed and the trial.
+        place: what is asked, such as the member and the pass.
+    """
+    key = (recipe["encoder_seed"], recipe["trial"], *place)
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+
+
 class Answers:
     """Networks, asked about a pool's images.
 
@@ -90,6 +101,10 @@ class Answers:
             artefact.path(MODEL), self.recipe, images.shape[1:], classes, self.device
         )
         progress = Progress("predicting", len(images))
+        losses: dict[str, Any] = {}
+        if "scores" in tables and isinstance(model, LossScoring):
+            seed = answer_seed(self.job.recipe, member)
+            losses, tables = {"scores": model.image_losses(images, ids, seed)}, tables - {"scores"}
         found: dict[str, list[NDArray[Any]]] = {name: [] for name in tables}
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.inference_mode(), torch.random.fork_rng(cuda, enabled=self.prediction.dropout):
@@ -103,7 +118,7 @@ class Answers:
                 progress.advance(len(part))
         axes = dict.fromkeys(tables, 0) | {"predictions": 1}  # that the images are along
         whole = {name: np.concatenate(parts, axis=axes[name]) for name, parts in found.items()}
-        return Answer(**whole)
+        return Answer(**whole, **losses)
 
     def _table(
         self, name: str, model: Trainable, images: Tensor, plain: Tensor, place: tuple[int, int]
@@ -131,12 +146,10 @@ class Answers:
         if not self.prediction.dropout:
             return torch.softmax(model.logits(plain).double(), 1)[None]
         inside = drawing_layers(model.encoder)
-        seeds = (self.job.recipe["encoder_seed"], self.job.recipe["trial"], *place)
         found = []
         with dropping(model):
             for number in range(self.prediction.passes):
-                key = np.random.SeedSequence((*seeds, number))
-                torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+                torch.manual_seed(answer_seed(self.job.recipe, *place, number))
                 logits = model.logits(model.encoder(images) if inside else plain)
                 found.append(torch.softmax(logits.double(), 1))
         return torch.stack(found)

@@ -66,7 +66,9 @@ def _check_queried(
     learner = _learner(asked, recipes)
     if learner is None or sampler.prediction not in recipes.names("predictions"):
         return  # said elsewhere
-    gives = learner.gives | {KNOWN}
+    # A sampler that names a recipe in scores.yaml reads those of an encoder.
+    own = {"scores"} if getattr(sampler, "score", None) else set()
+    gives = (learner.gives - own) | {KNOWN}
     if learner.learns_from == "embeddings":
         gives |= FROM_ENCODER - learnt_of(sampler)
     unknown = sampler.reads - gives

@@ -1,7 +1,7 @@
 """The recipe of a network that learns from labels and without them at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import SerializeAsAny, field_validator, model_validator
 
@@ -19,6 +19,8 @@ class Joint(Network):
     Of ``method`` the objective, the views and the size of a batch count; the schedule and the
     optimiser are the learner's own.
     """
+
+    gives: ClassVar[frozenset[str]] = Network.gives | {"scores"}
 
     learner: Literal["joint"]
     method: SerializeAsAny[Trained]
@@ -65,6 +67,23 @@ class Joint(Network):
         """Names of the inputs that are the model of the cycle before, which is asked for losses."""
         asked = ["before"] if self.unlabelled == "lowest-loss" else []
         return [*super().before, *asked]
+
+    @property
+    def forwards(self) -> float:
+        """Passes through the backbone that a labelled image costs: there, back, and to a target."""
+        views = len(self.method.views) if self.on_labelled else 0
+        return 1 + 4 / 3 * self.method.forwards * views
+
+    def images(self, labelled: int, unlabelled: int) -> int:
+        """Return the number of images of the stream that counts the epochs.
+
+        Args:
+            labelled: images with a label.
+            unlabelled: images of the pool.
+        """
+        if self.epochs_of == "labelled" or self.unlabelled in ("as-many", "lowest-loss"):
+            return labelled
+        return unlabelled
 
     @property
     def shared(self) -> int | None:
