@@ -50,9 +50,9 @@ class Studio:
 
         return self._publish(f"selections/{run}/{seed}/{sampler}", write)
 
-    def cycle(self, run, seed, sampler, trial, budget, ids):
+    def cycle(self, run, seed, sampler, trial, budget, ids, scores=0.0):
         """Publish the labelled set of one cycle."""
-        rows = {"trial": trial, "budget": budget, "rank": range(budget), "id": ids, "score": 0.0}
+        rows = {"trial": trial, "budget": budget, "rank": range(budget), "id": ids, "score": scores}
 
         def write(out):
             pd.DataFrame(rows).to_parquet(out / "selection.parquet", index=False)
