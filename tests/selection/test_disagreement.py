@@ -1,5 +1,8 @@
+import logging
+
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from coldstart.selection.base import Tables
 from coldstart.selection.samplers.disagreement import Disagreement, disagreement
@@ -70,3 +73,40 @@ def test_bald_equals_the_mean_divergence_of_the_votes_from_their_mean():
 def test_votes_that_agree_have_no_disagreement(measure):
     votes = np.repeat(np.random.default_rng(1).dirichlet(np.ones(3), (5, 1)), 4, axis=1)
     np.testing.assert_allclose(disagreement(votes, measure), 0, atol=1e-12)
+
+
+def test_variation_ratios_equal_scikit_activeml_s_committee():
+    """The committee has three classifiers, fitted on other images each."""
+    pool = pytest.importorskip("skactiveml.pool")
+    from skactiveml.classifier import SklearnClassifier
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 3)), rng.integers(4, size=300)
+    committee = [
+        SklearnClassifier(LogisticRegression(), classes=range(4)).fit(X[half], y[half])
+        for half in (rng.permutation(300)[:40] for _ in range(3))
+    ]
+    theirs = pool.QueryByCommittee(method="variation_ratios")
+    unlabelled = np.full(300, np.nan)
+    _, expected = theirs.query(X, unlabelled, committee, fit_ensemble=False, return_utilities=True)
+    votes = np.stack([one.predict_proba(X) for one in committee], axis=1)
+    found = disagreement(votes, "variation-ratio")
+    np.testing.assert_allclose(found, expected[0], atol=1e-12)
+    assert len(np.unique(found.round(6))) == 3
+    picked = ask("variation-ratio", votes, 100).ids
+    np.testing.assert_allclose(np.sort(found[picked]), np.sort(found)[-100:])
+
+
+def test_ties_at_the_cut_are_logged(caplog):
+    """One image has a larger ratio; six of seven picks are of twenty with the same one."""
+    certain = np.eye(3)
+    disputed, split, agreed = certain[[0, 1, 2]], certain[[0, 0, 1]], certain[[0, 0, 0]]
+    votes = np.stack([disputed, *[split] * 20, *[agreed] * 5])
+    with caplog.at_level(logging.INFO, "coldstart"):
+        ask("variation-ratio", votes, 7)
+    (line,) = caplog.messages
+    assert "6 of 7 picks are tied in variation-ratio with 14 candidates that are not" in line
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "coldstart"):
+        ask("variation-ratio", votes, 21)  # all that are tied
+    assert not caplog.messages

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
+from coldstart.progress import log
 from coldstart.selection.base import Picks, Query, Sampler
 
 Measure = Literal["bald", "variation-ratio"]
@@ -33,7 +34,19 @@ class Disagreement(Sampler):
         entropy = entr(votes.mean(axis=1)).sum(axis=1)
         chance = query.rng.permutation(len(values))
         picked = np.lexsort((chance, -entropy, -values))[: query.budget]
+        _log_ties(values, values[picked[-1]], query.budget, self.measure)
         return Picks(query.candidates.ids[picked], values[picked])
+
+
+def _log_ties(values: NDArray[np.float64], last: float, budget: int, measure: Measure) -> None:
+    """Log how many picks the measure left open: those at the last pick's value."""
+    above, tied = int((values > last).sum()), int((values == last).sum())
+    if above + tied > budget:
+        log.info(
+            "%d of %d picks are tied in %s with %d candidates that are not picked: the entropy of "
+            "the mean prediction chose among them",
+            budget - above, budget, measure, above + tied - budget,
+        )  # fmt: skip
 
 
 def disagreement(votes: NDArray[np.float64], measure: Measure) -> NDArray[np.float64]:
