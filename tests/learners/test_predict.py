@@ -82,6 +82,23 @@ def test_passes_differ_by_dropout_alone(pool):
     np.testing.assert_allclose(plain, probabilities(model, pool, slice(0, 300), DROPPING))
 
 
+@pytest.mark.parametrize("projection", [None, {"widths": [6]}], ids=["plain", "projected"])
+def test_passes_from_one_pass_of_the_trunk_equal_whole_passes_bit_for_bit(pool, projection):
+    recipe = Classifier.model_validate(SETTINGS | {"dropout": 0.5, "projection": projection})
+    model = pool.learn(learner=recipe)
+    found = votes(pool.predict(model, passes=7, dropout=True))[1]
+    whole, size = network(model, recipe), recipe.batch_size
+    with torch.inference_mode(), torch.random.fork_rng([]), dropping(whole):
+        for start in range(0, 300, size):
+            images = torch.from_numpy(pool.images[start : start + size])
+            for number in range(7):
+                # Member, place and pass decide what is dropped, after the run's seed and trial.
+                key = np.random.SeedSequence((0, 0, 0, start, number))
+                torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+                expected = torch.softmax(whole(images).double(), 1)
+                assert np.array_equal(found[start : start + size, number], expected.numpy())
+
+
 def test_passes_have_the_law_of_dropout(pool):
     """The logits' mean and deviation over passes are those of a layer whose inputs are dropped."""
     model = pool.learn(learner=DROPPING)

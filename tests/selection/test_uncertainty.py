@@ -36,3 +36,18 @@ def test_equal_uncertainties_are_picked_in_the_order_of_ids(measure):
     tables = Tables(np.arange(6)[::-1], predictions=np.array([TWO, SURE, TWO] * 2))
     sampler = Uncertainty(sampler="uncertainty", measure=measure)
     assert sampler.query(tables, 3, np.random.default_rng(0)).ids.tolist() == [0, 2, 3]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_certain_predictions_have_no_uncertainty_and_are_picked_last(measure):
+    """Logarithms of nought give missing values, which a sort would put first."""
+    certain = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    nearly = [[1 - 1e-9, 1e-9, 0.0], [1 - 1e-300, 1e-300, 0.0]]
+    predictions = np.array([certain[0], TWO, nearly[0], certain[1], THREE])
+    values = uncertainty(predictions, measure)
+    assert values[0] == values[3] == 0.0
+    tables = Tables(np.arange(5), predictions=predictions)
+    sampler = Uncertainty(sampler="uncertainty", measure=measure)
+    picked = sampler.query(tables, 5, np.random.default_rng(0)).ids.tolist()
+    assert picked[2:] == [2, 0, 3]
+    assert np.isfinite(uncertainty(np.array(nearly), measure)).all()
