@@ -107,7 +107,7 @@ def test_losses_are_those_of_the_paper():
     """Equations 1 to 3 with torch's divergence and cross-entropies, each kind a batch by itself."""
     model = build_network(recipe(batches="apart", kl_weight=0.3), INPUTS, 10, 3).train()
     noise = iter(torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(5)))
-    model._noise = lambda codes, done: next(noise)
+    model.noise.like = lambda codes, done: next(noise)
     batch = batch_of(6)
     loss = model.training_loss(batch, 0.5)
     noise = iter(torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(5)))

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -32,9 +31,9 @@ from coldstart.learners.model import ScoringModel
 from coldstart.running.job import Job
 from coldstart.training.backbones import Normalize, build_backbone, unit_images
 from coldstart.training.backbones.dcgan import Dcgan
-from coldstart.training.distributed import rank, world
 from coldstart.training.images import Images
 from coldstart.training.model import LABELLED, UNLABELLED, Batch, Inputs, Phase
+from coldstart.training.noise import Noise
 
 
 class Decoder(nn.Module):
@@ -131,8 +130,7 @@ class VaalModel(ScoringModel):
                 nn.init.zeros_(layer.bias)
         numbers = inputs.height * inputs.width * inputs.channels
         self.per_image = recipe.kl_weight / numbers
-        self.seed = int(torch.randint(2**62, ()))
-        self.drawn = 0  # since the last step
+        self.noise = Noise()
 
     @property
     def encoder(self) -> nn.Module:
@@ -178,7 +176,7 @@ class VaalModel(ScoringModel):
         for images, features in self._features(batch):
             mean = self.online.mean(features).float()
             log_variance = self.online.log_variance(features).float()
-            codes = mean + (log_variance / 2).exp() * self._noise(mean, done)
+            codes = mean + (log_variance / 2).exp() * self.noise.like(mean, done)
             error = (self.online.decoder(codes).float() - images).square().mean()
             fooled = softplus(-self.discriminator(mean).float()).mean()
             loss = loss.to(error) + error + self._divergence(mean, log_variance)
@@ -205,7 +203,7 @@ class VaalModel(ScoringModel):
 
     def after_step(self, done: float) -> None:
         """Start the noise of the next step."""
-        self.drawn = 0
+        self.noise.start_step()
 
     def _features(self, batch: Batch) -> list[tuple[Tensor, Tensor]]:
         """Return images scaled to [-1, 1] and their features: of unlabelled ones, of labelled."""
@@ -223,18 +221,6 @@ class VaalModel(ScoringModel):
         if self.recipe.kl_scale == "as-published":
             return self.recipe.kl_weight * each.sum()
         return self.per_image * each.mean()
-
-    def _noise(self, codes: Tensor, done: float) -> Tensor:
-        """Draw noise of the codes' shape, from the step alone, so that a resumed training has it.
-
-        It is drawn for the rows of all processes, of which these are a part.
-        """
-        key = (self.seed, int(math.ldexp(done, 53)), self.drawn)
-        self.drawn += 1
-        seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-        generator = torch.Generator(codes.device).manual_seed(seed)
-        shape = (world(), *codes.shape)
-        return torch.randn(shape, generator=generator, device=codes.device)[rank()]
 
 
 def beside(job: Job, recipe: Vaal, bought: Bought, pool: Images, seed: int) -> Beside:
