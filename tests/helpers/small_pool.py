@@ -82,7 +82,7 @@ class Pool:
         """Ask models in a job, and return their tables as an artefact."""
         described = {
             "prediction": Prediction(members=len(models), **prediction).model_dump(),
-            "outputs": outputs or {"embeddings": ["candidates"], "predictions": ["candidates"]},
+            "outputs": outputs or {"embeddings": ["candidates"], "votes": ["candidates"]},
             "encoder_seed": 0,
             "trial": 0,
         }

@@ -300,7 +300,9 @@ def test_only_pools_learners_and_evaluations_read_labels(tmp_path, study):
         if not plan.data.judged(run.pool):
             continue
         for seed in run.encoder_seeds:
-            ends = [plan.encoders.probed(run.pool, run.encoder, seed, run.probe)]
+            ends = []
+            if run.encoder is not None:
+                ends.append(plan.encoders.probed(run.pool, run.encoder, seed, run.probe))
             if run.samplers or run.queried:
                 ends.append(plan.cycles.evaluation(study, name, seed))
             for end in ends:

@@ -71,6 +71,18 @@ def test_members_vote_each_for_itself(pool):
         np.testing.assert_allclose(found[:, member], expected, rtol=1e-5)
 
 
+def test_predictions_are_the_mean_of_all_votes(pool):
+    models = [pool.learn(f"model{member}", DROPPING, member=member) for member in range(2)]
+    asked = {"passes": 3, "dropout": True}
+    _, every = votes(pool.predict(*models, **asked))
+    assert every.shape == (300, 6, 10)
+    mean = pool.predict(*models, out="mean", outputs={"predictions": ["candidates"]}, **asked)
+    ids, found = votes(mean)
+    assert ids.tolist() == list(CANDIDATES)
+    assert found.shape == (300, 1, 10)
+    np.testing.assert_allclose(found[:, 0], every.mean(axis=1), rtol=1e-12)
+
+
 def test_passes_differ_by_dropout_alone(pool):
     model = pool.learn(learner=DROPPING)
     found = votes(pool.predict(model, passes=40, dropout=True))[1]

@@ -1,29 +1,10 @@
 """One job in this process, as a debugger wants it."""
 
-import shutil
-from pathlib import Path
-
-import pytest
-
 from coldstart import cli
-from coldstart.planning.fingerprint import PACKAGE
 from coldstart.store import Store
 
 IMAGES, LABELS = "results/data/digits/images.json", "results/data/digits/labels.json"
 POOL = "results/data/pools/biased-digits.json"
-
-
-@pytest.fixture
-def clone(tmp_path, monkeypatch):
-    """A folder with this clone's recipes and package, in which nothing was made."""
-    shutil.copytree(
-        PACKAGE.parent, tmp_path / "workflow", ignore=shutil.ignore_patterns("coldstart")
-    )
-    (tmp_path / "workflow/coldstart").symlink_to(PACKAGE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLDSTART_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr("coldstart.cli.plans.CONFIG", Path("nowhere.yaml"))
-    return tmp_path
 
 
 def run(pointer):

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from coldstart.cli import bundle, run, store
+from coldstart.cli import bundle, cost, run, store
 from coldstart.errors import ColdstartError
 
 
@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     store.add(commands)
     bundle.add(commands)
     run.add(commands)
+    cost.add(commands)
     schema = commands.add_parser("schema", help="write the JSON schemas of the YAML files anew")
     schema.set_defaults(command=_schema)
     return parser

@@ -18,14 +18,15 @@ from coldstart.store import Artefact
 MEMBER = "model."
 """Inputs with this prefix are models; the member's number follows."""
 
-EMBEDDINGS, PREDICTIONS, SCORES = "embeddings", "predictions", "scores"
+EMBEDDINGS, PREDICTIONS, VOTES, SCORES = "embeddings", "predictions", "votes", "scores"
 
 
 def make(job: Job) -> None:
     """A Parquet file of embeddings, predictions or scores for each table that the recipe asks for.
 
     Embeddings have id, split and embedding, of the first member. Predictions have id, split,
-    member, pass and the probability of each class. Scores have id, pass (the member's number) and
+    member, pass and the probability of each class: of each vote where the recipe asks for
+    ``votes``, else their mean as member and pass 0. Scores have id, pass (the member's number) and
     score. The images of a split pass each model once.
     """
     outputs: Mapping[str, Sequence[str]] = job.recipe["outputs"]
@@ -40,21 +41,30 @@ def make(job: Job) -> None:
         if not len(ids):
             continue
         given = [
-            answers.ask(model, number, ids, asked - ({EMBEDDINGS} if number else set()))
+            answers.ask(model, number, ids, _of_member(asked, number))
             for number, model in enumerate(models)
         ]
         if EMBEDDINGS in asked:
             found[EMBEDDINGS].append((split, ids, given[0].embeddings))
+        if VOTES in asked:
+            found[VOTES].append((split, ids, np.stack([one.predictions for one in given])))
         if PREDICTIONS in asked:
-            found[PREDICTIONS].append((split, ids, np.stack([one.predictions for one in given])))
+            means = [one.predictions.mean(axis=0) for one in given]
+            found[PREDICTIONS].append((split, ids, np.mean(means, axis=0)[None, None]))
         if SCORES in asked:
             found[SCORES].append((split, ids, np.stack([one.scores for one in given])))
-    for name, (write, axis) in WRITTEN.items():
+    for name, (file, write, axis) in WRITTEN.items():
         if found.get(name):
             ids = np.concatenate([ids for _, ids, _ in found[name]])
             splits = [split for split, some, _ in found[name] for _ in some]
             values = np.concatenate([values for *_, values in found[name]], axis=axis)
-            write(job.out / f"{name}.parquet", ids, splits, values)
+            write(job.out / file, ids, splits, values)
+
+
+def _of_member(asked: set[str], number: int) -> set[str]:
+    """The tables that a member is asked for: embeddings are the first one's, and votes its own."""
+    tables = {PREDICTIONS if name == VOTES else name for name in asked}
+    return tables - {EMBEDDINGS} if number else tables
 
 
 def _write_scores(
@@ -64,12 +74,13 @@ def _write_scores(
     write_scores(path, ids, scores, "score")
 
 
-WRITTEN: Mapping[str, tuple[Callable[..., None], int]] = {
-    EMBEDDINGS: (write_embeddings, 0),
-    PREDICTIONS: (write_predictions, 2),
-    SCORES: (_write_scores, 1),
+WRITTEN: Mapping[str, tuple[str, Callable[..., None], int]] = {
+    EMBEDDINGS: ("embeddings.parquet", write_embeddings, 0),
+    PREDICTIONS: ("predictions.parquet", write_predictions, 2),
+    VOTES: ("predictions.parquet", write_predictions, 2),
+    SCORES: ("scores.parquet", _write_scores, 1),
 }
-"""The writer of each table, and the axis of its values that the images are along."""
+"""The file of each table, its writer, and the axis of its values that the images are along."""
 
 
 def models_of(job: Job) -> list[Artefact]:

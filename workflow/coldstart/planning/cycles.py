@@ -5,6 +5,7 @@ trained on all labels bought so far, and predict the test images. One job makes 
 first cycle is that of the initial sampler, and all samplers that are queried share it.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from coldstart.config.recipes.encoders import Trained
@@ -108,6 +109,22 @@ class Cycles:
         self._cycles[at] = [*made, self.predictions(at)]
         return self._cycles[at]
 
+    def trained(self, study: str, run: str, seed: int) -> Iterator[tuple[Planned, bool]]:
+        """Every model that the samplers of a run are asked by, and whether it is another's too.
+
+        All samplers that are queried share the models of their first cycle.
+        """
+        setup, seen = self.run(study, run), set[str]()
+        for sampler in (*setup.samplers, *setup.queried):
+            for trial in range(setup.trials):
+                for budget in setup.budgets:
+                    at = Cycle(study, run, seed, sampler, trial, budget)
+                    for learner, members in self._models(sampler, budget, setup).items():
+                        for member in range(members):
+                            model = self.model(at, learner, member)
+                            yield model, model.key in seen
+                            seen.add(model.key)
+
     @once
     def model(self, at: Cycle, learner: str, member: int) -> Planned:
         """A model trained on all labels of a cycle."""
@@ -154,7 +171,9 @@ class Cycles:
         read = sampler.reads & {"embeddings", "predictions", "votes", "scores"}
         if recipe.learns_from == "embeddings":
             read -= FROM_ENCODER
-        tables = sorted({"predictions" if name == "votes" else name for name in read})
+        if "votes" in read:  # of which predictions are the mean
+            read -= {"predictions"}
+        tables = sorted(read)
         outputs = {name: ["candidates"] for name in tables}
         before = self._before(at, setup)
         return self._predict("asked", at, before, learner, sampler.prediction, outputs)

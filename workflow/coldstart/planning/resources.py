@@ -93,14 +93,30 @@ def estimate(planned: Planned, facts: Facts, device: str, cores: int, gpus: int 
         gpus: GPUs that it will have, each with a process of its own.
     """
     megabytes, flops, steps = _ESTIMATES[planned.identity.stage](planned, facts, device)
-    seconds = flops / (CPU * cores)
-    if device == "gpu":
-        seconds = flops / (GPU * gpus) + steps * GPU_STEP
+    seconds = _seconds(flops, steps, device, cores, gpus)
     kind = device if planned.identity.stage in NETWORKS else "plain"
     return Needs(
         _round_up(gpus * LIBRARIES[kind] + SNAKEMAKE + 1.5 * megabytes, 500),
         _round_up(STARTUP + 2 * seconds / 60, 5),
     )
+
+
+def estimate_seconds(planned: Planned, facts: Facts, device: str) -> float:
+    """Estimate the seconds that an artefact takes one core or one GPU, with room to spare.
+
+    Args:
+        planned: the artefact.
+        facts: of the images of its pool, or of the data set that is read.
+        device: ``cpu`` or ``gpu``.
+    """
+    _, flops, steps = _ESTIMATES[planned.identity.stage](planned, facts, device)
+    return _seconds(flops, steps, device, cores=1, gpus=1)
+
+
+def _seconds(flops: float, steps: int, device: str, cores: int, gpus: int) -> float:
+    if device == "gpu":
+        return flops / (GPU * gpus) + steps * GPU_STEP
+    return flops / (CPU * cores)
 
 
 def estimate_ranking(embeddings: Planned, facts: Facts) -> Needs:
