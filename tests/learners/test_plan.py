@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from coldstart.config.load import load
+from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.errors import ColdstartError
 from coldstart.planning.cycles import Cycle
 from coldstart.planning.fingerprint import covered
@@ -216,6 +217,28 @@ def test_a_discriminator_takes_as_long_however_many_images_are_labelled(tmp_path
     assert len(minutes) == 1
     # 300 steps on a GPU at 50 ms, doubled.
     assert minutes.pop() <= 10
+
+
+@pytest.mark.parametrize(
+    ("sampler", "fault"),
+    [
+        ("vaal", "a backbone of family dcgan takes 16 pixels a side or more, not images of 8 x 8"),
+        ("cropped", "has weights for one size, the images' 8 x 8, and cannot take views of 7 x 7"),
+    ],
+)
+def test_a_learner_that_cannot_take_a_pool_s_images_is_refused(tmp_path, sampler, fault):
+    run = {"queried": ["vaal-digits"], "budgets": [10, 20], "encoder": None}
+    plan = plan_of(tmp_path, run)
+    found = plan.recipes._found["samplers"]
+    if sampler == "cropped":
+        crop = Augmentation.model_validate({"transforms": [{"op": "crop", "size": 7}]})
+        own = plan.recipes.get("learners", "vaal-digits").model_copy(update={"views": [crop]})
+        plan.recipes._found["learners"]["vaal-digits"] = own
+    else:
+        found["vaal-digits"] = plan.recipes.get("samplers", "vaal")
+    with pytest.raises(ColdstartError, match="does not fit pool `digits`") as error:
+        plan.cycles.cycle(*ONE, "random", 0, 10)
+    assert fault in str(error.value)
 
 
 def test_a_training_starts_from_the_run_s_encoder(tmp_path):

@@ -8,6 +8,7 @@ first cycle is that of the initial sampler, and all samplers that are queried sh
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from coldstart.config.checks.fits import misfit_of_learner
 from coldstart.config.recipes.encoders import Trained
 from coldstart.config.recipes.learners.base import Learner, Network, asking_module, learning_module
 from coldstart.config.recipes.predictions import Prediction
@@ -131,6 +132,9 @@ class Cycles:
         setup = self.run(at.study, at.run)
         at = self._shared(at)
         recipe: Learner = self.recipes.get("learners", learner)
+        fault = misfit_of_learner(recipe, self.data.facts(setup.pool).shape)
+        if fault:
+            raise ColdstartError(f"learner `{learner}` does not fit pool `{setup.pool}`: {fault}.")
         inputs = self._learnt_from(recipe, setup, at.seed)
         inputs |= {"labels": self.data.labels(setup.pool), "selection": self.bought(at)}
         evaluated = learner == setup.learner and not member

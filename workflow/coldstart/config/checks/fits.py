@@ -8,12 +8,14 @@ from coldstart.config.recipes.encoders import (
     Encoder,
     EncoderRecipe,
     Trained,
+    Training,
     Transferred,
 )
 from coldstart.config.recipes.encoders.from_file import FromFile
 from coldstart.config.recipes.encoders.pretrained import Pretrained
 from coldstart.config.recipes.encoders.scan import Scan
 from coldstart.config.recipes.encoders.self_label import SelfLabel
+from coldstart.config.recipes.learners.base import Learner, Network
 
 Size = tuple[int, int]
 
@@ -31,6 +33,18 @@ def misfit(recipe: Encoder, shape: Sequence[int]) -> str | None:
     return next(filter(None, found), None)
 
 
+def misfit_of_learner(recipe: Learner, shape: Sequence[int]) -> str | None:
+    """Say why a learner cannot take images of a shape [H, W, C]; None if it can."""
+    if not isinstance(recipe, Network):
+        return None
+    image: Size = (shape[0], shape[1])
+    trainings = recipe.streams().values()
+    views = [size_of(view, image) for training in trainings for view in training.views]
+    found = [_of_other_size(recipe, image, size) for size in (image, *views)]
+    found += [_refused(view, image) for training in trainings for view in training.views]
+    return next(filter(None, found), None)
+
+
 def size_of(view: Augmentation, image: Size) -> Size:
     """Height and width of the views of an image."""
     return list(_sizes(view, image))[-1]
@@ -44,7 +58,7 @@ def _sizes(view: Augmentation, image: Size) -> Iterator[Size]:
         yield image
 
 
-def _of_other_size(recipe: Trained, image: Size, size: Size) -> str | None:
+def _of_other_size(recipe: Training, image: Size, size: Size) -> str | None:
     family, smallest = recipe.backbone.family, recipe.backbone.smallest
     what = f"{'images' if size == image else 'views'} of {size[0]} x {size[1]} pixels"
     if min(size) < smallest:
