@@ -129,6 +129,7 @@ _NAMES = {sampler: look.name for sampler, look in _KNOWN.items()} | {
     "prob-cover-neighbours": "ProbCover, neighbours",
     "typiclust": "TypiClust",
     "vaal": "VAAL",
+    "vae-loss": "VAE loss",
     "vaal-mnist": "VAAL",
     "vaal-tiny-imagenet": "VAAL",
     "weibull": "Weibull",

@@ -311,9 +311,17 @@ def _query(planned: Planned, facts: Facts, device: str) -> _Estimate:
         return 0, 0, 0
     dim = 512  # of an embedding, as a rule; of other tables less
     numbers = facts.sizes["candidates"] * dim
+    megabytes = 4 * FLOAT * numbers / MEGABYTE
+    if not any(_has_embeddings(one) for one in asked):
+        return megabytes, 100.0 * numbers, 0  # candidates are sorted by a number of each
     # The sampler's own work, which is the CPU's.
-    picking = 200.0 * numbers * planned.identity.recipe["budget"]
-    return 4 * FLOAT * numbers / MEGABYTE, picking, 0
+    return megabytes, 200.0 * numbers * planned.identity.recipe["budget"], 0
+
+
+def _has_embeddings(planned: Planned) -> bool:
+    """Return True if a table has embeddings, of an encoder or of a learner's models."""
+    stage, recipe = planned.identity.stage, planned.identity.recipe
+    return stage == "embed" or (stage == "predict" and "embeddings" in recipe["outputs"])
 
 
 _ESTIMATES = {
