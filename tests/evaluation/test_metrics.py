@@ -87,6 +87,14 @@ def test_metrics_of_a_learner_are_tabulated_in_the_order_of_the_recipe():
     assert found["outliers"]["value"].tolist() == [1]
 
 
+def test_recall_is_the_accuracy_within_each_class_that_has_test_images():
+    likeliest = np.eye(4)[[0, 1, 0, 2, 1]]
+    judged = Judged(likeliest, np.array([0, 0, 0, 2, 1]), np.array([0]))
+    table = measure(judged, metrics_of({"recall": {"metric": "recall"}}))
+    assert table["label"].tolist() == [0, 1, 2]  # no test image is of class 3
+    assert table["value"].tolist() == pytest.approx([2 / 3, 1, 1])
+
+
 def test_inliers_are_the_share_of_labels_that_are_of_a_class():
     judged = Judged(np.eye(3), np.array([0, 1, 2]), np.array([0, 1, OUTLIER, 1, OUTLIER]))
     table = measure(judged, metrics_of({"inliers": {"metric": "inliers"}}))

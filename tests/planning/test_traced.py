@@ -47,6 +47,10 @@ CYCLES = {
             "pool": "digits", "encoder": "byol-digits", "learner": "joint-simclr-digits",
             "samplers": ["random"], "trials": 1, "budgets": [10],
         },
+        "turns": {
+            "pool": "digits", "encoder": "byol-digits", "learner": "joint-moby-digits",
+            "queried": ["highest-loss", "weibull"], "trials": 1, "budgets": [10, 20],
+        },
         "linear": {
             "pool": "digits", "encoder": "byol-digits", "learner": "logistic-regression",
             "queried": ["min-margin"], "trials": 1, "budgets": [10, 20],

@@ -101,10 +101,9 @@ class VariationalModel(LearnerModel):
         variance = deviation.square()
         divergence = (mean.square() + variance - 1 - torch.log(variance + 1e-8)).mean() / 2
         loss = loss + self.kl_weight * divergence
-        if self.decoder is None:
-            return loss
-        pixels = self.decoder(codes).float()
-        loss = loss + functional.binary_cross_entropy_with_logits(pixels, view.float())
+        if self.decoder is not None:
+            pixels = self.decoder(codes).float()
+            loss = loss + functional.binary_cross_entropy_with_logits(pixels, view.float())
         return loss
 
     def after_step(self, done: float) -> None:
