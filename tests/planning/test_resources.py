@@ -14,6 +14,7 @@ from coldstart.config.load import load
 from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
+from coldstart.planning.requests import require_fit
 from coldstart.planning.resources import (
     SNAKEMAKE,
     Needs,
@@ -21,7 +22,7 @@ from coldstart.planning.resources import (
     from_records,
     gains_from_gpu,
 )
-from coldstart.planning.snakemake import Rules, _require_fit, _training_gpus
+from coldstart.planning.snakemake import Rules, _training_gpus
 from coldstart.running.slurm import Partition, largest_node, parse_partitions
 from coldstart.store import Store
 from coldstart.training.backbones import build_backbone
@@ -230,10 +231,10 @@ def test_retries_ask_for_no_more_than_a_node_has():
 
 @pytest.mark.parametrize("gpu", [False, True])
 def test_first_request_that_no_node_can_meet_is_named_with_its_number(gpu):
-    _require_fit("a", Needs(4000, 10), 4000, gpu)
-    _require_fit("a", Needs(4000, 10), 0, gpu)
+    require_fit("a", Needs(4000, 10), 4000, gpu)
+    require_fit("a", Needs(4000, 10), 0, gpu)
     with pytest.raises(ColdstartError) as error:
-        _require_fit("results/ssl/a.json", Needs(4500, 10), 4000, gpu)
+        require_fit("results/ssl/a.json", Needs(4500, 10), 4000, gpu)
     said = str(error.value)
     assert "results/ssl/a.json needs about 4500 MB, and the largest node has 4000 MB" in said
     assert ("GPU_PARTITION" in said) == gpu

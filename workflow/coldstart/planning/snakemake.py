@@ -1,9 +1,8 @@
 """The seam between Snakemake and the plan: what the rule files call."""
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,11 @@ from coldstart.errors import ColdstartError
 from coldstart.files.paths import RESULTS
 from coldstart.place import complaint
 from coldstart.planning import ranking
-from coldstart.planning.artefact import Facts, Planned
 from coldstart.planning.chains import GROUP, Chains
 from coldstart.planning.cycles import Cycle
 from coldstart.planning.plan import Plan
-from coldstart.planning.resources import (
-    SNAKEMAKE,
-    STARTUP,
-    Needs,
-    estimate,
-    from_records,
-    gains_from_gpu,
-)
+from coldstart.planning.requests import Method, Requests, listed, require_fit
+from coldstart.planning.resources import Needs
 from coldstart.running.places import export_places, export_said
 from coldstart.running.settings import choose_stores
 from coldstart.running.slurm import largest_node
@@ -40,22 +32,13 @@ CONFIG = Path("config.yaml")
 """The settings of a clone."""
 
 TINY = 16 * 16
-"""Pixels up to which an image is."""
-
-CORES = 4
-"""Cores of a job that the estimates of time count on; what the SLURM profile asks for."""
-
-RECORDS = 5
-"""Earlier runs of a recipe, newest first, whose needs are looked at."""
+"""Images of at most this many pixels are tiny."""
 
 NUMBERS = {"seed", "trial", "budget"}
 """Wildcards that are numbers."""
 
 Function = Callable[[Any], Any]
 """A function of wildcards, as Snakemake calls it."""
-
-Method = Callable[..., Planned | list[Planned]]
-"""A method of the plan: the artefact, or the artefacts, that a job makes."""
 
 
 class Rules:
@@ -77,10 +60,9 @@ class Rules:
             root,
         )
         self.settings = self.config.of_machine(stores)
-        self.training_gpus = _training_gpus(workflow)
         self.plan = Plan(self.loaded, LayeredStore(*self.settings.stores))
-        self.chains = Chains(self.plan.cycles, self._estimated)
-        self._asked: dict[tuple[Any, ...], Needs] = {}
+        self.requests = Requests(self.plan, self.config.device, _training_gpus(workflow))
+        self.chains = Chains(self.plan.cycles, self.requests.minutes_of)
         export_commit(root)
         self._export()
 
@@ -114,7 +96,7 @@ class Rules:
         """The pointers that the job waits for."""
 
         def needed(named: dict[str, Any]) -> list[str]:
-            made = _listed(method(**named))
+            made = listed(method(**named))
             own = {planned.pointer for planned in made}
             read = [one for planned in made for one in planned.inputs.values()]
             return self.plan.maker.need(one for one in read if one.pointer not in own)
@@ -124,7 +106,7 @@ class Rules:
     def artefacts(self, method: Method) -> Function:
         """Params of the job that makes an artefact, or several one after the other."""
         return self._readable(
-            lambda named: [planned.params() for planned in _listed(method(**named))]
+            lambda named: [planned.params() for planned in listed(method(**named))]
         )
 
     def threads(self, most: int) -> Function:
@@ -134,7 +116,7 @@ class Rules:
         """
 
         def count(named: dict[str, Any]) -> int:
-            height, width, _ = self._facts(named).shape
+            height, width, _ = self.requests.facts(named).shape
             return 1 if height * width <= TINY else most
 
         return self._readable(count)
@@ -152,17 +134,17 @@ class Rules:
         """Megabytes that a job asks for; more with each attempt, but no more than a node has."""
 
         def asked(named: dict[str, Any]) -> tuple[Needs, int]:
-            made = _listed(method(**named))
-            gpu = any(map(self._on_gpu, made))
-            needs, largest = self._needs(method, named), largest_node(gpu)
-            _require_fit(made[-1].waits_for, needs, largest, gpu)
+            made = listed(method(**named))
+            gpu = any(map(self.requests.on_gpu, made))
+            needs, largest = self.requests.needs(method, named), largest_node(gpu)
+            require_fit(made[-1].waits_for, needs, largest, gpu)
             return needs, largest
 
         return self._growing(asked)
 
     def runtime(self, method: Method) -> Callable[[Any, int], int]:
         """Minutes that a job asks for; more with each attempt."""
-        needs = self._readable(lambda named: self._needs(method, named))
+        needs = self._readable(lambda named: self.requests.needs(method, named))
         return lambda wildcards, attempt: needs(wildcards).grown(attempt).minutes
 
     def chain(self, workflow: Any) -> Function:
@@ -187,66 +169,9 @@ class Rules:
 
         return minutes
 
-    def _estimated(self, at: Cycle) -> int:
-        """Minutes of a cycle by its recipes."""
-        facts = self._facts(at._asdict())
-        needs = [
-            estimate(one, facts, "gpu" if self._on_gpu(one) else "cpu", CORES)
-            for one in self.plan.cycles.cycle(*at)
-        ]
-        return Needs.of_all(needs).minutes
-
     def gpu(self, method: Method) -> Function:
         """Number of GPUs that a job asks for."""
-        return self._readable(lambda named: max(map(self._gpus, _listed(method(**named)))))
-
-    def _gpus(self, planned: Planned) -> int:
-        if not self._on_gpu(planned):
-            return 0
-        return self.training_gpus if planned.identity.stage == "pretrain" else 1
-
-    def _on_gpu(self, planned: Planned) -> bool:
-        return self.config.device != "cpu" and gains_from_gpu(planned)
-
-    def _needs(self, method: Method, named: dict[str, Any]) -> Needs:
-        """Memory of the largest of a job's artefacts, and time for all that the store lacks."""
-        asked = (method.__name__, *named.values())
-        if asked not in self._asked:  # by memory and by time
-            self._asked[asked] = self._needs_for(method, named)
-        return self._asked[asked]
-
-    def _needs_for(self, method: Method, named: dict[str, Any]) -> Needs:
-        made = _listed(method(**named))
-        first = {name: 0 for name in ("seed", "trial") if name in named}
-        siblings = _listed(method(**named | first)) if any(map(named.get, first)) else made
-        needs = [
-            self._needs_of([planned, sibling], planned, named)
-            for planned, sibling in zip(made, siblings, strict=True)
-            if len(made) == 1 or not self.plan.store.has(planned.key)
-        ]
-        return Needs.of_all(needs or [Needs(SNAKEMAKE, STARTUP)])
-
-    def _needs_of(self, asked: Iterable[Planned], planned: Planned, named: dict[str, Any]) -> Needs:
-        """By the records of this recipe or of its sibling with seed 0; else by the recipe."""
-        device = "gpu" if self._on_gpu(planned) else "cpu"
-        records = [record for one in asked for record in self._records(one.identity.recipe_key)]
-        gpus = max(1, self._gpus(planned))
-        return from_records(records, device, gpus) or estimate(
-            planned, self._facts(named), device, CORES, gpus
-        )
-
-    def _facts(self, named: dict[str, Any]) -> Facts:
-        """Return the facts of the images that a job works on."""
-        if "dataset" in named:
-            return self.plan.data.facts_of(named["dataset"])
-        pool = named.get("pool") or self.plan.cycles.run(named["study"], named["run"]).pool
-        return self.plan.data.facts(pool)
-
-    def _records(self, recipe_key: str) -> Iterator[dict[str, Any]]:
-        """Yield the records of earlier runs of a recipe; a damaged manifest stops nothing."""
-        for key in self.plan.store.others(recipe_key)[:RECORDS]:
-            with contextlib.suppress(ColdstartError):
-                yield self.plan.store.manifest(key)["made"]
+        return self._readable(lambda named: max(map(self.requests.gpus, listed(method(**named)))))
 
     def sources(self) -> Function:
         """Nothing to wait for; but a set that is not there is said before any job starts."""
@@ -297,7 +222,7 @@ class Rules:
 
         def asked(_: dict[str, Any]) -> tuple[Needs, int]:
             needs, largest = ranking.needs(self.plan), largest_node(False)
-            _require_fit("the ranking", needs, largest, False)
+            require_fit("the ranking", needs, largest, False)
             return needs, largest
 
         return self._growing(asked)
@@ -364,28 +289,6 @@ def setup(config: dict[str, Any], workflow: Any) -> Rules:
         return Rules(config, workflow)
     except ColdstartError as error:
         sys.exit(f"Error: {error}")
-
-
-def _listed(made: Planned | list[Planned]) -> list[Planned]:
-    return made if isinstance(made, list) else [made]
-
-
-def _require_fit(what: str, needs: Needs, largest: int, gpu: bool) -> None:
-    """Refuse a first request that no node can meet.
-
-    Args:
-        what: names the job.
-        needs: the first request.
-        largest: megabytes of the largest node; 0 where nobody knows.
-        gpu: says which partition the job goes to.
-    """
-    if 0 < largest < needs.megabytes:
-        partition = "COLDSTART_SLURM_GPU_PARTITION" if gpu else "COLDSTART_SLURM_PARTITION"
-        raise ColdstartError(
-            f"{what} needs about {needs.megabytes} MB, and the largest node has {largest} MB. Name "
-            f"a partition with larger nodes ({partition}), or set what you know to be enough: "
-            f"--set-resources RULE:mem_mb={largest}"
-        )
 
 
 def _training_gpus(workflow: Any) -> int:
