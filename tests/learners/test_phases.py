@@ -4,11 +4,7 @@ A game of two numbers has a closed form. A critic that tells labelled images fro
 encoder that wants them alike, are trained again by a plain loop.
 """
 
-import os
-import signal
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,107 +12,25 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from coldstart.config.recipes.learners.base import Network
 from coldstart.config.recipes.optimizers import Optimizer
 from coldstart.errors import ColdstartError
-from coldstart.learners.classifier import ClassifierModel
-from coldstart.training import resume
 from coldstart.training.augment import augment
 from coldstart.training.backbones import unit_images
-from coldstart.training.distributed import rank
-from coldstart.training.images import Images
-from coldstart.training.model import LABELLED, UNLABELLED, Inputs, Phase, Trainable
+from coldstart.training.model import Phase, Trainable
 from coldstart.training.optim import learning_rate
-from coldstart.training.resume import Keeper
 from coldstart.training.streams import Stream, epoch_order, seed_of
 from coldstart.training.trainer import Trainer
-from tests.helpers.small_pool import SETTINGS
-from tests.helpers.trainings import CPU, assert_same_states, ended, forked, together
+from tests.helpers.adversaries import (
+    AdversarialModel,
+    gaussians,
+    network,
+    recipe,
+    streams_of,
+    trained,
+)
+from tests.helpers.trainings import CPU
 
-INPUTS = Inputs(8, 8, 1, torch.full((1,), 0.5), torch.full((1,), 0.2))
 LR = 0.1
-
-
-class Adversarial(Network):
-    """A classifier beside a critic of its embeddings."""
-
-    learner: Literal["adversarial"]
-    critic: Optimizer
-
-    def streams(self):
-        """Return both streams, each seen as the recipe says."""
-        return {LABELLED: self, UNLABELLED: self}
-
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """Return the classifier's, and the critic's."""
-        return {"optimizer": self.optimizer, "critic": self.critic}
-
-
-class AdversarialModel(ClassifierModel):
-    """Its embeddings are to look alike, with a label and without; a critic tells them apart."""
-
-    weight = 0.3
-
-    def __init__(self, recipe, inputs, classes):
-        super().__init__(recipe, inputs, classes)
-        self.critic = nn.Linear(recipe.dim, 1)
-
-    def moved(self):
-        return {"optimizer": self.online, "critic": self.critic}
-
-    def phases(self):
-        return [
-            Phase("task", self.training_loss, streams=(LABELLED,)),
-            Phase("alike", self.alike),
-            Phase("critic", self.critic_loss, optimizer="critic", fresh=True),
-        ]
-
-    def alike(self, batch, done):
-        return -self.weight * self.critic_loss(batch, done)
-
-    def critic_loss(self, batch, done):
-        known, others = (
-            self.critic(self.encoder(batch[name].views[0])) for name in (LABELLED, UNLABELLED)
-        )
-        return functional.softplus(-known).mean() + functional.softplus(others).mean()
-
-
-def recipe(**changes):
-    settings = SETTINGS | {
-        "learner": "adversarial", "epochs": 3, "batch_size": 8, "precision": "fp32",
-        "optimizer": {"name": "sgd", "lr": 0.02, "schedule": "step", "milestones": [1, 2]},
-        "critic": {"name": "adam", "lr": 0.01},
-    }  # fmt: skip
-    return Adversarial.model_validate(settings | changes)
-
-
-def gaussians():
-    """Images of two classes that differ in their left half; those without a label shine below."""
-    rng = np.random.default_rng(0)
-    images = rng.normal(110, 20, (104, 8, 8, 1))
-    labels = np.arange(40) % 2
-    images[:40, :, :4] += np.where(labels, 60, -60)[:, None, None, None]
-    images[40:, 4:] += 80
-    return np.clip(images, 0, 255).astype(np.uint8), torch.from_numpy(labels)
-
-
-def streams_of(how, labelled=40):
-    images, labels = gaussians()
-    return {
-        LABELLED: Stream(Images(images, np.arange(labelled)), how.views, 8, labels[:labelled]),
-        UNLABELLED: Stream(Images(images, np.arange(40, 104)), how.views, 8),
-    }
-
-
-def network(how, model=AdversarialModel):
-    torch.manual_seed(1)
-    return model(how, INPUTS, 2)
-
-
-def trained(how, keeper=None, model=AdversarialModel):
-    built = network(how, model)
-    history = Trainer(built, streams_of(how), how, 4, CPU, keeper).run()
-    return built, history.drop(columns="images_per_second")
 
 
 # --- A game of two numbers ---
@@ -300,113 +214,6 @@ def test_accumulated_batches_of_a_phase_are_one_of_their_size(monkeypatch):
         torch.testing.assert_close(tensor, other[name])
     np.testing.assert_allclose(history["loss_critic"], parted["loss_critic"], rtol=1e-5)
     assert history["loss_critic"].iloc[-1] < history["loss_critic"].iloc[0]
-
-
-# --- Stops and kills ---
-
-
-def signalled(phase, number, step):
-    """A model that sends its process a signal when it comes to a phase of a step."""
-
-    class Signalled(AdversarialModel):
-        seen = 0
-
-        def phases(self):
-            return [
-                Phase(one.name, self._noting(one), one.optimizer, one.streams, one.fresh)
-                for one in super().phases()
-            ]
-
-        def _noting(self, one):
-            def loss(batch, done):
-                if one.name == phase:
-                    self.seen += 1
-                    if self.seen == step:
-                        os.kill(os.getpid(), number)
-                return one.loss(batch, done)
-
-            return loss
-
-    return Signalled
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-@pytest.mark.parametrize("phase", ["task", "alike", "critic"])
-def test_training_stopped_and_killed_in_a_phase_is_bit_identical(
-    phase, dropout, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(resume, "SHARE", 1e9)  # save after each epoch, whatever that costs
-    how = recipe(dropout=dropout)
-    whole, history = trained(how)
-
-    def keeper():
-        return Keeper(tmp_path, "same")
-
-    with pytest.raises(SystemExit) as stopped:
-        trained(how, keeper(), signalled(phase, signal.SIGTERM, 3))
-    assert stopped.value.code == 143
-    state = keeper().load(CPU)
-    assert (state["epoch"], state["step"]) == (0, 3)
-    assert set(state["optimizers"]) == {"optimizer", "critic"}
-    killed = forked(lambda: trained(how, keeper(), signalled(phase, signal.SIGKILL, 4)))
-    assert ended(killed) == -signal.SIGKILL
-    state = keeper().load(CPU)
-    assert (state["epoch"], state["step"]) == (1, 0)
-    model, resumed = trained(how, keeper())
-    assert_same_states(model.state_dict(), whole.state_dict())
-    assert resumed.equals(history)
-
-
-def test_state_without_the_critic_s_optimizer_would_go_another_way(tmp_path, monkeypatch):
-    """The states of all optimisers matter: Adam of the critic has moments."""
-    how = recipe()
-    whole, _ = trained(how)
-    with pytest.raises(SystemExit):
-        trained(how, Keeper(tmp_path, "same"), signalled("task", signal.SIGTERM, 3))
-    plain = Keeper.load
-
-    def forgetful(self, device):
-        state = plain(self, device)
-        state["optimizers"]["critic"]["state"] = {}
-        return state
-
-    monkeypatch.setattr(Keeper, "load", forgetful)
-    model, _ = trained(how, Keeper(tmp_path, "same"))
-    assert not torch.equal(model.critic.weight, whole.critic.weight)
-
-
-# --- Several processes ---
-
-
-class Normless(AdversarialModel):
-    """With a penalty on the critic's slope, whose gradient is of a gradient."""
-
-    def critic_loss(self, batch, done):
-        loss = super().critic_loss(batch, done)
-        embeddings = self.encoder(batch[LABELLED].views[0]).detach().requires_grad_()
-        (slope,) = torch.autograd.grad(
-            self.critic(embeddings).tanh().sum(), embeddings, create_graph=True
-        )
-        return loss + 0.1 * (slope.norm(dim=1) - 1).square().mean()
-
-
-def test_two_processes_train_the_same_adversaries_as_one(tmp_path):
-    how = recipe(critic={"name": "sgd", "lr": 0.05}, accumulate=2, epochs=2)
-
-    def found():
-        model, history = trained(how, model=Normless)
-        return model.state_dict(), history.to_dict("list"), rank()
-
-    alone = found()
-    untrained = network(how, Normless).state_dict()
-    for state, history, _ in together(found, tmp_path):
-        for name, tensor in alone[0].items():
-            torch.testing.assert_close(state[name], tensor, rtol=2e-3, atol=2e-4)
-        for column in ("loss", "loss_alike", "loss_critic", "lr"):
-            np.testing.assert_allclose(history[column], alone[1][column], rtol=1e-3)
-    for name in ("critic.weight", "online.logits.1.weight", "online.logits.0.weight"):
-        if name in untrained:
-            assert (alone[0][name] - untrained[name]).abs().max() > 0.005
 
 
 # --- Mistakes ---
