@@ -75,3 +75,16 @@ def small_disk(tmp_path):
     yield folder
     # Lazily: a library may leave a file open whose writing failed.
     subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server on this machine, from which downloads are tried again without a pause."""
+    from coldstart.data import download
+    from tests.helpers.serving import serving
+
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serving() as server:
+        yield server

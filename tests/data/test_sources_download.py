@@ -14,19 +14,9 @@ from coldstart.data.published import File, PublishedSet
 from coldstart.data.sources import mnist, tiny_imagenet
 from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
-from tests.helpers.serving import serving
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(module, "PAUSE", 0.0)
-    for name in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with serving() as server:
-        yield server
 
 
 def test_interrupted_download_is_resumed(server, tmp_path, caplog):

@@ -7,24 +7,18 @@ import sys
 import pytest
 
 from coldstart.config.recipes.weights import Packaged, Published
-from coldstart.data import download as module
 from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 from coldstart.ssl.weights import LOCK, find, identify, missing
-from tests.helpers.serving import serving
 
 CONTENT = b"as good as weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(module, "PAUSE", 0.0)
-    for name in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with serving() as server:
-        server.files["/net.pth"] = CONTENT
-        yield server
+def server(server):
+    server.files["/net.pth"] = CONTENT
+    return server
 
 
 @pytest.fixture
