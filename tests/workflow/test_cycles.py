@@ -49,3 +49,24 @@ def test_cycles_of_a_trial_share_a_submission_to_a_cluster(fresh):
     assert sorted(found) == expected
     alone = re.findall("^rule cycle:.*?budget=(\\d+)", said, re.MULTILINE | re.DOTALL)
     assert alone == ["20", "20"]  # the first ones of both trials, which all samplers go on from
+
+
+def test_jobs_that_wait_for_no_encoder_are_not_held_up_on_a_cluster(fresh):
+    study = STUDY.replace("queried: [core-set, vaal-digits]", "queried: [core-set]")
+    study = study.replace("encoder: pca-512", "encoder: byol-digits").replace(
+        "tables:",
+        "  vae: {pool: digits, encoder: vae-digits, samplers: [k-centre, random], trials: 1, "
+        "budgets: [20]}\ntables:",
+    )
+    (fresh.folder / "workflow/studies/cycles.yaml").write_text(study)
+    table = "results/tables/cycles/metrics.csv"
+    said = fresh.snakemake("--profile", "slurm", "-n", table, config=CONFIG).stdout
+    parts = [part.split("\n[")[0] for part in said.split("Group job ")[1:]]
+    groups = {part.split()[0]: re.findall(r"output: (\S+)", part) for part in parts}
+    found = {name: jobs for name, jobs in groups.items() if name.startswith(("select", "embed"))}
+    selected = "results/selection/cycles"
+    assert {name: sorted(jobs) for name, jobs in found.items()} == {
+        "select-digits-none": [f"{selected}/{run}/seed0/random.json" for run in ("digits", "vae")],
+        "select-digits-vae-digits": [f"{selected}/vae/seed0/k-centre.json"],
+        "embed-digits-vae-digits": ["results/embeddings/digits/vae-digits/seed0/frozen.json"],
+    }

@@ -9,6 +9,8 @@ rule embed:
         "results/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.json",
     log:
         "results/logs/embeddings/{pool}/{encoder}/seed{seed}/{embedding}.log",
+    group:
+        job.beside(workflow, "embed")
     conda:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)
@@ -30,6 +32,8 @@ rule score:
         "results/embeddings/{pool}/{encoder}/seed{seed}/scores/{score}.json",
     log:
         "results/logs/embeddings/{pool}/{encoder}/seed{seed}/scores/{score}.log",
+    group:
+        job.beside(workflow, "embed")
     conda:
         "../../envs/coldstart.yaml"
     threads: job.threads(8)

@@ -9,6 +9,8 @@ rule select:
         "results/selection/{study}/{run}/seed{seed}/{sampler}.json",
     log:
         "results/logs/selection/{study}/{run}/seed{seed}/{sampler}.log",
+    group:
+        job.beside(workflow, "select")
     conda:
         "../../envs/coldstart.yaml"
     threads: 1

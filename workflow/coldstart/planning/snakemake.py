@@ -23,7 +23,8 @@ from coldstart.planning.requests import Method, Requests, listed, require_fit
 from coldstart.planning.resources import Needs
 from coldstart.running.places import export_places, export_said
 from coldstart.running.settings import choose_stores
-from coldstart.running.slurm import largest_node
+from coldstart.running.slurm import HALF_A_DAY, allowed_minutes, largest_node
+from coldstart.selection.base import FROM_ENCODER
 from coldstart.store import LayeredStore
 from coldstart.store.pointers import settle
 from coldstart.store.provenance import export_commit
@@ -157,6 +158,33 @@ class Rules:
             return name
 
         return self._readable(group)
+
+    def beside(self, workflow: Any, group: str) -> Function:
+        """The group of a short job: those that wait for the same encoder share a submission.
+
+        Jobs that wait for no encoder are not held up by those that do, nor one encoder's by
+        another's. There is no group where a partition allows too little for times that add up.
+
+        Args:
+            workflow: Snakemake's.
+            group: the name by which the profile says how many such jobs are packed.
+        """
+
+        def name(named: dict[str, Any]) -> str | None:
+            if 0 < (allowed_minutes() or 0) < HALF_A_DAY:
+                return None
+            where = named if "pool" in named else self._read_by_selection(**named)
+            found = f"{group}-{where['pool']}-{where['encoder']}"
+            workflow.parent_groupids[found] = group
+            return found
+
+        return self._readable(name)
+
+    def _read_by_selection(self, study: str, run: str, seed: int, sampler: str) -> dict[str, str]:
+        """The pool and the encoder that a sampler reads, or the word ``none``."""
+        setup = self.plan.cycles.run(study, run)
+        reads = self.plan.recipes.get("samplers", sampler).reads & FROM_ENCODER
+        return {"pool": setup.pool, "encoder": setup.read_encoder if reads else "none"}
 
     def cycle_runtime(self) -> Callable[[Any, int], int]:
         """Minutes that a cycle asks for; the times of a chain must not exceed the partition's."""
