@@ -293,3 +293,25 @@ def test_classes_beyond_the_colours_share_none(studio):
     assert len(np.unique(picks.get_facecolors(), axis=0)) == 1
     assert figure.axes[0].get_legend() is None
     assert "of 11 classes, too many for colours" in figure.get_supxlabel().replace("\n", " ")
+
+
+def test_map_of_a_learner_outlines_the_next_picks_and_crosses_the_first_labels(studio):
+    rng = np.random.default_rng(0)
+    ids = np.arange(40)
+    studio.run("toy", ["core-set", "max-entropy"], encoder=None, classes=["a", "b"])
+    studio.labels("toy", ids % 2)
+    studio.embeddings("toy", 0, ids, ["candidates"] * 40, rng.normal(size=(40, 3)))
+    for sampler, then in (("core-set", [9, 8, 7]), ("max-entropy", [30, 31, 32])):
+        studio.cycle("toy", 0, sampler, 0, 4, [3, 2, 1, 0])
+        studio.cycle("toy", 0, sampler, 0, 7, [3, 2, 1, 0, *then])
+    target = EmbeddingMap(kind="embedding-map", title="Map", budget=7, asked_by="core-set")
+    figure, numbers = embedding_map.draw(studio.shown(), target)
+    for sampler, then in (("core-set", [9, 8, 7]), ("max-entropy", [30, 31, 32])):
+        table = numbers[numbers["sampler"] == sampler]
+        picked = table[table["rank"].notna()].sort_values("rank")
+        assert picked["id"].tolist() == then
+        assert picked["rank"].tolist() == [5, 6, 7]
+        assert table.loc[table["labelled"], "id"].tolist() == [0, 1, 2, 3]
+        assert len(table) == 40
+    assert "the learner's embeddings" in "".join(text.get_text() for text in figure.texts)
+    assert "after the first cycle" in target.caption("figure")

@@ -154,3 +154,43 @@ def test_lines_of_a_panel_need_names_of_their_own(planned):
     figure = {"kind": "budget-curve", "title": "New", "facet": "sampler"}
     with pytest.raises(ColdstartError, match="`again` and `random` are both titled `Random`"):
         planned({**STUDY, "runs": runs, "figures": {"new": figure}})
+
+
+ASKED = {
+    "kind": "embedding-map", "title": "Map", "runs": ["asked"], "asked_by": "core-set", "budget": 20
+}  # fmt: skip
+
+
+def with_map(**changes):
+    runs = {"asked": {**RUN, "queried": ["max-entropy", "core-set"], "budgets": [10, 20, 30]}}
+    return {**STUDY, "runs": {**STUDY["runs"], **runs}, "figures": {"map": {**ASKED, **changes}}}
+
+
+def test_map_of_a_learner_shows_what_it_gave_to_the_first_query(planned):
+    plan = planned(with_map())
+    shown = plan.figures.shown("starts", "figures", "map")
+    asked = shown["embeddings/asked/0"]
+    assert asked.pointer.endswith("seed0/core-set/trial0/budget20/asked.json")
+    assert asked.identity.recipe["outputs"] == {"embeddings": ["candidates"]}
+    assert {"cycles/asked/0/max-entropy/0/20", "labels/asked"} <= set(shown)
+    assert samplers(plan, "map") == {"asked": ["max-entropy", "core-set"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"asked_by": "coreset"}, "asked_by: run `asked` queries no `coreset`; did you mean"),
+        ({"budget": 30}, "budget: is not the second of run `asked`"),
+        ({"embeddings_of": "asked"}, "embeddings_of: is an encoder's"),
+    ],
+)
+def test_map_of_a_learner_that_nothing_gives_is_refused(planned, change, said):
+    with pytest.raises(ColdstartError) as error:
+        planned(with_map(**change))
+    assert said in str(error.value)
+
+
+def test_map_of_a_learner_needs_a_sampler_that_reads_embeddings(planned):
+    plan = planned(with_map(asked_by="max-entropy"))
+    with pytest.raises(ColdstartError, match="`max-entropy` is given in run `asked`, and it reads"):
+        plan.figures.shown("starts", "figures", "map")

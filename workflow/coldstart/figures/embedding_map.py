@@ -66,9 +66,11 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     Raises:
         ColdstartError: no run has picks at this budget.
     """
-    picks = shown.selections
+    picks = shown.selections if target.asked_by is None else shown.cycles
     picks = picks[(picks["budget"] == target.budget) & (picks["trial"] == 0)]
-    if picks.empty:
+    if target.asked_by is not None:
+        picks = picks[picks["rank"] >= _first_budget(shown, picks["run"])]
+    elif picks.empty:
         there = ", ".join(map(str, sorted(shown.selections["budget"].unique())))
         raise ColdstartError(
             f"the figure shows the picks for {target.budget} labels, but its runs have {there}; "
@@ -105,8 +107,9 @@ def draw(shown: Shown, target: EmbeddingMap) -> tuple[Figure, pd.DataFrame]:
     kind = "class" if named else "cluster"
     by = f" by {kind}" if coloured else f" of {len(classes):,} classes, too many for colours"
     drawn = _drawn(shown, numbers, target)
+    whose = "the candidates" if target.asked_by is None else "the learner's embeddings"
     note = (
-        f"t-SNE of the candidates (first encoder seed). Dots: {drawn}{by}; "
+        f"t-SNE of {whose} (first encoder seed). Dots: {drawn}{by}; "
         f"outlined: the {shown_picks:,} picked (trial 0)."
     )
     if any(not table[["x", "y"]].to_numpy().any() for _, table in panels):
@@ -204,9 +207,17 @@ def _points(shown: Shown, run: str, picks: pd.DataFrame, target: EmbeddingMap) -
         }
     )
     labelled = shown.labelled(run)
+    if target.asked_by is not None:
+        first = shown.cycles[(shown.cycles["run"] == run) & (shown.cycles["trial"] == 0)]
+        labelled = first.loc[first["rank"] < _first_budget(shown, first["run"]), "id"].to_numpy()
     if len(labelled):
         points["labelled"] = np.isin(points["id"], labelled)
     return points
+
+
+def _first_budget(shown: Shown, runs: pd.Series) -> pd.Series:
+    """The first budget of each row's run, whose labels all queried samplers share."""
+    return runs.map(shown.cycles.groupby("run")["budget"].min())
 
 
 def _pictured(points: pd.DataFrame, picks: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from coldstart.config.recipes.figures.data_sheet import DataSheet
+from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.runs import Run
 from coldstart.config.recipes.targets import Target
 from coldstart.errors import ColdstartError, nearest
@@ -88,6 +89,8 @@ class Figures:
                 if "histories" in reads:
                     checkpoint = self.encoders.checkpoint(run.pool, run.read_encoder, seed)
                     found[f"histories/{where}"] = checkpoint
+                if "asked" in reads:
+                    found[f"embeddings/{where}"] = self._asked(study, run_name, seed, target)
                 if "embeddings" in reads:
                     found[f"embeddings/{where}"] = self.encoders.embeddings(
                         run.pool, run.read_encoder, seed, run.embedding
@@ -203,6 +206,18 @@ class Figures:
                 for budget in setup.budgets:
                     if budget in budgets:
                         yield Cycle(study, run, seed, sampler, trial, budget)
+
+    def _asked(self, study: str, run: str, seed: int, target: Target) -> Planned:
+        """The embeddings of the first cycle's learner that a figure's queried sampler is given."""
+        assert isinstance(target, EmbeddingMap)
+        assert target.asked_by is not None
+        asked = self.cycles.asked(Cycle(study, run, seed, target.asked_by, 0, target.budget))
+        if "embeddings" not in asked.identity.recipe["outputs"]:
+            raise ColdstartError(
+                f"study `{study}`: a map shows the embeddings that `{target.asked_by}` is given in "
+                f"run `{run}`, and it reads none: name one that does under `asked_by`"
+            )
+        return asked
 
     def _described_pool(self, pool: str) -> dict[str, dict[str, Any]]:
         """Return the description of a pool for its data sheet."""

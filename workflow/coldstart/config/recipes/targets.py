@@ -97,7 +97,8 @@ class Target(Model, ABC):
     """Forms in which a study may list it: among its figures, its tables, or both."""
     reads: ClassVar[frozenset[str]] = frozenset({"metrics"})
     """Inputs, out of ``metrics``, ``probes``, ``selections`` (of samplers, and of those that cycles
-    start from), ``cycles`` (the labelled set of each), ``embeddings``, ``clusters``,
+    start from), ``cycles`` (the labelled set of each), ``asked`` (embeddings that a learner gave to
+    a queried sampler, in the place of the encoder's), ``embeddings``, ``clusters``,
     ``histories``, ``images``, ``labels``, ``labelled``, ``index`` and ``learner`` (a recipe)."""
 
     @property
