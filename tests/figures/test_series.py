@@ -4,13 +4,18 @@ import pytest
 
 from coldstart.config.recipes.figures.average_rank import AverageRank
 from coldstart.config.recipes.figures.budget_area import BudgetArea
+from coldstart.config.recipes.figures.budget_curve import BudgetCurve
 from coldstart.config.recipes.figures.paired_differences import PairedDifferences
 from coldstart.config.recipes.figures.penalty_matrix import PenaltyMatrix
 from coldstart.config.recipes.figures.statistics import Statistics
+from coldstart.config.recipes.metrics.top_k import TopK
+from coldstart.config.recipes.runs import Run
+from coldstart.config.recipes.targets import ShownRun
 from coldstart.errors import ColdstartError
 from coldstart.figures import (
     average_rank,
     budget_area,
+    budget_curve,
     paired_differences,
     penalty_matrix,
     statistics,
@@ -137,6 +142,45 @@ PAPER = """run,sampler,budget,metric,label,value
 one,random,,,,1.25
 one,loss-var,,,,3
 """
+
+
+def test_levels_are_dashed_lines_without_a_curve(four):
+    target = BudgetCurve(
+        kind="budget-curve", title="Four", series="run-and-sampler", levels=["simclr"]
+    )
+    figure, numbers = budget_curve.draw(four.shown(), target)
+    (axes,) = figure.axes
+    level = numbers[(numbers["run"] == "simclr") & (numbers["budget"] == 40)]["mean"].item()
+    across = [line for line in axes.lines if list(line.get_xdata()) == [0, 1]]
+    assert [line.get_ydata()[0] for line in across] == [level]
+    assert across[0].get_linestyle() == "--"
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[3].startswith("SimCLR")
+    assert len(axes.lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("levels", "more", "said"),
+    [
+        (["simcl"], {}, "shows no run `simcl`; did you mean `simclr`"),
+        (["simclr"], {"facet": "run"}, "leave out `facet`"),
+        (["simclr", "byol"], {}, "none has a curve"),
+    ],
+)
+def test_levels_that_cannot_be_shown_are_said(levels, more, said):
+    target = BudgetCurve(kind="budget-curve", title="Four", levels=levels, **more)
+    runs = {
+        name: ShownRun(
+            Run(pool="digits", budgets=[5]),
+            "digits",
+            10,
+            1,
+            False,
+            {"top-1": TopK(metric="top-k", k=1)},
+        )
+        for name in ("simclr", "byol")
+    }
+    assert any(said in message for _, message in target.problems(runs))
 
 
 def test_published_ranks_are_of_one_run_or_of_all(two):

@@ -77,9 +77,10 @@ def draw(shown: Shown, target: BudgetCurve) -> tuple[Figure, pd.DataFrame]:
     if target.axis == "per-cent":
         whole = np.array([shown.runs[run]["training_images"] for run in numbers["run"]])
         numbers["per_cent"] = 100 * numbers["budget"] / whole
-    panels = _panels(shown, target, numbers)
+    across = numbers["run"].isin(target.levels)
+    panels = _panels(shown, target, numbers[~across])
     if target.facet is None:
-        figure = _alone(shown, target, panels[""])
+        figure = _alone(shown, target, panels[""], numbers[across])
     else:
         figure = _grid(shown, target, panels)
     add_note(figure, _note(target.style, numbers["n"]))
@@ -111,8 +112,10 @@ def _panels(shown: Shown, target: BudgetCurve, numbers: pd.DataFrame) -> dict[st
     return panels
 
 
-def _alone(shown: Shown, target: BudgetCurve, series: Sequence[Series]) -> Figure:
-    """One panel, with the legend beside it."""
+def _alone(
+    shown: Shown, target: BudgetCurve, series: Sequence[Series], across: pd.DataFrame
+) -> Figure:
+    """One panel, with the legend beside it, and the values of some runs across it."""
     entries = sum(len(run["samplers"]) + 1 for run in shown.runs.values())
     figure = new_figure(target.title, max(3.2, 0.5 + LINE * entries))
     axes = figure.subplots()
@@ -121,6 +124,14 @@ def _alone(shown: Shown, target: BudgetCurve, series: Sequence[Series]) -> Figur
     legend: dict[str, list[Line2D]] = {}
     for one, line in zip(series, lines, strict=True):
         legend.setdefault(one.heading, []).append(line)
+    titles = run_titles(shown.runs)
+    for at, (run, table) in enumerate(across.groupby("run", sort=False)):
+        last = float(table.sort_values("budget")["mean"].iloc[-1])
+        label = titles[str(run)] or str(run)
+        dashes = (0, (4 + 3 * at, 2))
+        legend.setdefault("", []).append(
+            axes.axhline(last, color=GREY, linewidth=1.0, linestyle=dashes, label=label)
+        )
     if any("paper" in one.table and one.table["paper"].notna().any() for one in series):
         published = next(one for one in series if one.table["paper"].notna().any())
         legend[published.heading].append(Line2D([], [], label="paper", **hollow("o", GREY)))

@@ -284,6 +284,8 @@ def metric_title(metric: str, label_name: str | None = None) -> str:
         return (
             f"average precision of class {label_name}" if label_name else "mean average precision"
         )
+    if metric == "inliers":
+        return "share of the labels that are of a class"
     return f"{metric} accuracy" if metric.startswith("top-") else metric.replace("-", " ")
 
 

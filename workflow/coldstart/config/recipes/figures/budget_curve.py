@@ -16,6 +16,7 @@ from coldstart.config.recipes.targets import (
     metric_title,
     paper_table,
 )
+from coldstart.errors import nearest
 
 Facet = Literal["sampler", "run", "pool"]
 
@@ -40,6 +41,9 @@ class BudgetCurve(Target):
     """Lines with a band over seeds, or the papers' scatter with error bars."""
     budgets: Budgets | None = None
     """Budgets that are shown; by default all."""
+    levels: list[str] = []
+    """Runs, among those that are shown, of which the mean with most labels is a dashed line across
+    the figure: such as the accuracy with all labels. They have no curve."""
     published: str | None = None
     """A table in ``workflow/papers/`` whose values are marked beside ours."""
 
@@ -62,12 +66,20 @@ class BudgetCurve(Target):
             "are means over all encoder seeds and their trials; "
             f"{spread} are one standard deviation to each side, and a single value has none. A "
             "sampler without randomness has one trial for each encoder."
+            + (" Dashed lines are of runs with one number of labels." if self.levels else "")
             + (f" Hollow markers are the values of the paper ({paper})." if paper else "")
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
         """Yield budgets that no run has, and a class that does not belong to the metric."""
         yield from budget_problems(self.budgets or [], runs)
+        if self.levels and self.facet is not None:
+            yield "levels", "are for a figure of one panel: leave out `facet`"
+        for name in self.levels:
+            if name not in runs:
+                yield "levels", f"shows no run `{name}`{nearest(name, runs)}"
+        if self.levels and not {*runs} - {*self.levels}:
+            yield "levels", "are all runs that are shown: none has a curve"
         yield from metric_problems(self.metric, self.label, runs)
         if self.label is None and any(
             self.metric in shown.metrics and shown.metrics[self.metric].by_class
