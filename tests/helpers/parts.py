@@ -16,7 +16,7 @@ STUDY = {
     "runs": {
         "cycles": {
             "pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits",
-            "queried": ["core-set", "max-entropy"], "trials": 1, "budgets": [10, 20],
+            "queried": ["core-set", "max-entropy", "vaal-digits"], "trials": 1, "budgets": [10, 20],
         },
         "joint": {
             "pool": "digits", "encoder": "byol-digits", "learner": "joint-simclr-digits",

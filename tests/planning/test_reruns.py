@@ -119,6 +119,7 @@ EDITS = {
     "a learner": [
         line("learners/classifier.py", "classifier"),
         line("learners/joint.py", "joint"),
+        line("learners/vaal.py", "vaal"),
     ],
     "the training of learners that are networks": [line("learners/training.py", "backbone")],
     "how a model is asked": [line("learners/predict.py")],
