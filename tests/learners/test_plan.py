@@ -390,3 +390,31 @@ def test_a_learner_that_starts_from_the_encoder_needs_one(tmp_path):
     run = {"encoder": None, "samplers": ["random"], "budgets": [4], "learner": "begun"}
     with pytest.raises(ColdstartError, match="learner `begun` starts from its weights"):
         plan_of(tmp_path, run, learners={"begun": learner})
+
+
+def test_a_learner_that_asks_for_losses_is_given_the_model_of_the_cycle_before(tmp_path):
+    run = {"learner": "joint-moby-digits", "queried": ["highest-loss"], "budgets": [10, 20, 30]}
+    plan = plan_of(tmp_path, run)
+    first, second, third = (
+        model(plan, "highest-loss", 0, budget, ONE, "joint-moby-digits") for budget in (10, 20, 30)
+    )
+    assert "before" not in first.inputs
+    assert second.inputs["before"].key == first.key
+    assert third.inputs["before"].key == second.key
+    asked = plan.cycles.asked(at("highest-loss", 0, 20, ONE))
+    assert asked.identity.recipe["outputs"] == {"scores": ["candidates"]}
+
+
+def test_outliers_that_return_are_told_by_the_labels_that_were_bought(tmp_path):
+    run = {"queried": ["random", "max-entropy"], "budgets": [10, 20]}
+    plain = plan_of(tmp_path / "plain", run)
+    plan = plan_of(tmp_path / "returned", run | {"outliers": "returned"})
+    for sampler in run["queried"]:
+        query = plan.cycles.query(at(sampler, 0, 20, ONE))
+        assert query.identity.recipe["outliers"] == "returned"
+        first = model(plan, sampler, 0, 10, ONE, "classifier-digits")
+        assert query.inputs["known"].key == first.key
+        usual = plain.cycles.query(at(sampler, 0, 20, ONE))
+        assert "outliers" not in usual.identity.recipe
+        assert "known" not in usual.inputs
+    assert first.key == model(plain, "random", 0, 10, ONE, "classifier-digits").key
