@@ -61,7 +61,7 @@ EDITS = {
         Edit("ssl/encoders.py", "pretraining needs two images or more", "two images are needed"),
         Edit("training/trainer.py", "training on %s in %s", "%s trains in %s"),
         Edit("selection/select.py", "budget %d is cut to the", "the budget %d becomes the"),
-        Edit("embeddings/score.py", "Progress(recipe.score,", 'Progress("scoring",'),
+        Edit("embeddings/passes.py", "Progress(recipe.score,", 'Progress("scoring",'),
     ],
     "the store, the plan, the jobs, the command line, the registry": [
         *map(line, ["store/objects.py", "planning/plan.py", "running/job.py", "cli/run.py"]),
@@ -83,7 +83,7 @@ EDITS = {
     "a head, a loss or a target network that methods share": [
         line("ssl/contrast.py", "simclr"),
         line("ssl/momentum.py", "byol"),
-        line("training/heads.py", "byol", "simclr"),
+        line("training/heads.py", "byol", "simclr", "classifier", "joint", "vaal"),
     ],
     "a backbone": [
         line("training/backbones/resnet.py", "resnet"),
@@ -110,6 +110,9 @@ EDITS = {
         Edit("config/recipes/augmentations/crop.py", "round(share * height)", "1", ('"crop"',)),
     ],
     "a score": [line("embeddings/grad_norm.py"), line("embeddings/score.py")],
+    "the passes of images through a self-supervised model": [
+        line("embeddings/passes.py", "negatives", "joint")
+    ],
     "the embedding of images": [line("embeddings/embed.py")],
     "a sampler": [
         line("selection/samplers/k_centre.py", "k-centre"),

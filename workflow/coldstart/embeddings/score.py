@@ -1,11 +1,10 @@
 """Scores of a pool's candidates, computed from the loss that the model was trained with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.encoders import Trained
@@ -14,18 +13,12 @@ from coldstart.data.read import read_split
 from coldstart.embeddings.grad_embedding import embedding_gradient_norms
 from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.embeddings.model import read_model
+from coldstart.embeddings.passes import Each, in_passes, losses
 from coldstart.embeddings.tables import write_scores
 from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
 from coldstart.running.job import Job
-from coldstart.ssl.method import Bank, Contrastive, SelfSupervised
-from coldstart.training.augment import augment
-from coldstart.training.backbones import unit_images
+from coldstart.ssl.method import SelfSupervised
 from coldstart.training.device import chosen_device
-
-AS_IT_IS = Augmentation(transforms=[])
-
-BANK_BATCH = 512
 
 
 def make(job: Job) -> None:
@@ -49,70 +42,18 @@ def score(
     seed: int,
     device: torch.device,
 ) -> NDArray[np.float32]:
-    """Return the score of each image in each pass: float32 [passes, n].
-
-    The model stays in evaluation mode, and the negatives of a contrastive one are a fixed bank, so
-    that an image's score does not depend on its neighbours in the batch. If the recipe names views,
-    all passes of its first view come first, and so on.
-
-    Args:
-        model: in evaluation mode, on ``device``.
-        images: uint8 [n, H, W, C].
-        ids: of the images, int64 [n].
-        views: how the model's views were drawn in training.
-        recipe: which score, over how many passes, and of which views.
-        seed: of the views and of the bank.
-        device: where to compute.
-
-    Raises:
-        ColdstartError: if a score is not finite.
-    """
-    generator = torch.Generator(device).manual_seed(seed)
-    if isinstance(model, Contrastive):
-        model.bank = _bank(model, images, ids, recipe.negatives, seed, device)
-    rounds = [[AS_IT_IS, view] for view in recipe.views] or [list(views)]
-    progress = Progress(recipe.score, recipe.rounds * len(images))
-    values = np.empty((recipe.rounds, len(images)), dtype=np.float32)
-    for number in range(recipe.rounds):
-        drawn = rounds[number // recipe.passes]
-        for rows, batch in _batches(images, recipe.batch_size, device):
-            seen = [augment(batch, view, generator) for view in drawn]
-            named = torch.from_numpy(ids[rows]).to(device)
-            values[number, rows] = _scores(model, seen, named, recipe).cpu().numpy()
-            progress.advance(len(batch))
-    if not np.isfinite(values).all():
-        raise ColdstartError(f"{recipe.score}: the model gives non-finite scores; it has diverged")
-    return values
+    """Return the score of each image in each pass, float32 [passes, n]; see ``in_passes``."""
+    return in_passes(model, _scorer(model, recipe), images, ids, views, recipe, seed, device)
 
 
-@torch.no_grad()
-def _bank(
-    model: Contrastive,
-    images: NDArray[np.uint8],
-    ids: NDArray[np.int64],
-    count: int,
-    seed: int,
-    device: torch.device,
-) -> Bank:
-    """Return the keys of ``count`` images drawn at random (all if there are fewer), unaugmented."""
-    drawn = np.random.default_rng(seed).permutation(len(images))[: max(count, 1)]
-    keys = [model.keys(batch) for _, batch in _batches(images[drawn], BANK_BATCH, device)]
-    return Bank(torch.cat(keys)[:count], torch.from_numpy(ids[drawn[:count]]).to(device))
-
-
-def _batches(
-    images: NDArray[np.uint8], size: int, device: torch.device
-) -> Iterator[tuple[slice, Tensor]]:
-    """Rows, and their images float [n, C, H, W] in [0, 1]."""
-    for start in range(0, len(images), size):
-        rows = slice(start, start + size)
-        yield rows, unit_images(torch.from_numpy(images[rows]).to(device))
-
-
-def _scores(model: SelfSupervised, views: Sequence[Tensor], ids: Tensor, recipe: Score) -> Tensor:
+def _scorer(model: SelfSupervised, recipe: Score) -> Each:
+    """Return what gives each image the score that a recipe names."""
     if recipe.score == "loss":
-        with torch.inference_mode():
-            return model.losses(views, ids)
+        return losses(model)
     if recipe.score == "grad-embedding":
-        return embedding_gradient_norms(model.encoder, lambda: model.losses(views, ids), len(ids))
-    return gradient_norms(model.online, lambda: model.losses(views, ids), len(ids))
+        return lambda views, ids: embedding_gradient_norms(
+            model.encoder, lambda: model.losses(views, ids), len(ids)
+        )
+    return lambda views, ids: gradient_norms(
+        model.online, lambda: model.losses(views, ids), len(ids)
+    )

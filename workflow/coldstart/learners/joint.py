@@ -19,7 +19,7 @@ from coldstart.config.recipes.scores import Score
 from coldstart.data.read import read_labels
 from coldstart.data.unclassed import OUTLIER
 from coldstart.data.unclassed import UNLABELLED as UNKNOWN
-from coldstart.embeddings.score import score
+from coldstart.embeddings.passes import in_passes, losses
 from coldstart.learners.beside import Beside, without_label
 from coldstart.learners.labels import Bought
 from coldstart.learners.model import Head, LearnerModel, LossScoring
@@ -69,8 +69,8 @@ class JointModel(LearnerModel, LossScoring):
         """Return each image's self-supervised loss of one draw of the method's views."""
         device = next(self.parameters()).device
         how, views = Score(score="loss", passes=1), self.recipe.method.views
-        losses = score(self.method, images, ids, views, how, seed, device)
-        return losses.reshape(-1).astype(np.float64)
+        found = in_passes(self.method, losses(self.method), images, ids, views, how, seed, device)
+        return found.reshape(-1).astype(np.float64)
 
     def phases(self) -> Sequence[Phase]:
         """Return one phase for both streams or, where they take turns, one for each."""
