@@ -87,6 +87,13 @@ def test_a_panel_for_each_pool_has_an_axis_of_its_own(pools):
     assert all(len(lines) == 12 for lines in found.values())
 
 
+def test_no_panel_is_cut_to_the_values_of_another(pools):
+    figure, numbers = drawn(pools, "mnist", facet="sampler")
+    low, high = figure.axes[0].get_ylim()
+    assert low < numbers["low"].min()
+    assert high > numbers["high"].max()
+
+
 def test_shares_are_of_the_images_of_each_runs_own_pool(pools):
     _, numbers = drawn(pools, "", facet="sampler", axis="per-cent")
     whole = np.where(numbers["pool"] == "mnist", 400, 100)

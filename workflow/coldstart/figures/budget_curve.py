@@ -120,6 +120,7 @@ def _alone(
     figure = new_figure(target.title, max(3.2, 0.5 + LINE * entries))
     axes = figure.subplots()
     lines = _plot(axes, target, series)
+    _cut_to_possible(axes)
     axes.set_ylabel(metric_title(target.metric, _class_name(shown, target)))
     legend: dict[str, list[Line2D]] = {}
     for one, line in zip(series, lines, strict=True):
@@ -162,6 +163,8 @@ def _grid(shown: Shown, target: BudgetCurve, panels: dict[str, list[Series]]) ->
         entries |= {_named(one): line for one, line in zip(series, lines, strict=True)}
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
+    for axes in grid.flat[: len(panels)]:  # once all panels that share an axis are drawn
+        _cut_to_possible(axes)
     figure.supylabel(metric_title(target.metric, _class_name(shown, target)), size=8)
     add_legend_below_title(figure, {name: entries[name] for name in names})
     return figure
@@ -189,7 +192,6 @@ def _plot(axes: Axes, target: BudgetCurve, series: Sequence[Series]) -> list[Lin
         lines.append(drawn(axes, x, one, marked))
         if "paper" in one.table:
             axes.plot(x, one.table["paper"], **hollow(one.look.marker, one.look.colour))
-    _cut_to_possible(axes)
     return lines
 
 

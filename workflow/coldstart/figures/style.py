@@ -318,7 +318,7 @@ def add_legend_below_title(figure: Figure, entries: Mapping[str, Line2D]) -> Non
         entries.values(),
         entries,
         loc="upper left",
-        bbox_to_anchor=(0.0, 1 - TITLE_LINE * title_lines / figure.get_figheight()),
+        bbox_to_anchor=(0.008, 1 - TITLE_LINE * title_lines / figure.get_figheight()),
         ncols=in_row,
         borderaxespad=0.1,
         borderpad=0.1,
