@@ -1,66 +1,22 @@
 """Jobs of a study with cycles, and what they are made from."""
 
-import shutil
 from itertools import pairwise
 
 import pytest
-import yaml
 
 from coldstart.config.load import load
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.errors import ColdstartError
-from coldstart.planning.cycles import Cycle
 from coldstart.planning.fingerprint import covered
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
 from coldstart.store import Store
-from tests.helpers.clones import ROOT
-
-WORKFLOW = ROOT / "workflow"
-WHERE = ("zero-shot", "baselines", 0)
-LEARNER = "wrn-28-10-cutout"
+from tests.helpers.plans import ONE, WHERE, WORKFLOW, at, everything, model, plan_of, stages
 
 
 @pytest.fixture
 def plan(tmp_path):
     return Plan(load({"scale": "paper"}, [], WORKFLOW), Store(tmp_path / "store"))
-
-
-def everything(artefact):
-    found = {artefact.key: artefact}
-    for made_from in artefact.inputs.values():
-        if made_from.key not in found:
-            found |= everything(made_from)
-    return found
-
-
-def at(sampler, trial, budget, where=WHERE):
-    return Cycle(*where, sampler, trial, budget)
-
-
-def model(plan, sampler, trial, budget, where=WHERE, learner=LEARNER, member=0):
-    return plan.cycles.model(at(sampler, trial, budget, where), learner, member)
-
-
-def stages(planned):
-    return [one.identity.stage for one in planned]
-
-
-def plan_of(tmp_path, run, figures=None, learners=None):
-    """A plan with one study, ``one``, of one run, ``digits``, and learners beside the shipped."""
-    root = tmp_path / "workflow"
-    (root / "studies").mkdir(parents=True)
-    basis = {"pool": "digits", "encoder": "byol-digits", "learner": "classifier-digits"}
-    study = {"title": "One run", "runs": {"digits": basis | {"trials": 2} | run}}
-    study |= {"figures": figures or {}}
-    (root / "studies/one.yaml").write_text(yaml.safe_dump(study))
-    shutil.copytree(WORKFLOW / "recipes", root / "recipes")
-    with (root / "recipes/learners.yaml").open("a") as file:
-        file.write("\n" + yaml.safe_dump(learners) if learners else "")
-    return Plan(load({"studies": ["one"]}, [], root), Store(tmp_path / "store"))
-
-
-ONE = ("one", "digits", 0)
 
 
 def test_all_that_are_queried_share_the_first_cycle(plan):
@@ -333,63 +289,6 @@ def test_only_pools_learners_and_evaluations_read_labels(tmp_path, study):
                     if any(made.identity.stage == "labels" for made in one.inputs.values()):
                         readers.add(one.identity.stage)
     assert readers <= {"pool", "learn", "evaluate", "probe", "labels"}
-
-
-# --- Runs without an encoder ---
-
-
-def test_a_run_of_classifiers_and_random_picks_needs_no_encoder(tmp_path):
-    run = {"encoder": None, "samplers": ["random"], "queried": ["max-entropy"], "budgets": [4, 8]}
-    plan = plan_of(tmp_path, run)
-    found = stages(everything(plan.cycles.evaluation(*ONE)).values())
-    assert {"learn", "predict", "query", "select", "evaluate"} <= set(found)
-    assert not {"pretrain", "embed", "score"} & set(found)
-    assert plan.figures.all_embeddings(["one"]) == []
-
-
-@pytest.mark.parametrize(
-    ("run", "reader"),
-    [
-        ({"samplers": ["kmeans"]}, "sampler `kmeans` reads its embeddings"),
-        ({"samplers": ["loss-mean"]}, "sampler `loss-mean` reads its scores"),
-        (
-            {"queried": ["max-entropy"], "initial": "kmeans"},
-            "sampler `kmeans` reads its embeddings",
-        ),
-        (
-            {"samplers": ["random"], "learner": "logistic-regression"},
-            "learner `logistic-regression` is trained on its embeddings",
-        ),
-        (
-            {"queried": ["min-margin"], "learner": "logistic-regression"},
-            "learner `logistic-regression` is trained on its embeddings",
-        ),
-        ({}, "a run without samplers is of its encoder alone"),
-    ],
-)
-def test_an_encoder_that_is_read_must_be_named(tmp_path, run, reader):
-    with pytest.raises(ColdstartError) as error:
-        plan_of(tmp_path, {"encoder": None, "budgets": [4, 8]} | run)
-    assert "studies/one.yaml" in str(error.value)
-    assert f"runs.digits.encoder: is missing, and {reader}" in str(error.value)
-
-
-def test_a_figure_of_embeddings_needs_an_encoder(tmp_path):
-    figure = {"kind": "embedding-map", "title": "Map", "budget": 4}
-    run = {"encoder": None, "samplers": ["random"], "budgets": [4]}
-    with pytest.raises(
-        ColdstartError, match=r"runs\.digits\.encoder: is missing, and `figures.map`"
-    ):
-        plan_of(tmp_path, run, figures={"map": figure})
-
-
-def test_a_learner_that_starts_from_the_encoder_needs_one(tmp_path):
-    learner = {"learner": "classifier", "start": "encoder", "views": ["digits-weak"]}
-    learner |= {"backbone": "resnet-tiny", "epochs": 1, "batch_size": 4}
-    learner |= {"optimizer": {"name": "sgd", "lr": 0.1}}
-    run = {"encoder": None, "samplers": ["random"], "budgets": [4], "learner": "begun"}
-    with pytest.raises(ColdstartError, match="learner `begun` starts from its weights"):
-        plan_of(tmp_path, run, learners={"begun": learner})
 
 
 def test_a_learner_that_asks_for_losses_is_given_the_model_of_the_cycle_before(tmp_path):
