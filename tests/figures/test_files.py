@@ -30,6 +30,7 @@ from coldstart.config.recipes.figures.picked_classes import PickedClasses
 from coldstart.config.recipes.figures.published import Published
 from coldstart.config.recipes.figures.ssl_quality import SslQuality
 from coldstart.config.recipes.figures.statistics import Statistics
+from coldstart.config.recipes.figures.tied_picks import TiedPicks
 from coldstart.config.recipes.figures.toy_queries import ToyQueries
 from coldstart.config.recipes.figures.training_curves import TrainingCurves
 from coldstart.config.recipes.targets import FIGURES, TABLES
@@ -77,6 +78,7 @@ FIGURES_SHOWN = [
     ),
 ]
 TABLES_SHOWN = [
+    TiedPicks(kind="tied-picks", title="A question"),
     Advantage(kind="advantage", title="A question", baseline="Random"),
     Overlap(kind="overlap", title="A question", picks="new"),
     AverageRank(kind="average-rank", title="A question", metric="average-precision"),
@@ -125,6 +127,7 @@ SAID = {
     ("figure", "advantage"): "less that of Random",
     ("table", "advantage"): "with Holm's correction for all comparisons",
     ("table", "overlap"): "share of images of the last purchase",
+    ("table", "tied-picks"): "among candidates with this score a second rule chose",
     ("table", "average-rank"): "Ranks of the samplers by mean average precision",
     ("table", "statistics"): "one for each run and number of labels.",
     ("table", "findings"): "by top-1 accuracy, in sentences",

@@ -1,9 +1,5 @@
 """MoBY beside cross-entropy, by turns: what each turn sees, moves, and leaves alone."""
 
-import os
-import signal
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,89 +7,24 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from coldstart.config.recipes.learners.joint import Joint
 from coldstart.config.recipes.scores import Score
 from coldstart.data.unclassed import UNLABELLED as UNKNOWN
 from coldstart.embeddings.score import score
 from coldstart.embeddings.tables import read_scores
 from coldstart.learners.joint import beside
 from coldstart.learners.labels import Bought
-from coldstart.learners.networks import answer_seed, build_network, load_network
+from coldstart.learners.networks import answer_seed, load_network
 from coldstart.ssl.methods.moby import MobyModel
 from coldstart.ssl.momentum import target_decay
 from coldstart.ssl.queue import Queue
-from coldstart.training import resume
 from coldstart.training.augment import augment
 from coldstart.training.backbones import unit_images
-from coldstart.training.distributed import rank
 from coldstart.training.images import Images
-from coldstart.training.model import LABELLED, UNLABELLED, Inputs, Seen
-from coldstart.training.resume import Keeper
-from coldstart.training.streams import Stream, epoch_order, seed_of
-from coldstart.training.trainer import Trainer
-from tests.helpers.small_pool import PICKED, SETTINGS
-from tests.helpers.trainings import CPU, assert_same_states, ended, forked, together
-
-INPUTS = Inputs(8, 8, 1, torch.full((1,), 0.3), torch.full((1,), 0.3))
-WEAK = {"transforms": [{"op": "shift", "pixels": 1}]}
-STRONG = {"transforms": [{"op": "shift", "pixels": 2}, {"op": "flip"}]}
-PLAIN = {"transforms": []}
-SGD = {"name": "sgd", "lr": 0.05, "momentum": 0.9}
-LAYER = {"widths": [8], "activate_last": True}
-MOBY = {
-    "method": "moby",
-    "backbone": SETTINGS["backbone"],
-    "views": [STRONG, WEAK],
-    "projector": LAYER,
-    "predictor": LAYER,
-    "temperature": 0.2,
-    "queue": 50,
-    "target_decay": 0.9,
-    "target_schedule": "cosine",
-    "optimizer": SGD,
-    "epochs": 1,
-    "batch_size": 8,
-}
-TURNS = SETTINGS | {
-    "learner": "joint",
-    "method": MOBY,
-    "views": [WEAK],
-    "weight": 0.5,
-    "unlabelled": "as-many",
-    "on_labelled": True,
-    "turns": "alternating",
-    "epochs_of": "labelled",
-    "optimizer": SGD,
-    "epochs": 3,
-    "batch_size": 8,
-    "precision": "fp32",
-}
-
-
-def recipe(**changes):
-    return Joint.model_validate(TURNS | changes)
-
-
-def network(how, seed=3):
-    return build_network(how, INPUTS, 10, seed)
-
-
-def streams_of(how, pool, count=40, leaked=None):
-    """Forty labelled images, and as many others from the 40th on."""
-    images, labels = pool.images, torch.from_numpy(pool.labels[:count])
-    streams = how.streams()
-    known, others = (Images(images, np.arange(s, s + count)) for s in (0, count))
-    return {
-        LABELLED: Stream(known, streams["labelled"].views, 8, labels),
-        UNLABELLED: Stream(others, streams["unlabelled"].views, 8, leaked),
-    }
-
-
-def trained(how, pool, keeper=None, model=None):
-    built = model or network(how)
-    history = Trainer(built, streams_of(how, pool), how, 4, CPU, keeper).run()
-    return built, history.drop(columns="images_per_second")
-
+from coldstart.training.model import LABELLED, UNLABELLED, Seen
+from coldstart.training.streams import epoch_order, seed_of
+from tests.helpers.small_pool import PICKED
+from tests.helpers.trainings import CPU, assert_same_states
+from tests.helpers.turns import MOBY, PLAIN, SGD, STRONG, TURNS, WEAK, network, recipe, trained
 
 # --- Views ---
 
@@ -326,77 +257,6 @@ def test_known_labels_alone_reach_a_training_without_a_leak(pool):
     for leaked in (0.0, 0.5):
         one, other = weights["true", leaked], weights["other", leaked]
         assert all(torch.equal(one[name], other[name]) for name in one) == (not leaked)
-
-
-# --- Resume, and several processes ---
-
-
-def signalled(how, phase, number, at):
-    """A model that sends its process a signal when it comes to a turn, counted from one."""
-    model, seen = network(how), []
-    plain = model.phases()
-
-    def noting(one):
-        def loss(batch, done):
-            seen.append(one.name)
-            if one.name == phase and seen.count(phase) == at:
-                os.kill(os.getpid(), number)
-            return one.loss(batch, done)
-
-        return loss
-
-    model.phases = lambda: [replace(one, loss=noting(one)) for one in plain]
-    return model
-
-
-@pytest.mark.parametrize(
-    ("phase", "method"), [("labelled", "moby"), ("unlabelled", "moby"), ("unlabelled", "byol")]
-)
-def test_a_training_stopped_and_killed_in_a_turn_is_bit_identical(
-    pool, tmp_path, monkeypatch, phase, method
-):
-    monkeypatch.setattr(resume, "SHARE", 1e9)  # save after each epoch, whatever that costs
-    drop = {} if method == "moby" else {"temperature", "queue"}
-    how = recipe(
-        method={k: v for k, v in MOBY.items() if k not in drop} | {"method": method}, dropout=0.3
-    )
-    whole, history = trained(how, pool)
-
-    def keeper():
-        return Keeper(tmp_path / "resume", "same")
-
-    with pytest.raises(SystemExit) as stopped:
-        trained(how, pool, keeper(), signalled(how, phase, signal.SIGTERM, 3))
-    assert stopped.value.code == 143
-    state = keeper().load(CPU)
-    assert (state["epoch"], state["step"]) == (0, 3)
-    killed = forked(lambda: trained(how, pool, keeper(), signalled(how, phase, signal.SIGKILL, 4)))
-    assert ended(killed) == -signal.SIGKILL
-    state = keeper().load(CPU)
-    assert (state["epoch"], state["step"]) == (1, 0)
-    model, resumed = trained(how, pool, keeper())
-    assert_same_states(model.state_dict(), whole.state_dict())
-    assert resumed.equals(history)
-
-
-def test_two_processes_take_the_same_turns_as_one(pool, tmp_path):
-    how = recipe(epochs=2, accumulate=2, leaked=0.5)
-    leaked = torch.where(torch.arange(40) % 3 > 0, torch.from_numpy(pool.labels[40:80]), UNKNOWN)
-
-    def found():
-        model = network(how)
-        streams = streams_of(how, pool, leaked=leaked)
-        history = Trainer(model, streams, how, 4, CPU).run()
-        return model.state_dict(), history.to_dict("list"), rank()
-
-    alone = found()
-    untrained = network(how).state_dict()
-    for state, history, _ in together(found, tmp_path):
-        for name, tensor in alone[0].items():
-            torch.testing.assert_close(state[name], tensor, rtol=5e-3, atol=5e-4)
-        for column in ("loss", "loss_unlabelled", "lr"):
-            np.testing.assert_allclose(history[column], alone[1][column], rtol=1e-3)
-    assert (alone[0]["head.0.weight"] - untrained["head.0.weight"]).abs().max() > 0.005
 
 
 # --- Scores ---
