@@ -144,13 +144,13 @@ LIES = {
         lambda m: m["files"].update(more={"sha256": "0" * 64, "bytes": 0}),
         "more is missing",
     ),
-    "another key": (lambda m: m.update(key="0" * 64), "manifest.json is foreign"),
-    "another recipe": (lambda m: m["recipe"].update(lr=0.2), "manifest.json is foreign"),
+    "another key": (lambda m: m.update(key="0" * 64), "manifest.json is of another object"),
+    "another recipe": (lambda m: m["recipe"].update(lr=0.2), "manifest.json is of another object"),
     "another recipe and its key": (
         lambda m: m.update(recipe={"lr": 0.2}, key="0" * 64),
-        "manifest.json is foreign",
+        "manifest.json is of another object",
     ),
-    "a stage": (lambda m: m.update(stage="score"), "manifest.json is foreign"),
+    "a stage": (lambda m: m.update(stage="score"), "manifest.json is of another object"),
     "no code": (lambda m: m.pop("code"), "manifest.json is not a manifest: no valid 'code'"),
 }
 

@@ -139,7 +139,7 @@ def test_gc_removes_nothing_from_a_folder_that_is_no_store(tmp_path, clone, caps
 def test_bundle_does_not_overwrite_another_file(tmp_path, store, identity, publish):
     artefact = store.open(publish(identity()).key)
     thesis = write(tmp_path / "thesis.tar")
-    with pytest.raises(ColdstartError, match=r"thesis\.tar is there already and is no bundle"):
+    with pytest.raises(ColdstartError, match=r"thesis\.tar already exists and is not a bundle"):
         bundle.write(thesis, "study", "smoke", [artefact], {})
     assert thesis.read_text() == "mine"
     with pytest.raises(ColdstartError, match="is a folder"):

@@ -72,8 +72,8 @@ def test_any_tar_tool_finds_the_figures_and_the_list_first(packed):
         (member("pipe", type=tarfile.FIFOTYPE), "'pipe' is not a plain file"),
         (member("folder", type=tarfile.DIRTYPE), "'folder' is not a plain file"),
         (member("notes.txt", b"x"), r"'notes\.txt' is not listed"),
-        (member("figures/study/a.svg", b"<svg/>"), r"'figures/study/a\.svg' stands in it twice"),
-        (member("bundle.json", b"{}"), r"'bundle\.json' stands in it twice"),
+        (member("figures/study/a.svg", b"<svg/>"), r"'figures/study/a\.svg' appears twice"),
+        (member("bundle.json", b"{}"), r"'bundle\.json' appears twice"),
     ],
 )
 def test_unlisted_member_is_refused(packed, other, extra, said):
@@ -194,7 +194,7 @@ def test_forged_list_is_refused(packed, other, lie, said):
             "not the plain name",
         ),
         (lambda one: one.pop("recipe"), "is not a manifest"),
-        (lambda one: one.update(recipe_key="../../x"), "no valid keys"),
+        (lambda one: one.update(recipe_key="../../x"), "lacks a valid recipe key"),
     ],
 )
 def test_forged_manifest_with_a_matching_list_is_refused(family, packed, other, change, said):
@@ -207,7 +207,7 @@ def test_forged_manifest_with_a_matching_list_is_refused(family, packed, other, 
     parts[position] = member(name, text)
     pack(packed, parts)
     (family.store.root / "lie").write_bytes(text)
-    listed = bundle._described(family.store.root / "lie")
+    listed = bundle._digest_and_size(family.store.root / "lie")
     edit(packed, lambda contents: contents["members"].update({name: listed}))
     with pytest.raises(ColdstartError, match=said):
         unpack.read(packed, other)

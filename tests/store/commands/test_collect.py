@@ -81,7 +81,7 @@ def test_artefact_removed_by_another_process_is_no_error(family, old):
 
 def test_unreadable_root_stops_the_collection(family, old):
     damage(family, family.encoder)
-    with pytest.raises(ColdstartError, match=f"{family.encoder.key}.*unknown what it needs"):
+    with pytest.raises(ColdstartError, match=f"{family.encoder.key}.*its inputs are unknown"):
         scan(family.store, [family.metrics.key], 30 * DAY)
 
 

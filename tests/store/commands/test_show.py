@@ -110,5 +110,5 @@ def test_ambiguous_prefix_is_refused(family, run):
             break
         first[made.key[0]] = made.key
     message = run("store", "show", made.key[0], status=1)[-1]
-    assert "give more of it" in message
+    assert "give more digits" in message
     assert made.key[:16] in message or first[made.key[0]][:16] in message

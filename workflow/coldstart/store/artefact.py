@@ -1,4 +1,4 @@
-"""An artefact as a reader gets it."""
+"""An artefact that was opened for reading."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""One archive with what a study's figures and tables are made of.
+"""A bundle: one archive with a study's figures and tables and the artefacts behind them.
 
-``bundle.json`` stands first and lists every other member with its size and SHA-256; after it come
-``figures/`` and ``tables/`` for the eye, and ``objects/<key>/`` for a store. Nothing is compressed:
-the artefacts' formats are, where it pays.
+``bundle.json`` stands first and lists every other member with its size and SHA-256. After it come
+``figures/`` and ``tables/``, for people to look at, and ``objects/<key>/``, for import into a
+store. The archive is not compressed, because the artefacts' own formats are where that saves space.
 """
 
 import io
@@ -23,26 +23,27 @@ FORMAT = 1
 """Version of the archive's layout."""
 
 CONTENTS = "bundle.json"
+"""Name of the first member, which lists all others."""
 
 
 def write(
     file: Path, study: str, scale: str, artefacts: Sequence[Artefact], shown: Mapping[str, Path]
 ) -> int:
-    """Write a bundle; returns its bytes. It takes its name once it is whole.
+    """Write a bundle; returns its size in bytes. The file gets its name once it is complete.
 
     Args:
         file: the archive.
         study: the study's name.
         scale: the scale that it was run at.
-        artefacts: what it holds for a store, opened and so verified.
-        shown: figures and tables, by their names in the archive.
+        artefacts: those that an import publishes. Opening them has verified them.
+        shown: the files of figures and tables, by their names in the archive.
 
     Raises:
-        ColdstartError: the archive cannot be written, or another file has its name.
+        ColdstartError: the archive cannot be written, or a file that is no bundle has its name.
     """
     _require_free(file)
     sources = dict(shown)
-    members = {name: _described(path) for name, path in sources.items()}
+    members = {name: _digest_and_size(path) for name, path in sources.items()}
     for artefact in artefacts:
         folder = f"objects/{artefact.key}"
         for name, path in [
@@ -50,8 +51,8 @@ def write(
             *((name, artefact.path(name)) for name in artefact.manifest["files"]),
         ]:
             sources[f"{folder}/{name}"] = path
-            listed = artefact.manifest["files"].get(name)
-            members[f"{folder}/{name}"] = listed or _described(path)
+            listed = artefact.manifest["files"].get(name)  # the manifest does not list itself
+            members[f"{folder}/{name}"] = listed or _digest_and_size(path)
     contents = {
         "format": FORMAT,
         "study": study,
@@ -79,11 +80,11 @@ def write(
 
 
 def _require_free(file: Path) -> None:
-    """Refuse a folder, and an existing file that is no bundle."""
+    """Refuse to overwrite a folder, or a file that is not a bundle."""
     if file.is_dir() or not file.name:
         raise ColdstartError(f"{file} is a folder: name a file, such as {file / 'study.tar'}.")
     if file.exists() and not is_bundle(file):
-        raise ColdstartError(f"{file} is there already and is no bundle: name another file.")
+        raise ColdstartError(f"{file} already exists and is not a bundle: name another file.")
 
 
 def is_bundle(file: Path) -> bool:
@@ -102,5 +103,5 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
     return member
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _digest_and_size(path: Path) -> dict[str, Any]:
     return {"sha256": file_digest(path), "bytes": path.stat().st_size}

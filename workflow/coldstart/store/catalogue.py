@@ -1,4 +1,4 @@
-"""All manifests of a store, read once: its artefacts, their inputs, and both in words."""
+"""The catalogue of a store: all its manifests, read once, and descriptions of its artefacts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +10,9 @@ from coldstart.errors import ColdstartError
 from coldstart.progress import Progress
 from coldstart.store.objects import Store
 
+# Names in a recipe whose values describe an artefact.
 _OWN = ("sampler", "score", "statistic", "learner")
+# Names whose values describe an artefact also if they stand in the recipe of an input.
 _INHERITED = ("method", "epochs", "seed", "dataset")
 _ALIASES = {"encoder_seed": "seed", "source": "dataset"}
 _PHRASES = {"epochs": "{} epochs", "seed": "seed {}"}
@@ -18,7 +20,7 @@ _PHRASES = {"epochs": "{} epochs", "seed": "seed {}"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One artefact, by its manifest alone."""
+    """One artefact as its manifest describes it; its files are not read."""
 
     key: str
     manifest: Mapping[str, Any]
@@ -30,7 +32,7 @@ class Entry:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """The keys of what it was made from, by name."""
+        """The keys of its inputs, by name."""
         return {str(name): str(key) for name, key in self.manifest["inputs"].items()}
 
     @property
@@ -40,7 +42,7 @@ class Entry:
 
     @property
     def at(self) -> float:
-        """When it was made, in seconds since 1970; 0 where its manifest does not say."""
+        """The time of its making, in seconds since 1970; 0 if its manifest does not record it."""
         try:
             return datetime.fromisoformat(str(self.manifest["made"].get("at"))).timestamp()
         except ValueError:
@@ -48,12 +50,18 @@ class Entry:
 
     @property
     def by(self) -> str:
-        """Who made it."""
+        """The user who made it."""
         return str(self.manifest["made"].get("by", "?"))
 
 
 class Catalogue:
-    """The contents of a store: ``entries`` by key, and the error of each unreadable one."""
+    """The contents of a store.
+
+    Attributes:
+        store: the store.
+        entries: the artefacts, by key.
+        unreadable: for each artefact without a readable manifest, the error, by key.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -70,11 +78,11 @@ class Catalogue:
             progress.advance()
 
     def inputs(self, key: str) -> list[str]:
-        """Keys that an artefact was made from; none for one that is not there."""
+        """The keys of an artefact's inputs; none if it is not in the catalogue."""
         return list(self.entries[key].inputs.values()) if key in self.entries else []
 
     def uses(self) -> Counter[str]:
-        """Count the artefacts that were made from each key directly."""
+        """Count, for each key, the artefacts that have it as a direct input."""
         return Counter(made_from for key in self.entries for made_from in set(self.inputs(key)))
 
     def words(self, key: str) -> str:
@@ -84,7 +92,7 @@ class Catalogue:
         return " ".join(_PHRASES.get(name, "{}").format(facts[name]) for name in named)
 
     def tree(self, key: str) -> Iterator[str]:
-        """The artefact and what it was made from down to the data, a line each."""
+        """Yield an artefact and all its inputs, down to the data, as the lines of a tree."""
         yield self._line(key)
         yield from self._branches(key, "", {key})
 
@@ -104,10 +112,14 @@ class Catalogue:
         return f"{key[:12]}  ({'cannot be read' if key in self.unreadable else 'missing'})"
 
     def _facts_of(self, key: str) -> dict[str, Any]:
-        """Values that describe an artefact: of its recipe, and of its inputs' for some names."""
+        """Return the values that describe an artefact, by name.
+
+        They are from its own recipe and, for the names that are inherited, from its inputs.
+        """
         if key not in self._facts:
             facts: dict[str, Any] = {}
-            self._facts[key] = facts  # before the inputs: an edited manifest may name itself
+            # Stored before the inputs are visited: an edited manifest may be its own input.
+            self._facts[key] = facts
             if key in self.entries:
                 facts.update(_leaves(self.entries[key].manifest["recipe"]))
             for made_from in self.inputs(key):
@@ -118,10 +130,15 @@ class Catalogue:
 
 
 def only_key(keys: Iterable[str], prefix: str, where: str) -> str:
-    """The one of ``keys`` that starts with ``prefix``; ``where`` they are, for the error.
+    """Return the only one of ``keys`` that starts with ``prefix``.
+
+    Args:
+        keys: all keys to search.
+        prefix: the first digits of a key, or all of them.
+        where: the place of the keys, for the error.
 
     Raises:
-        ColdstartError: none does, or several do.
+        ColdstartError: no key starts with ``prefix``, or several do.
     """
     found = [key for key in keys if prefix and key.startswith(prefix)]
     if not found:
@@ -131,24 +148,25 @@ def only_key(keys: Iterable[str], prefix: str, where: str) -> str:
     if len(found) > 1:
         shown = ", ".join(key[:16] for key in found[:3])
         raise ColdstartError(
-            f"{len(found)} keys in {where} start with {prefix!r} ({shown}, ...): give more of it."
+            f"{len(found)} keys in {where} start with {prefix!r} ({shown}, ...): give more digits."
         )
     return found[0]
 
 
 def closure(keys: Iterable[str], inputs: Callable[[str], Iterable[str]]) -> list[str]:
-    """``keys`` and all that they were made from, each after its own inputs.
+    """Return ``keys`` and all their direct and indirect inputs, each key after its own inputs.
 
     Args:
-        keys: where to start.
-        inputs: gives the keys of what a key was made from.
+        keys: the keys to start from.
+        inputs: returns the keys of the direct inputs of a key.
     """
     order: dict[str, None] = {}
     entered: set[str] = set()
+    # A key is pushed a second time, below its inputs, and takes its place in the order after them.
     stack = [(key, False) for key in reversed(list(keys))]
     while stack:
-        key, left = stack.pop()
-        if left:
+        key, inputs_done = stack.pop()
+        if inputs_done:
             order[key] = None
         elif key not in entered:
             entered.add(key)
@@ -158,6 +176,7 @@ def closure(keys: Iterable[str], inputs: Callable[[str], Iterable[str]]) -> list
 
 
 def _leaves(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the names and values in a recipe, at any depth, that describe an artefact."""
     for name, value in recipe.items():
         name = _ALIASES.get(name, name)
         if isinstance(value, dict):

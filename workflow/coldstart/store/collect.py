@@ -1,4 +1,4 @@
-"""Garbage collection: which artefacts nobody needs, and their removal."""
+"""Garbage collection: find the artefacts that nobody needs, and remove them."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from coldstart.store.manifest import MANIFEST
 from coldstart.store.objects import Store
 
 LOOK_AGAIN = 100
-"""After so many removals, the store is searched for artefacts published meanwhile."""
+"""Number of removals after which the store is searched again for newly published artefacts."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Scan:
 
     store: Store
     seen: frozenset[str]
-    """All keys that were there."""
+    """All keys that the store had."""
     garbage: list[Entry]
-    """Artefacts that no root reaches, each before what it was made from."""
+    """Artefacts that no root reaches, each before its own inputs."""
     stamps: dict[str, int]
-    """Arrival of each piece of garbage in the store, in nanoseconds by the file server's clock."""
+    """Arrival of each artefact in the store, in nanoseconds by the file server's clock."""
     young: int
-    """Number of artefacts kept only because they, or what was made from them, are young."""
+    """Number of artefacts kept only because they are young, or an input of a young one."""
     left_alone: int
     """Number of artefacts that cannot be judged: another format, or an unreadable manifest."""
 
@@ -41,30 +41,32 @@ def scan(store: Store, roots: Iterable[str], older_than: float) -> Scan:
     Args:
         store: one store, not layers of them.
         roots: keys to keep, whether the store has them or not.
-        older_than: seconds below which an artefact is young.
+        older_than: an artefact that arrived fewer seconds ago than this is young.
 
     Raises:
-        ColdstartError: there is no such store, or a manifest on the way from a root cannot be read,
-            so that what it reaches is unknown.
+        ColdstartError: there is no such store, or the manifest of an artefact that a root reaches
+            cannot be read, so that its inputs are unknown.
     """
     store.require_store()
     now = time.time()
     catalogue = Catalogue(store)
-    stamps = {key: _came(store, key) for key in catalogue.entries}
+    stamps = {key: _arrival(store, key) for key in catalogue.entries}
     reached = set(closure(roots, catalogue.inputs))
     for key in reached & catalogue.unreadable.keys():
-        raise ColdstartError(f"{catalogue.unreadable[key]} Until then it is unknown what it needs.")
-    fresh = [key for key, stamp in stamps.items() if now - stamp / 1e9 < older_than]
-    foreign = [key for key, one in catalogue.entries.items() if one.manifest["format"] != FORMAT]
-    kept = reached | set(closure([*fresh, *foreign], catalogue.inputs))
+        raise ColdstartError(f"{catalogue.unreadable[key]} Until then its inputs are unknown.")
+    young = [key for key, stamp in stamps.items() if now - stamp / 1e9 < older_than]
+    other_format = [
+        key for key, entry in catalogue.entries.items() if entry.manifest["format"] != FORMAT
+    ]
+    kept = reached | set(closure([*young, *other_format], catalogue.inputs))
     garbage = [key for key in closure(catalogue.entries, catalogue.inputs) if key not in kept]
     return Scan(
         store=store,
         seen=frozenset(catalogue.entries) | frozenset(catalogue.unreadable),
         garbage=[catalogue.entries[key] for key in reversed(garbage) if key in catalogue.entries],
         stamps=stamps,
-        young=len(set(closure(fresh, catalogue.inputs)) & catalogue.entries.keys() - reached),
-        left_alone=len(foreign) + len(catalogue.unreadable),
+        young=len(set(closure(young, catalogue.inputs)) & catalogue.entries.keys() - reached),
+        left_alone=len(other_format) + len(catalogue.unreadable),
     )
 
 
@@ -88,18 +90,19 @@ def remove(found: Scan) -> Iterator[Entry]:
     gone: set[str] = set()
     for position, entry in enumerate(found.garbage):
         if position % LOOK_AGAIN == 0:
+            # A key that was removed here and is there again was published anew.
             kept |= set(closure(set(store.keys()) - (found.seen - gone), inputs))
-        came = _came(store, entry.key)
-        if came not in (0, found.stamps[entry.key]):  # published anew
+        arrival = _arrival(store, entry.key)
+        if arrival not in (0, found.stamps[entry.key]):  # published anew
             kept |= set(closure([entry.key], inputs))
-        if came and entry.key not in kept:
+        if arrival and entry.key not in kept:
             store.discard(entry.key)
             gone.add(entry.key)
             yield entry
 
 
-def _came(store: Store, key: str) -> int:
-    """Time of the manifest in this store, in nanoseconds; 0 if the artefact is gone."""
+def _arrival(store: Store, key: str) -> int:
+    """Time when the manifest came to this store, in nanoseconds; 0 if the artefact is gone."""
     try:
         return Path(store.root, "objects", key[:2], key, MANIFEST).stat().st_mtime_ns
     except FileNotFoundError:

@@ -1,8 +1,9 @@
-"""The recipe key of an artefact, computed anew: a manifest may claim any.
+"""Checks of the recipe keys in manifests: each is computed anew from the recipes.
 
-The key of an artefact is a hash over all that its manifest says, so that a manifest with another
-recipe is foreign. The recipe key is not part of the key, and depends on the recipes of the inputs:
-it can be computed only as far down as these are there.
+An artefact's key is a hash of its stage, recipe, inputs and code, so a manifest whose recipe was
+edited does not fit its key. The recipe key is not part of that hash: a manifest may claim any. It
+depends on the recipes of all inputs down to the data, so it can be computed anew only if their
+manifests are at hand.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,19 +16,19 @@ from coldstart.store.manifest import MANIFEST, Fault
 from coldstart.store.objects import Store
 
 Lookup = Callable[[str], Mapping[str, Any] | None]
-"""The manifest of a key, or None where there is none that can be read."""
+"""A function that returns the manifest of a key, or None if there is no readable one."""
 
 
 def recipe_keys(keys: Iterable[str], manifest_of: Lookup) -> dict[str, str | None]:
-    """The recipe keys of artefacts and of all that they were made from.
+    """Compute the recipe keys of artefacts and of all their direct and indirect inputs.
 
     Args:
         keys: the artefacts.
-        manifest_of: gives the manifests that are at hand.
+        manifest_of: returns the manifests that are at hand.
 
     Returns:
-        By key, the recipe key that follows from the manifest and those of its inputs, down to the
-        data; None where one of these is missing, so that nothing can be proved.
+        For each key, the recipe key that follows from its manifest and those of its inputs, down
+        to the data; None if one of these is missing, so that nothing can be proved.
     """
 
     def inputs(key: str) -> list[str]:
@@ -37,33 +38,38 @@ def recipe_keys(keys: Iterable[str], manifest_of: Lookup) -> dict[str, str | Non
     found: dict[str, str | None] = {}
     for key in closure(keys, inputs):  # each after its own inputs
         manifest = manifest_of(key)
-        below = {} if manifest is None else {n: found.get(k) for n, k in manifest["inputs"].items()}
-        if manifest is None or None in below.values():
+        if manifest is None:
+            found[key] = None
+            continue
+        below = {name: found.get(input_key) for name, input_key in manifest["inputs"].items()}
+        if None in below.values():
             found[key] = None
         else:
-            made_from = {name: Reference("", str(one)) for name, one in below.items()}
+            references = {
+                name: Reference("", str(recipe_key)) for name, recipe_key in below.items()
+            }
             recipe, code = manifest["recipe"], manifest["code"]
-            found[key] = Identity(manifest["stage"], recipe, made_from, code).recipe_key
+            found[key] = Identity(manifest["stage"], recipe, references, code).recipe_key
     return found
 
 
 def forged(keys: Iterable[str], manifest_of: Lookup) -> Iterator[Fault]:
-    """A fault for each artefact whose manifest claims another recipe key than it has."""
+    """Yield a fault for each artefact whose manifest claims a wrong recipe key."""
     wanted = list(keys)
     proved = recipe_keys(wanted, manifest_of)
     for key in wanted:
         manifest = manifest_of(key)
         if manifest is not None and proved[key] not in (None, manifest.get("recipe_key")):
-            what = f"claims another recipe key than {proved[key]}, which its recipe and inputs have"
+            what = f"claims another recipe key than {proved[key]}, which follows from its recipes"
             yield Fault(key, MANIFEST, what)
 
 
 def is_of_recipe(key: str, identity: Identity, manifest_of: Lookup) -> bool:
-    """Return True if the artefact ``key`` is of the recipe of ``identity``, by whichever code.
+    """Return True if the artefact ``key`` was made from the recipe of ``identity``, by any code.
 
-    Stage and recipe are compared themselves. The recipes of the inputs are compared by the recipe
-    key, which is computed anew as far as the inputs are there; one that came without them, as in a
-    bundle, is believed.
+    Stage and recipe are compared directly. The recipes of the inputs are compared by the recipe
+    key, which is computed anew if all inputs are there. An artefact may have come without them, as
+    from a bundle: then the recipe key that it claims is believed.
     """
     manifest = manifest_of(key)
     if manifest is None:
@@ -78,7 +84,7 @@ def is_of_recipe(key: str, identity: Identity, manifest_of: Lookup) -> bool:
 
 
 def manifests_of(store: Store) -> Lookup:
-    """A look-up of a store's manifests, each read once; what cannot be read counts as missing."""
+    """A look-up of a store's manifests. Each is read once; an unreadable one counts as missing."""
     read: dict[str, Mapping[str, Any] | None] = {}
 
     def manifest_of(key: str) -> Mapping[str, Any] | None:

@@ -1,6 +1,6 @@
-"""The two ends of a copy: a store on a file system, or one at an address that fsspec knows.
+"""The ends of a copy: a store on a file system, or a store at an address that fsspec knows.
 
-At an address the layout is a store's own, ``objects/ab/<key>/``, without its drafts and its index.
+Both have the same layout, ``objects/ab/<key>/``; at an address there are no drafts and no index.
 """
 
 import contextlib
@@ -19,16 +19,17 @@ from coldstart.store.received import Pour, parse, receive
 CHUNK = 1_000_000
 """Bytes that are read at once, and the unit of the progress that is shown."""
 
+# The extra of the package ``coldstart`` that installs what a protocol needs.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "sftp": "sftp", "ssh": "sftp"}
 _OBJECT_STORES = {"s3", "gs", "abfs", "oss"}
 _FOLDERS = ("file", "local")
 
 
 class End(Protocol):
-    """The interface of an end of a copy."""
+    """One end of a copy: its source or its destination."""
 
     name: str
-    """As the user wrote it."""
+    """The address as the user wrote it."""
 
     def keys(self) -> list[str]:
         """Keys of what is published there, sorted."""
@@ -43,28 +44,28 @@ class End(Protocol):
         """A file of a published artefact, in pieces of ``CHUNK`` bytes."""
 
     def receive(self, key: str, manifest: dict[str, Any], pour: Pour) -> None:
-        """Publish an artefact, once all that was written was read again and found right."""
+        """Publish an artefact, after reading back and verifying all that was written."""
 
 
 def end_at(address: str) -> End:
-    """The end at a folder or an address such as ``s3://bucket/prefix``.
+    """Return the end at a folder, or at an address such as ``s3://bucket/prefix``.
 
     Raises:
-        ColdstartError: the address is of a kind that is not known, or needs a package.
+        ColdstartError: the address is of an unknown kind, or needs a package that is not installed.
     """
-    protocol, found, path = address.partition("://")
-    if not found:
+    protocol, separator, path = address.partition("://")
+    if not separator:
         return Folder(Path(address).expanduser(), address)
     if protocol in _FOLDERS:
         return Folder(Path(path), address)
-    import fsspec  # not at the top: copies between folders need none of it
+    import fsspec  # not at the top: copies between folders do not need it
 
     try:
         files, root = fsspec.core.url_to_fs(address)
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
-        what = f"pip install 'coldstart[{extra}]'" if extra else str(error)
-        raise ColdstartError(f"{address}: {protocol}:// needs another package: {what}") from error
+        remedy = f"pip install 'coldstart[{extra}]'" if extra else str(error)
+        raise ColdstartError(f"{address}: {protocol}:// needs another package: {remedy}") from error
     except Exception as error:  # each kind of address has errors of its own
         raise _unreachable(address, error) from error
     return Remote(files, root, address)
@@ -85,7 +86,7 @@ class Folder:
         return self.store.manifest(key)
 
     def sound(self, key: str) -> bool:
-        """Return True if it is there and, read whole, as it was published."""
+        """Return True if the artefact is there and undamaged; all its files are read."""
         if not self.store.has(key):
             return False
         with contextlib.suppress(ColdstartError):
@@ -94,7 +95,7 @@ class Folder:
         return False
 
     def read(self, key: str, file: str) -> Iterator[bytes]:
-        """A file in pieces, after the whole artefact was verified."""
+        """A file in pieces of ``CHUNK`` bytes; the whole artefact is verified first."""
         path = self.store.open(key).path(file)
         try:
             with path.open("rb") as opened:
@@ -103,7 +104,7 @@ class Folder:
             raise ColdstartError(f"Cannot read {path}: {error.strerror}.") from error
 
     def receive(self, key: str, manifest: dict[str, Any], pour: Pour) -> None:
-        """Publish as a stage would: by renaming a folder that was written in full."""
+        """Publish an artefact as a stage does: write a folder in full, then rename it."""
         try:
             receive(self.store, key, manifest, pour)
         except OSError as error:
@@ -111,13 +112,13 @@ class Folder:
 
 
 class Remote:
-    """A store at an address: its manifest makes an artefact published, and is written last."""
+    """A store at an address. An artefact is published once its manifest is there, written last."""
 
     def __init__(self, files: Any, root: str, name: str) -> None:
         self.files, self.root, self.name = files, root.rstrip("/"), name
 
     def keys(self) -> list[str]:
-        """Keys of what has a manifest, sorted."""
+        """Keys of the artefacts that have a manifest, sorted."""
         return sorted(key for key, sizes in self._sizes.items() if MANIFEST in sizes)
 
     def manifest(self, key: str) -> dict[str, Any]:
@@ -127,10 +128,10 @@ class Remote:
         return parse(text, key, f"{self.name}: the manifest of {key}")
 
     def sound(self, key: str) -> bool:
-        """Return True if it has a valid manifest and its files have their sizes.
+        """Return True if the artefact has a valid manifest and its files have the listed sizes.
 
-        They are not read: that would cost as much as to copy them, and they were read when they
-        were written, before their manifest was.
+        The files are not read: that would cost as much as copying them, and ``receive`` read them
+        back before it wrote the manifest.
         """
         sizes = self._sizes.get(key, {})
         if MANIFEST not in sizes:
@@ -142,7 +143,7 @@ class Remote:
         return all(sizes.get(name) == entry["bytes"] for name, entry in listed.items())
 
     def read(self, key: str, file: str) -> Iterator[bytes]:
-        """A file as it is there, in pieces; whoever receives it verifies it."""
+        """A file in pieces of ``CHUNK`` bytes, not verified: the receiving end does that."""
         with self._reaching(), self.files.open(self._path(key, file), "rb") as opened:
             yield from pieces(opened)
 
@@ -158,10 +159,10 @@ class Remote:
                     written = hashlib.file_digest(file, "sha256").hexdigest()
                 if written != entry["sha256"]:
                     raise ColdstartError(
-                        f"{path} reads back otherwise than its manifest says: it was damaged at "
-                        "the source or on its way. The artefact was not published there."
+                        f"{path}, read back, does not have the SHA-256 in its manifest: it was "
+                        "damaged at the source or on its way. The artefact was not published there."
                     )
-            # By another name first: not every kind of address shows a file only once it is whole.
+            # Renamed into place: at some kinds of address, a half-written file can be read.
             draft = self._path(key, f".{MANIFEST}")
             self.files.pipe_file(draft, (json.dumps(manifest, indent=2) + "\n").encode())
             self.files.mv(draft, self._path(key, MANIFEST))
@@ -186,12 +187,13 @@ class Remote:
 
     def _make_folder(self, path: str) -> None:
         protocol = self.files.protocol
-        # In an object store folders come by themselves, and to make one would make its bucket.
+        # An object store has no folders to make, and asking for one would create a bucket.
         if _OBJECT_STORES.isdisjoint([protocol] if isinstance(protocol, str) else protocol):
             self.files.makedirs(path, exist_ok=True)
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:
+        """Turn any error of the address into a ``ColdstartError`` that names it."""
         try:
             yield
         except ColdstartError:
@@ -201,13 +203,13 @@ class Remote:
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """The rest of a file, ``CHUNK`` bytes at a time."""
+    """Yield the rest of a file, ``CHUNK`` bytes at a time."""
     while piece := file.read(CHUNK):
         yield piece
 
 
 def _unreachable(address: str, error: Exception) -> ColdstartError:
     return ColdstartError(
-        f"{address}: {type(error).__name__}: {error}. What is there already is sound; the same "
-        "command goes on from it once this is mended."
+        f"{address}: {type(error).__name__}: {error}. Artefacts that were copied are sound; once "
+        "this error is mended, the same command copies the rest."
     )

@@ -1,4 +1,4 @@
-"""Folders and files of a store: shared with a group, on the disk, removed."""
+"""Operations on a store's files: share them with a group, flush them to the disk, remove them."""
 
 import contextlib
 import os
@@ -11,10 +11,10 @@ _umask = threading.Lock()
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it: never world-writable, and the group's where its parent is.
+    """Make a folder and its missing parents, never world-writable.
 
-    The set-group-ID bit and the group come from the parent by themselves; the umask would take the
-    group's rights away.
+    A folder in one that is shared with a group is shared too. It inherits the group and the
+    set-group-ID bit from its parent, but the umask could take the group's right to write away.
     """
     if path.is_dir():
         return
@@ -23,10 +23,11 @@ def make_folder(path: Path) -> None:
     if path.parent.stat().st_mode & shared != shared:
         path.mkdir(mode=0o775, exist_ok=True)
         return
-    # Not by chmod: another member may find the folder before that, and may not write to it. Nor by
-    # renaming a finished one: that replaces an empty folder, and whoever is on the way into it
-    # finds it gone. The umask is the process's: a file that another thread makes at this moment may
-    # be writable for the group.
+    # The umask is changed because the folder must be group-writable from the start. With a chmod
+    # afterwards, another member could find the folder before it is writable. Renaming a finished
+    # folder into place would replace an empty one that another process is about to write into. The
+    # umask is shared by all threads: a file that another thread makes at this moment may become
+    # group-writable.
     with _umask:
         umask = os.umask(0o077)
         os.umask(umask & ~stat.S_IRWXG)
@@ -55,11 +56,11 @@ def last_written(folder: Path) -> float:
 
 
 def touch(folder: Path) -> None:
-    """Mark a folder as in use; one that is gone, or another user's, is left alone."""
+    """Mark a folder as in use. A folder that is gone or belongs to another user is left alone."""
     with contextlib.suppress(OSError):
         os.utime(folder)
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove as much as this user may; what is left is swept by its owner."""
+    """Remove as much of a folder as this user may; a sweep by its owner removes the rest."""
     shutil.rmtree(folder, ignore_errors=True)

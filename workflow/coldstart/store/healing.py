@@ -1,4 +1,4 @@
-"""Bring a store back to soundness, and the pointer files that name what is in it."""
+"""Healing of a store: remove what is damaged, and the pointer files to what is not there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Healing:
     discarded: list[str]
     """Keys of the objects that were removed."""
     left: list[str]
-    """Keys of those that are not damaged any more: somebody has published them anew."""
+    """Keys of the damaged objects that somebody has replaced by sound ones in the meantime."""
     swept: int
     """Number of abandoned folders that were removed."""
 
@@ -29,8 +29,8 @@ def heal(store: Store, faults: Iterable[Fault]) -> Healing:
     """Remove damaged objects and abandoned folders from a store, and nothing else.
 
     Raises:
-        ColdstartError: there is no such store, which may only be a share that is not mounted; or an
-            object in it cannot be removed.
+        ColdstartError: there is no such store (its share may not be mounted), or an object in it
+            cannot be removed.
     """
     if not store.root.is_dir():
         raise ColdstartError(
@@ -45,7 +45,7 @@ def heal(store: Store, faults: Iterable[Fault]) -> Healing:
 
 
 def _discard(store: Store, key: str) -> bool:
-    """Remove an object if it is damaged, or still claims a recipe that it is not of."""
+    """Remove an object if it is still damaged or forged; returns True if it is gone."""
     if any(forged([key], manifests_of(store))):
         store.discard(key)
         return True
@@ -55,8 +55,8 @@ def _discard(store: Store, key: str) -> bool:
 def heal_pointers(store: LayeredStore, results: Path) -> list[Path]:
     """Remove the pointer files to artefacts that are not there, so that Snakemake makes them again.
 
-    A pointer goes also if its artefact was missing before: a teammate may have healed the store
-    that this clone's pointers name.
+    This includes artefacts that were missing before this healing: a teammate may have healed the
+    store that this clone's pointers name.
 
     Args:
         store: all stores that the clone uses.

@@ -11,25 +11,25 @@ from typing import Any
 from coldstart.errors import ColdstartError
 
 FORMAT = 1
-"""Version of the store: part of every key, so a change to it starts a store anew."""
+"""Version of the store's format. It is part of every key: a new version finds no old artefact."""
 
 
 def canonical_json(value: Any, where: str = "value") -> str:
-    """The one text of a JSON value: keys sorted, no spaces, ASCII, floats by their shortest repr.
+    """Return the canonical text of a JSON value: sorted keys, no spaces, ASCII, shortest floats.
 
-    ``1`` and ``1.0`` have different texts, as have ``0.0`` and ``-0.0``: a text that guessed which
-    numbers mean the same could give one key to two recipes, whereas resolved recipes are typed
-    models, in which a number always has one type. Tuples count as lists.
+    ``1`` and ``1.0`` have different texts, as have ``0.0`` and ``-0.0``: treating such numbers as
+    equal could give two recipes one key. Equal recipes still have equal texts, because resolved
+    recipes are typed models, in which a number always has the same type. Tuples count as lists.
 
     Args:
         value: nested dicts with text keys, lists, tuples, str, int, float, bool and None; no
             subclasses of them (a NumPy scalar would change the text with NumPy's version).
-        where: what the value is, for the error.
+        where: a name for the value in errors.
 
     Raises:
-        ColdstartError: a value of another type, or a number that is not finite.
+        ColdstartError: a value has another type, or a number is not finite.
     """
-    _check(value, where)
+    _require_json(value, where)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -54,7 +54,7 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """All that decides the content of an artefact; nothing about machine, path or time.
+    """All that determines the content of an artefact; nothing about machine, path or time.
 
     Two identities are equal when their keys are.
     """
@@ -62,15 +62,15 @@ class Identity:
     stage: str
     """Name of the stage that makes it, such as ``pretrain``."""
     recipe: Mapping[str, Any]
-    """The resolved recipe with its seed: every number that the stage reads. Copied."""
+    """The resolved recipe with its seed: every number that the stage reads. It is copied."""
     inputs: Mapping[str, "Identity | Reference"]
     """Inputs, by the name that the stage gives each."""
     code: str
     """Fingerprint of the code that makes it (see ``coldstart.planning.fingerprint``)."""
 
     def __post_init__(self) -> None:
-        own = json.loads(canonical_json(dict(self.recipe), f"recipe of {self.stage}"))
-        object.__setattr__(self, "recipe", own)
+        copied = json.loads(canonical_json(dict(self.recipe), f"recipe of {self.stage}"))
+        object.__setattr__(self, "recipe", copied)
         object.__setattr__(self, "inputs", dict(self.inputs))
 
     @cached_property
@@ -80,7 +80,10 @@ class Identity:
 
     @cached_property
     def recipe_key(self) -> str:
-        """The key without the code, all the way down: finds what other code made of one recipe."""
+        """The key without any code: neither this stage's nor that of an input.
+
+        It finds the artefacts that other code made from the same recipe.
+        """
         inputs = {name: made_from.recipe_key for name, made_from in self.inputs.items()}
         return digest(
             {"format": FORMAT, "stage": self.stage, "recipe": self.recipe, "inputs": inputs}
@@ -98,7 +101,8 @@ class Identity:
         return hash(self.key)
 
 
-def _check(value: Any, where: str) -> None:
+def _require_json(value: Any, where: str) -> None:
+    """Refuse a value that has no canonical text."""
     kind = type(value)
     if kind is dict:
         for key, member in value.items():
@@ -106,10 +110,10 @@ def _check(value: Any, where: str) -> None:
                 raise ColdstartError(
                     f"{where}: the key {key!r} is not text, so it has no JSON form."
                 )
-            _check(member, f"{where}.{key}")
+            _require_json(member, f"{where}.{key}")
     elif kind in (list, tuple):
         for position, member in enumerate(value):
-            _check(member, f"{where}[{position}]")
+            _require_json(member, f"{where}[{position}]")
     elif kind is float:
         if not math.isfinite(value):
             raise ColdstartError(

@@ -1,4 +1,4 @@
-"""Several stores as one: a user's own over those of others, such as the team's."""
+"""Several stores used as one: first the user's own, then those of others, such as the team's."""
 
 import logging
 from collections.abc import Callable
@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 class LayeredStore(Store):
-    """The store ``root`` over others: what it lacks is looked for in the next, in their order.
+    """The store ``root``, and others that are searched, in order, for artefacts that it lacks.
 
-    Publishing, discarding, sweeping and listing are the first store's alone; the others are only
-    read. A copy that cannot be read or is damaged is passed over, with a warning, if there is a
-    sound one further down.
+    Publishing, discarding, sweeping and listing concern the first store alone; the others are only
+    read. A copy that is damaged or cannot be read is skipped, with a warning, if a later store has
+    a sound one.
 
     Attributes:
-        stores: each of the stores, for what concerns one of them.
+        stores: all stores, in the order in which they are searched.
 
     Raises:
-        ColdstartError: a store is a file, or one after the first is not there: it may be a share
-            that is not mounted, and passing over it would make all that is in it again.
+        ColdstartError: a store is a file, or a store after the first is not there. Its share may
+            not be mounted, and without the store all its artefacts would be made again.
     """
 
     def __init__(self, root: Path, *below: Path) -> None:
@@ -44,19 +44,19 @@ class LayeredStore(Store):
         return any(store.has(key) for store in self.stores)
 
     def open(self, key: str) -> Artefact:
-        """The artefact from the first store with a sound copy; verified once in a process.
+        """Return the artefact from the first store with a sound copy, verified once per process.
 
         Raises:
             ColdstartError: no store has it, or all copies are damaged; the message is about the
-                first of them and says what to do.
+                first copy and names the remedy.
         """
         return self._first(key, Store.open)
 
     def manifest(self, key: str) -> dict[str, Any]:
-        """The manifest from the first store where it can be read; files are not verified.
+        """Return the manifest from the first store where it can be read; files are not verified.
 
         Raises:
-            ColdstartError: there is none, or none can be read.
+            ColdstartError: no store has it, or it cannot be read in any.
         """
         return self._first(key, Store.manifest)
 
@@ -66,6 +66,7 @@ class LayeredStore(Store):
         return list(dict.fromkeys(found))
 
     def _first(self, key: str, read: Callable[[Store, str], T]) -> T:
+        """Return what ``read`` returns for the first store where it does not fail."""
         failures: list[ColdstartError] = []
         for store in self.stores:
             try:
@@ -88,7 +89,7 @@ class LayeredStore(Store):
 
 
 class _Lower(Store):
-    """A store that is read and belongs to others, who are the ones to mend it."""
+    """A store that is only read: it belongs to others, so its errors send the user to its owner."""
 
     @property
     def _mending(self) -> str:

@@ -1,8 +1,8 @@
-"""Folders that killed processes leave behind, and the proof that this product made them.
+"""Removal of abandoned folders, which killed processes leave behind, and of nothing else.
 
-A folder is removed only where all of this holds: it stands in a folder that publishing or a job
-made; its name is one that they give; it is a folder and no link; and nobody has written to it for
-``STALE`` seconds. Whoever works in such a folder for longer keeps it alive.
+A folder is removed only if all of this holds: it lies in a folder that publishing or a job made;
+its name has the form that they use; it is not a link; and nobody has written to it for ``STALE``
+seconds. A process that works in such a folder for longer wraps the work in ``kept_alive``.
 """
 
 import re
@@ -25,18 +25,18 @@ WORK = ".work"
 """The folder in a clone's results where a job writes before its artefact is published."""
 
 DISCARDED, SUSPECT = ".discarded-", ".suspect-"
-"""Prefixes of the names of objects that are about to be removed, or looked at."""
+"""Prefixes for the names of objects that were set aside to be removed, or to be checked."""
 
 _UNIQUE = re.compile("[0-9a-f]{32}")
 
 
 def unique_name() -> str:
-    """A name for a draft: 32 hexadecimal digits that no other process has."""
+    """Return a name for a draft, 32 hexadecimal digits, that no other process uses."""
     return uuid.uuid4().hex
 
 
 def is_store(root: Path) -> bool:
-    """Return True if something was published in ``root``; that makes both of these folders."""
+    """Return True if something was published in ``root``: publishing makes both folders."""
     return (root / "objects").is_dir() and (root / "by-recipe").is_dir()
 
 
@@ -57,50 +57,50 @@ def sweep_drafts(folder: Path, older_than: float = STALE) -> list[Path]:
     """Remove the abandoned drafts in ``folder``; returns those that are gone.
 
     Args:
-        folder: where drafts are made, and nothing else.
-        older_than: seconds since anything in a draft was last written to.
+        folder: a folder for drafts alone.
+        older_than: a draft is abandoned if its last write is more seconds ago than this.
     """
     return _remove(_abandoned(folder.glob("*"), "", older_than))
 
 
 def sweep_objects(objects: Path, older_than: float = STALE) -> list[Path]:
-    """Remove what was moved aside in a store's ``objects``; returns the folders that are gone.
+    """Remove what was set aside in a store's ``objects``; returns the folders that are gone.
 
     Args:
         objects: the folder with the objects.
-        older_than: seconds since anything in an object that was only looked at was last written
-            to; one that was discarded goes at any age.
+        older_than: an object that was set aside to be checked is removed if its last write is more
+            seconds ago than this; one that was discarded is removed at any age.
     """
     return _remove(
         [
             *_abandoned(objects.glob(f"??/{SUSPECT}*"), SUSPECT, older_than),
-            *_abandoned(objects.glob(f"??/{DISCARDED}*"), DISCARDED, -1.0),
+            *_abandoned(objects.glob(f"??/{DISCARDED}*"), DISCARDED, -1.0),  # at any age
         ]
     )
 
 
 @contextmanager
 def kept_alive(folder: Path, every: float = BEAT) -> Iterator[None]:
-    """Touch ``folder`` now and then while the block runs, so that nobody takes it for abandoned."""
-    over = threading.Event()
+    """Touch ``folder`` every ``every`` seconds during the block, so that no sweep removes it."""
+    finished = threading.Event()
 
-    def beat() -> None:
-        while not over.wait(every):
+    def touch_regularly() -> None:
+        while not finished.wait(every):
             touch(folder)
 
-    thread = threading.Thread(target=beat, name="draft kept alive", daemon=True)
+    thread = threading.Thread(target=touch_regularly, name="draft kept alive", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         thread.join()
 
 
-def _abandoned(found: Iterator[Path], prefix: str, older_than: float) -> list[Path]:
+def _abandoned(paths: Iterator[Path], prefix: str, older_than: float) -> list[Path]:
     return [
         path
-        for path in found
+        for path in paths
         if _is_unique(path, prefix)
         and path.is_dir()
         and not path.is_symlink()

@@ -15,11 +15,11 @@ from coldstart.store.files import sync
 from coldstart.store.identity import FORMAT, Identity, description_key
 
 MANIFEST = "manifest.json"
-RECORDED = {"seconds": 1e9, "peak_mb": 1e8, "gpus": 1e6}
-"""Numbers in ``made`` that jobs ask a scheduler by, and their upper bounds: 30 years, 100 TB."""
+RECORDED = {"seconds": 1e9, "peak_mb": 1e8, "gpus": 1e6}  # 30 years, 100 TB, a million
+"""Numbers in ``made`` that later jobs base their requests to a scheduler on, with upper bounds."""
 
 DEEPEST = 50
-"""Levels of nesting in a manifest at most; recipes have fewer than ten."""
+"""Largest number of nested levels in a manifest; recipes have fewer than ten."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -69,12 +69,16 @@ def compose(
 
 
 def seal(folder: Path, identity: Identity, made: Mapping[str, Any]) -> None:
-    """Hash the files, write the manifest, and bring all of it to the disk, read-only."""
+    """Hash the files, write the manifest, make all of it read-only and flush it to the disk.
+
+    Raises:
+        ValueError: the folder is empty, or has anything but plain files.
+    """
     entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     for entry in entries:
         if entry.name == MANIFEST or "\\" in entry.name or not entry.is_file(follow_symlinks=False):
             raise ValueError(
-                f"{entry.path}: an artefact has plain files only, none called {MANIFEST}"
+                f"{entry.path}: an artefact consists of plain files, none of them named {MANIFEST}"
             )
     if not entries:
         raise ValueError(f"no file was written for the artefact {identity.key} ({identity.stage})")
@@ -83,23 +87,23 @@ def seal(folder: Path, identity: Identity, made: Mapping[str, Any]) -> None:
         for entry in entries
     }
     (folder / MANIFEST).write_text(compose(identity, files, made), encoding="utf-8")
-    # The folder has the umask in its mode, and the team's group. A file need not: its writer may
-    # have chosen a mode, and one that was moved here keeps the group that it had.
-    own = folder.stat()
+    # Files get the folder's group and its rights to read. A file may have others: its writer may
+    # have chosen a mode, and a file that was moved here keeps the group that it had.
+    of_folder = folder.stat()
     for name in [*files, MANIFEST]:
         sync(folder / name)
-        if (folder / name).stat().st_gid != own.st_gid:
-            os.chown(folder / name, -1, own.st_gid)
-        (folder / name).chmod(stat.S_IMODE(own.st_mode) & 0o444)
+        if (folder / name).stat().st_gid != of_folder.st_gid:
+            os.chown(folder / name, -1, of_folder.st_gid)
+        (folder / name).chmod(stat.S_IMODE(of_folder.st_mode) & 0o444)
     sync(folder)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest in ``folder``, its form checked.
+    """Read the manifest in ``folder`` and check its form.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is not a manifest; the message goes on from the file's name.
+        ValueError: it is not a manifest; the message is to be read after the file's name.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -139,7 +143,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _is_deep(value: Any, levels: int) -> bool:
-    """Return True if JSON is nested deeper than ``levels``; recursion would have a limit."""
+    """Return True if JSON has more than ``levels`` nested levels; Python limits recursion."""
     level = [value]
     for _ in range(levels):
         level = [
@@ -175,7 +179,7 @@ def faults(folder: Path, key: str) -> Iterator[Fault]:
         what = f"is of store format {manifest['format']}, not {FORMAT}: another version made it"
         yield Fault(key, MANIFEST, what, damaged=False)
         return
-    yield from _foreign(manifest, key)
+    yield from _wrong_key(manifest, key)
     for name, entry in listed.items():
         if name not in found:
             yield Fault(key, name, "is missing")
@@ -188,11 +192,12 @@ def faults(folder: Path, key: str) -> Iterator[Fault]:
 
 
 def is_damaged(folder: Path, key: str) -> bool:
-    """Return True if an object is damaged, and not just out of this user's sight."""
+    """Return True if an object is damaged, not just impossible for this user to check."""
     return any(fault.damaged for fault in faults(folder, key))
 
 
-def _foreign(manifest: dict[str, Any], key: str) -> Iterator[Fault]:
+def _wrong_key(manifest: dict[str, Any], key: str) -> Iterator[Fault]:
+    """Yield a fault if the key is not the hash of what the manifest describes."""
     try:
         described = description_key(
             manifest["stage"], manifest["recipe"], manifest["inputs"], manifest["code"]
@@ -201,11 +206,12 @@ def _foreign(manifest: dict[str, Any], key: str) -> Iterator[Fault]:
         yield Fault(key, MANIFEST, f"has no valid recipe: {error}")
         return
     if described != key or manifest.get("key") != key:
-        what = f"is foreign: it describes the object {described}, or was edited"
+        what = f"is of another object: it describes {described}, or was edited"
         yield Fault(key, MANIFEST, what)
 
 
 def _altered(path: Path, entry: dict[str, Any], key: str) -> Iterator[Fault]:
+    """Yield a fault if a file has another size or SHA-256 than its entry in the manifest."""
     try:
         size = path.stat().st_size
         if size != entry["bytes"]:

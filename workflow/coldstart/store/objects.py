@@ -3,8 +3,8 @@
 Layout::
 
     objects/ab/<key>/      the files of an artefact and their manifest.json
-    tmp/<uuid>/            what is being written; no reader looks here
-    by-recipe/ab/<recipe_key>/<key>   empty files: which artefacts were made from one recipe
+    tmp/<uuid>/            artefacts that are being written; no reader looks here
+    by-recipe/ab/<recipe_key>/<key>   empty files that name the artefacts of a recipe
 
 Publishing renames a finished folder into place, which is atomic, also on NFS; nothing is locked.
 """
@@ -47,15 +47,15 @@ _verified: set[tuple[Path, int, int]] = set()
 class Store:
     """Artefacts in the folder ``root``, which is made when the first one is published.
 
-    For a team, make ``root`` with mode 2775: folders that are new in a group's folder stay the
-    group's and writable for it, whatever each member's umask. Nothing is ever writable for all.
+    For a team, make ``root`` with mode 2775: all folders that are made in it then belong to the
+    group and are group-writable, whatever each member's umask. Nothing is ever world-writable.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     def has(self, key: str) -> bool:
-        """Return True if the artefact is published. Nothing is read, which makes it cheap."""
+        """Return True if the artefact is published. This is cheap, because no file is read."""
         return self._is_there(self._folder(key) / MANIFEST)
 
     @contextlib.contextmanager
@@ -64,14 +64,14 @@ class Store:
     ) -> Iterator[Path]:
         """Give an empty folder to write plain files into, and publish it when the block ends.
 
-        If somebody else has published the key meanwhile, theirs stays and this copy is dropped.
-        If the block raises, nothing is published. Enter once the result is there to be written,
-        not around the work: a folder that nobody has written to for a day passes for abandoned.
+        If somebody else has published the key meanwhile, their copy stays and this one is dropped.
+        If the block raises, nothing is published. The block should only write a finished result,
+        not compute it: a folder that nobody has written to for a day counts as abandoned.
 
         Args:
-            identity: what the artefact is.
-            made: more to record in the manifest of how it was made; ``seconds`` is the time that
-                the block took unless it is given here.
+            identity: the identity of the artefact.
+            made: facts to add to ``made`` in the manifest; by default, ``seconds`` is the time that
+                the block took.
 
         Raises:
             ColdstartError: the store cannot be written to.
@@ -91,10 +91,10 @@ class Store:
             remove_tree(folder)
 
     def open(self, key: str) -> Artefact:
-        """The artefact ``key``, after reading it whole to verify it, once in a process.
+        """Return the artefact ``key``. All its files are read and verified, once per process.
 
         Raises:
-            ColdstartError: it is not there, or damaged; the message says what heals it.
+            ColdstartError: it is not there, or damaged; the message names the remedy.
         """
         if not self.has_folder(key):
             raise self._missing(key)
@@ -105,7 +105,7 @@ class Store:
         return Artefact(key, self._folder(key), self.manifest(key))
 
     def others(self, recipe_key: str) -> list[str]:
-        """Keys of the published artefacts of a recipe, whichever code made them, newest first."""
+        """Keys of the published artefacts of a recipe, made by any code, newest first."""
         try:
             entries = list(os.scandir(self._index_folder(recipe_key)))
         except FileNotFoundError:
@@ -116,11 +116,11 @@ class Store:
         return [entry.name for entry in entries if is_key(entry.name) and self.has(entry.name)]
 
     def keys(self) -> list[str]:
-        """Keys of all published artefacts, sorted; damaged ones are among them."""
+        """Keys of all published artefacts, sorted; they include damaged ones."""
         return [key for key in self._entries() if self.has(key)]
 
     def manifest(self, key: str) -> dict[str, Any]:
-        """The manifest of ``key``, its files not verified.
+        """Return the manifest of ``key``; the files are not verified.
 
         Raises:
             ColdstartError: there is none, or it cannot be read.
@@ -134,22 +134,22 @@ class Store:
             raise self._error(Fault(key, MANIFEST, str(error))) from error
 
     def verify(self) -> list[Fault]:
-        """Read every object whole, with progress, and return all that is wrong."""
+        """Read and verify every object, with progress, and return all faults."""
         entries = self._entries()
         progress = Progress("verify store", len(entries))
         found: list[Fault] = []
-        # Hashing lets other threads run, and a few keep a disk or a share busy.
+        # Threads, not processes: hashing releases Python's lock, and a few keep a disk busy.
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            for of_one in pool.map(lambda key: list(faults(self._folder(key), key)), entries):
-                found += of_one
+            for in_object in pool.map(lambda key: list(faults(self._folder(key), key)), entries):
+                found += in_object
                 progress.advance()
         return found
 
     def discard(self, key: str) -> None:
-        """Remove an object, whatever its state; one that is gone already is no error.
+        """Remove an object, sound or damaged; it is no error if it is gone already.
 
-        It is first renamed beside itself, so that nobody reads a half-removed object, and because a
-        member of the group may rename a folder that only its owner may empty.
+        It is renamed first, so that nobody reads a half-removed object, and because a member of the
+        group may rename a folder that only its owner may empty.
 
         Raises:
             ColdstartError: it cannot be removed.
@@ -160,7 +160,7 @@ class Store:
         remove_tree(aside)
 
     def discard_damaged(self, key: str) -> bool:
-        """Remove an object that was found damaged, unless another has published it anew since.
+        """Remove an object that was found damaged, unless a sound one has replaced it since.
 
         Returns:
             True if it is gone; False if the object that is there now is sound or cannot be checked.
@@ -171,9 +171,9 @@ class Store:
         final = self._folder(key)
         if not is_damaged(final, key):
             return False
-        # Between that look and this rename, too, it may be published anew: what counts is the look
-        # at what was moved. Nor may another's sweep take it before that, as it would a discarded
-        # one: what can be sound is young.
+        # A sound object may replace it between this check and the rename, so the renamed folder is
+        # checked again, and put back if it is sound. Until then it is a suspect: a sweep by another
+        # process removes suspects only when they are old, but discarded objects at any age.
         suspect = final.with_name(f"{leftovers.SUSPECT}{leftovers.unique_name()}")
         with self._writing():
             try:
@@ -186,7 +186,7 @@ class Store:
                 except OSError as error:
                     if error.errno not in _TAKEN:
                         raise
-                    remove_tree(suspect)
+                    remove_tree(suspect)  # yet another copy was published meanwhile
                 return False
         remove_tree(suspect)
         return True
@@ -195,11 +195,11 @@ class Store:
         """Remove what killed processes have left behind; returns how many folders.
 
         Args:
-            older_than: seconds since anything in such a folder was last written to; what was
-                discarded goes at any age.
+            older_than: a folder is removed if its last write is more seconds ago than this;
+                discarded objects are removed at any age.
 
         Raises:
-            ColdstartError: there is no store, so that nothing in the folder is this product's.
+            ColdstartError: the folder is not a store, so nothing in it may be removed.
         """
         self.require_store()
         swept = leftovers.sweep_drafts(self.root / "tmp", older_than)
@@ -207,16 +207,17 @@ class Store:
         return len(swept)
 
     def has_folder(self, key: str) -> bool:
-        """Return True if anything takes the place of the artefact, damaged or not."""
+        """Return True if there is an object at the artefact's place, damaged or not."""
         return self._is_there(self._folder(key))
 
     def require_folder(self) -> None:
         """Make sure that the store is there.
 
         Raises:
-            ColdstartError: it is not, or it may not be read.
+            ColdstartError: it is not, or this user may not read it.
         """
-        # The first needs the right to search the folder; the second finds an empty store.
+        # The first check fails without the right to search the folder; the second finds a new store
+        # that is still empty.
         if not (self._is_there(self.root / "objects") or self._is_there(self.root)):
             raise ColdstartError(
                 f"There is no store at {self.root}. If it is a share, mount it; or correct or drop "
@@ -227,7 +228,7 @@ class Store:
         """Make sure that the folder is a store, before anything in it is removed.
 
         Raises:
-            ColdstartError: it is not there, or holds other things than a store.
+            ColdstartError: the folder is not there, or is not a store.
         """
         self.require_folder()
         if not (leftovers.is_store(self.root) or leftovers.is_empty(self.root)):
@@ -237,7 +238,7 @@ class Store:
             )
 
     def require_writable(self) -> None:
-        """Make sure that this user may publish, before work is done that is to be published.
+        """Make sure that this user may publish, before a result is computed in vain.
 
         Raises:
             ColdstartError: the store cannot be written to.
@@ -246,10 +247,10 @@ class Store:
             self._draft().rmdir()
 
     def _draft(self) -> Path:
-        """A new empty folder below ``tmp``.
+        """Make an empty folder below ``tmp``.
 
         Raises:
-            ColdstartError: it cannot be made, or ``tmp`` is somebody else's.
+            ColdstartError: it cannot be made, or ``tmp`` holds files that are not drafts.
         """
         with self._writing():
             foreign = leftovers.foreign_drafts(self.root)
@@ -265,7 +266,9 @@ class Store:
 
     def _folder(self, key: str) -> Path:
         if not is_key(key):
-            raise ColdstartError(f"{key!r} is not the key of an artefact: 64 hexadecimal digits.")
+            raise ColdstartError(
+                f"{key!r} is not the key of an artefact, which has 64 hexadecimal digits."
+            )
         return self.root / "objects" / key[:2] / key
 
     def _is_there(self, path: Path) -> bool:
@@ -281,7 +284,7 @@ class Store:
         return self.root / "by-recipe" / recipe_key[:2] / recipe_key
 
     def _entries(self) -> list[str]:
-        """Names of all folders in the places of objects, with or without a manifest."""
+        """Keys of all objects, including those without a manifest."""
         objects = self.root / "objects"
         shards = [shard for shard in self._names(objects) if len(shard) == 2]
         found = [
@@ -298,7 +301,7 @@ class Store:
             raise self._unusable("read", error) from error
 
     def _stamp(self, key: str) -> tuple[Path, int, int]:
-        """A stamp that differs between an object and its later replacement."""
+        """Return a stamp that differs between an object and a later one with the same key."""
         folder = self._folder(key).absolute()
         try:
             found = (folder / MANIFEST).stat()
@@ -307,7 +310,8 @@ class Store:
         return folder, found.st_ino, found.st_mtime_ns
 
     def _index(self, identity: Identity) -> None:
-        # Before the object: an entry without an object is passed over, the opposite is not found.
+        # Written before the object is placed: readers skip an entry without an object, but would
+        # not find an object without an entry.
         folder = self._index_folder(identity.recipe_key)
         make_folder(folder)
         with contextlib.suppress(FileExistsError):
@@ -336,7 +340,7 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self, *errors: int) -> Iterator[None]:
-        """Turn system errors, or only those of these numbers, into messages about the store."""
+        """Turn system errors (if given, only those numbers) into errors about the store."""
         try:
             yield
         except OSError as error:
@@ -354,7 +358,7 @@ class Store:
                 "Ask its owner for the right to write to it; or put a folder of your own before it "
                 f"(results/store{os.pathsep}{self.root}), and it is only read"
             )
-        place = error.filename2 or error.filename  # of a copy, the second is where it went
+        place = error.filename2 or error.filename  # a rename has both; the second is its target
         where = f" ({place})" if place else ""
         return ColdstartError(
             f"Cannot {verb} the store {self.root}{where}: {error.strerror}. {remedy}: {SETTING}."
@@ -368,6 +372,7 @@ class Store:
 
     @property
     def _where(self) -> str:
+        """The place that was searched for an artefact, for messages."""
         return f"the store {self.root}"
 
     @property
@@ -383,4 +388,5 @@ class Store:
 
     @property
     def _mending(self) -> str:
+        """The remedy for a damaged artefact, for messages."""
         return f"{self.remedy} removes it, and Snakemake makes it again."

@@ -1,9 +1,9 @@
-"""The pointer files of a clone: which artefacts were made there.
+"""The pointer files of a clone, which name the artefacts that were made there.
 
-What a store has already is not made, and gets no pointer. So the clone also keeps an index of the
-artefact that each pointer's path stood for in the last run that planned it, and a record of the
-keys that each figure, table and ranking was made of. Both are for looking up and for keeping: no
-job reads them.
+An artefact that a store has already is not made again, and gets no pointer. The clone therefore
+keeps two more records: an index with the key that each pointer's path had in the last run that
+planned it, and the keys that each figure, table and ranking was made from. They serve look-ups and
+protect artefacts from garbage collection; no job reads them.
 """
 
 import json
@@ -15,7 +15,7 @@ from coldstart.files.atomic import replacing
 from coldstart.store.manifest import MANIFEST, is_key
 
 INDEX = ".index.json"
-"""The file in a clone's results that has the key of each pointer's path."""
+"""The file in a clone's results with the key of each pointer's path."""
 
 SHOWN = ".shown"
 """The folder in a clone's results with the keys that each figure, table and ranking shows."""
@@ -26,10 +26,10 @@ _FORMER = {"origin"}
 
 
 def pointers(results: Path, stores: Iterable[Path] = ()) -> Iterator[tuple[Path, str]]:
-    """Each pointer file in ``results`` and the key in it; ``stores`` in there are not searched."""
-    passed_over = {store.resolve() for store in [*stores, results / "store"]}
-    for folder, inner, names in os.walk(results):
-        inner[:] = [name for name in inner if Path(folder, name).resolve() not in passed_over]
+    """Yield each pointer file in ``results`` with its key; ``stores`` in there are not searched."""
+    skipped = {store.resolve() for store in [*stores, results / "store"]}
+    for folder, subfolders, names in os.walk(results):
+        subfolders[:] = [one for one in subfolders if Path(folder, one).resolve() not in skipped]
         for name in names:
             if name.endswith(".json") and name != MANIFEST:
                 key = pointed_at(Path(folder, name))
@@ -51,7 +51,7 @@ def pointed_at(path: Path) -> str | None:
 
 
 def indexed(results: Path) -> dict[str, str]:
-    """The key that each pointer's path stood for in the last run that planned it."""
+    """Read the index: the key of each pointer's path in the last run that planned it."""
     try:
         content = json.loads((results / INDEX).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -64,13 +64,13 @@ def indexed(results: Path) -> dict[str, str]:
 def settle(results: Path, planned: Mapping[str, str], has: Callable[[str], bool]) -> list[Path]:
     """Write a run's plan to the index, and remove the pointers that name something else.
 
-    Such a pointer is left from a run with other settings. What the plan wants instead is in the
-    store already, so that no job writes the pointer anew.
+    Such a pointer is left from a run with other settings. It is removed if the artefact that is
+    planned now is in a store already: no job then writes the pointer anew.
 
     Args:
         results: the clone's folder of results.
         planned: the key of each pointer's path, as the run plans it.
-        has: tells whether a store has a key.
+        has: returns True for a key that a store has.
 
     Returns:
         The pointers that are gone.
@@ -89,7 +89,7 @@ def settle(results: Path, planned: Mapping[str, str], has: Callable[[str], bool]
 
 
 def record_shown(results: Path, shown: Path, keys: Iterable[str]) -> None:
-    """Record the artefacts that a file in ``results`` was made of."""
+    """Record the keys of the artefacts that ``shown``, a file in ``results``, was made from."""
     path = results / SHOWN / shown.relative_to(results).with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft:
@@ -97,7 +97,7 @@ def record_shown(results: Path, shown: Path, keys: Iterable[str]) -> None:
 
 
 def shown_keys(results: Path) -> set[str]:
-    """The artefacts that the figures, tables and rankings which are there were made of."""
+    """The keys that the existing figures, tables and rankings were made from."""
     keys: set[str] = set()
     for path in (results / SHOWN).rglob("*.json"):
         try:

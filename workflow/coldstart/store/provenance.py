@@ -1,4 +1,7 @@
-"""The place, time and versions of the making of an artefact: never a part of its key."""
+"""The provenance of an artefact: by whom, where, when and with which versions it was made.
+
+It is recorded in the manifest and never part of the key.
+"""
 
 import contextlib
 import getpass
@@ -18,10 +21,10 @@ PACKAGES = ("coldstart", "numpy", "scikit-learn", "torch")
 
 
 def provenance() -> dict[str, Any]:
-    """Who makes an artefact now, on which host, from which commit, with which versions and GPU.
+    """Return the provenance of an artefact that this process makes now.
 
-    ``cuda`` and ``gpu`` are None unless this process has used a GPU: torch is never imported here,
-    and CUDA never started, only to be asked.
+    ``cuda`` and ``gpu`` are None unless this process has used a GPU: neither is torch imported nor
+    CUDA started just to find them out.
     """
     cuda, gpu = _accelerator()
     return {
@@ -37,10 +40,10 @@ def provenance() -> dict[str, Any]:
 
 
 def export_commit(root: Path) -> None:
-    """Find out the commit of the clone ``root`` for every process that this one starts.
+    """Set ``COMMIT`` to the commit of the clone ``root``, for every process that this one starts.
 
-    Once, where a run starts: a cluster's nodes need no git. With ``-dirty`` at its end, files that
-    git knows differ from it.
+    It is found once, where a run starts, so that a cluster's nodes need no git. It ends in
+    ``-dirty`` if tracked files differ from the commit.
     """
     if COMMIT in os.environ:
         return

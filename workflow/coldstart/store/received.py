@@ -1,4 +1,4 @@
-"""Artefacts that come from elsewhere: published under their own key, or not at all."""
+"""Artefacts from another store or a bundle: published under their own key, or not at all."""
 
 import tempfile
 from collections.abc import Callable
@@ -18,17 +18,17 @@ Pour = Callable[[str, BinaryIO], None]
 
 @dataclass(frozen=True, eq=False)
 class Received(Identity):
-    """An identity that a manifest describes.
+    """An identity that a manifest describes, with the recipe key that the manifest claims.
 
-    The recipe keys of its inputs stand in their own manifests, which may not have come with it, so
-    that its own recipe key is taken from the manifest.
+    The recipe key cannot be computed here: that takes the recipe keys of the inputs, whose
+    manifests may not have come with this one.
     """
 
     recorded_recipe_key: str
 
     @property
     def recipe_key(self) -> str:
-        """As the manifest says."""
+        """The recipe key that the manifest claims."""
         return self.recorded_recipe_key
 
 
@@ -37,11 +37,11 @@ def parse(text: bytes, key: str, where: str) -> dict[str, Any]:
 
     Args:
         text: the content of the ``manifest.json``.
-        key: what it has to describe.
-        where: names it in the error.
+        key: the key of the artefact that it has to describe.
+        where: a name for the manifest in errors.
 
     Raises:
-        ColdstartError: it is not a manifest, or describes something else.
+        ColdstartError: the text is not a manifest, or describes another artefact.
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, MANIFEST).write_bytes(text)
@@ -54,20 +54,20 @@ def parse(text: bytes, key: str, where: str) -> dict[str, Any]:
 
 
 def check(manifest: dict[str, Any], key: str, where: str) -> Received:
-    """The identity that a manifest describes.
+    """Check a manifest's format and keys, and return the identity that it describes.
 
     Raises:
-        ColdstartError: it is of another format, describes something else than ``key``, or is
-            otherwise not sound.
+        ColdstartError: it has another format or no valid keys, or describes another artefact than
+            ``key``.
     """
     if manifest["format"] != FORMAT:
         raise ColdstartError(
-            f"{where} is of store format {manifest['format']}, not {FORMAT}: it takes the version "
-            "of Coldstart that made it."
+            f"{where} is of store format {manifest['format']}, not {FORMAT}: use the version of "
+            "Coldstart that made it."
         )
     inputs, recipe_key = manifest["inputs"], str(manifest.get("recipe_key"))
     if not all(map(is_key, [*inputs.values(), recipe_key])):
-        raise ColdstartError(f"{where} has no valid keys of its recipe and its inputs.")
+        raise ColdstartError(f"{where} lacks a valid recipe key, or a valid key of an input.")
     references = {name: Reference(made_from, "") for name, made_from in inputs.items()}
     identity = Received(
         manifest["stage"], manifest["recipe"], references, manifest["code"], recipe_key
@@ -78,17 +78,17 @@ def check(manifest: dict[str, Any], key: str, where: str) -> Received:
 
 
 def receive(store: Store, key: str, manifest: dict[str, Any], pour: Pour) -> None:
-    """Publish an artefact from another store, with the manifest that it has there.
+    """Publish an artefact from another store, with the provenance that it has there.
 
     Args:
         store: the destination.
-        key: the artefact's.
-        manifest: the one in the other store.
-        pour: gives the content of each of its files; what is written is read again and compared
-            with the manifest before anybody sees it.
+        key: the key of the artefact.
+        manifest: its manifest in the other store.
+        pour: writes the content of each file. The files are read back and compared with the
+            manifest before the artefact becomes visible.
 
     Raises:
-        ColdstartError: the manifest or a file is not sound, or the store cannot be written to.
+        ColdstartError: the manifest or a file is damaged, or the store cannot be written to.
     """
     identity = check(manifest, key, f"the manifest of {key}")
     # Facts that an older manifest lacks must not be filled in from this machine.
@@ -99,6 +99,6 @@ def receive(store: Store, key: str, manifest: dict[str, Any], pour: Pour) -> Non
                 pour(name, file)
             if file_digest(folder / name) != entry["sha256"]:
                 raise ColdstartError(
-                    f"{name} of the artefact {key} is not what its manifest says: it was damaged "
-                    "where it came from or on its way. Nothing of this artefact was published."
+                    f"{name} of the artefact {key} does not have the SHA-256 in its manifest: it "
+                    "was damaged at the source or on its way. The artefact was not published."
                 )

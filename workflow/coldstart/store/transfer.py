@@ -22,44 +22,44 @@ class Copied:
     bytes: int
     """The size of their files."""
     there: int
-    """Number of artefacts that were at the destination before, and sound."""
+    """Number of artefacts that were at the destination already, and sound."""
 
 
 def copy(source: End, destination: End, keys: Iterable[str]) -> Copied:
-    """Copy artefacts and what they were made from, inputs first.
+    """Copy artefacts and all their direct and indirect inputs, inputs first.
 
-    Stopped at any moment, it leaves each artefact at the destination either whole or not visible;
-    called again, it goes on with those that are not there. An input that the source lacks is no
-    error, but is said.
+    A copy that is stopped at any moment leaves each artefact at the destination either complete or
+    invisible; another call copies the rest. An input that the source lacks gives a warning, not an
+    error.
 
     Raises:
         ColdstartError: an artefact is missing or damaged at the source, or cannot be written.
     """
-    there = set(source.keys())
+    available = set(source.keys())
     manifests: dict[str, dict[str, Any]] = {}
 
     def inputs(key: str) -> list[str]:
-        if key not in there:
+        if key not in available:
             return []
         manifests[key] = source.manifest(key)
         return list(manifests[key]["inputs"].values())
 
     asked = list(keys)
     for key in asked:
-        if key not in there:
+        if key not in available:
             raise ColdstartError(f"{key} is not in {source.name}: nothing was copied.")
     wanted = closure(asked, inputs)
     for key in wanted:
-        if key not in there:
+        if key not in available:
             log.warning("%s is an input that %s does not have: copied without it", key, source.name)
-    looked = Progress(f"look at {destination.name}", len(manifests))
+    checked = Progress(f"look at {destination.name}", len(manifests))
     missing = []
-    for key in filter(there.__contains__, wanted):
+    for key in filter(available.__contains__, wanted):
         if not destination.sound(key):
             missing.append(key)
-        looked.advance()
+        checked.advance()
     sizes = {key: [f["bytes"] for f in manifests[key]["files"].values()] for key in missing}
-    chunks = sum(-(-size // CHUNK) for of_one in sizes.values() for size in of_one)
+    chunks = sum(-(-size // CHUNK) for of_files in sizes.values() for size in of_files)
     progress = Progress("copy, MB", chunks)
     for key in missing:
         _copy_one(source, destination, key, manifests[key], progress)

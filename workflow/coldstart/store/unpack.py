@@ -1,4 +1,4 @@
-"""Publish the artefacts of a bundle in a store, once everything in it was checked."""
+"""Import of a bundle: publish its artefacts in a store, after checking everything in it."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from coldstart.store.manifest import MANIFEST, is_key
 from coldstart.store.objects import Store
 from coldstart.store.received import parse, receive
 
-_LARGEST_JSON = 64_000_000
+_LARGEST_JSON = 64_000_000  # bytes: these members are read into memory
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,12 @@ class Contents:
 def read(file: Path, store: Store) -> tuple[Contents, list[str]]:
     """Publish the artefacts of a bundle; returns its contents and the keys that were new.
 
-    The whole archive is looked through before anything is written: each member has to be a plain
-    file that ``bundle.json`` lists, with the size and the SHA-256 that it lists, and each artefact
-    has to be what its key says.
+    The whole archive is checked before anything is written. Each member must be a plain file that
+    ``bundle.json`` lists, with the listed size and SHA-256, and each manifest must describe the
+    artefact of its key.
 
     Raises:
-        ColdstartError: the archive is damaged, or not one that ``write`` made; or the store cannot
-            be written to.
+        ColdstartError: the archive is damaged or not a bundle, or the store cannot be written to.
     """
     with _opened(file) as archive:
         contents, found = _inventory(archive, file)
@@ -64,7 +63,7 @@ def read(file: Path, store: Store) -> tuple[Contents, list[str]]:
 
 
 def _inventory(archive: tarfile.TarFile, file: Path) -> tuple[Contents, dict[str, tarfile.TarInfo]]:
-    """List the archive by its headers, and refuse every member that should not be there."""
+    """List the members by their headers; refuse unsafe, unlisted, repeated and missing ones."""
     first = archive.next()
     if first is None or first.name != CONTENTS or not first.isreg() or first.size > _LARGEST_JSON:
         raise ColdstartError(f"{file} is not a bundle: it does not start with {CONTENTS}.")
@@ -73,7 +72,7 @@ def _inventory(archive: tarfile.TarFile, file: Path) -> tuple[Contents, dict[str
     while (member := archive.next()) is not None:
         fault = _fault(member, contents)
         if member.name in found or member.name == CONTENTS:
-            fault = "stands in it twice"
+            fault = "appears twice"
         if fault:
             raise _refused(file, member.name, fault)
         found[member.name] = member
@@ -88,7 +87,7 @@ def _fault(member: tarfile.TarInfo, contents: Contents) -> str:
         return "is not a plain file"
     path = Path(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name:
-        return "would lie outside"
+        return "would lie outside the store"
     if member.name not in contents.members:
         return f"is not listed in {CONTENTS}"
     try:
@@ -101,14 +100,15 @@ def _fault(member: tarfile.TarInfo, contents: Contents) -> str:
 
 
 def _contents(text: bytes, file: Path) -> Contents:
+    """Parse ``bundle.json`` and check its form."""
     try:
-        said = json.loads(text)
-        if said["format"] != FORMAT:
+        parsed = json.loads(text)
+        if parsed["format"] != FORMAT:
             raise ColdstartError(
-                f"{file} is a bundle of format {said['format']}, not {FORMAT}: it takes another "
-                "version of Coldstart."
+                f"{file} is a bundle of format {parsed['format']}, not {FORMAT}: use the version "
+                "of Coldstart that made it."
             )
-        contents = Contents(said["study"], said["scale"], said["keys"], said["members"])
+        contents = Contents(parsed["study"], parsed["scale"], parsed["keys"], parsed["members"])
         sound = all(map(is_key, contents.keys)) and all(
             is_key(entry["sha256"]) and type(entry["bytes"]) is int
             for entry in contents.members.values()
@@ -126,6 +126,7 @@ def _verify(
     contents: Contents,
     file: Path,
 ) -> None:
+    """Read every member and refuse one whose SHA-256 is not the listed one."""
     progress = Progress("verify bundle, MB", sum(-(-m.size // CHUNK) for m in found.values()))
     for name, member in found.items():
         digest = hashlib.sha256()
@@ -139,6 +140,7 @@ def _verify(
 def _manifest(
     archive: tarfile.TarFile, found: Mapping[str, tarfile.TarInfo], key: str, file: Path
 ) -> dict[str, Any]:
+    """Read and check the manifest of one artefact in the archive."""
     name = f"objects/{key}/{MANIFEST}"
     if name not in found or found[name].size > _LARGEST_JSON:
         raise _refused(file, name, "is missing or too large")
@@ -148,7 +150,7 @@ def _manifest(
 def _require_all_listed(
     manifests: Mapping[str, dict[str, Any]], contents: Contents, file: Path
 ) -> None:
-    """The files that the artefacts' manifests list are just those of the archive."""
+    """Refuse the bundle unless its artefacts have exactly the files that their manifests list."""
     listed = {
         f"objects/{key}/{name}": (entry["sha256"], entry["bytes"])
         for key, manifest in manifests.items()
@@ -165,7 +167,7 @@ def _require_all_listed(
 
 
 def _require_recipes(manifests: Mapping[str, dict[str, Any]], store: Store, file: Path) -> None:
-    """The recipe keys are those that follow from the recipes, as far as the inputs are at hand."""
+    """Refuse a recipe key that does not follow from the recipes, where all inputs are at hand."""
     here = manifests_of(store)
     for fault in forged(manifests, lambda key: manifests.get(key) or here(key)):
         raise _refused(file, f"objects/{fault.key}/{fault.file}", fault.what)
