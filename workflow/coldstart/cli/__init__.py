@@ -1,4 +1,4 @@
-"""The command ``coldstart``: looking after the store, bundles, schemas and single jobs."""
+"""The command ``coldstart``: stores, bundles, single jobs, costs of studies, and schemas."""
 
 import argparse
 import logging
@@ -11,7 +11,7 @@ from coldstart.errors import ColdstartError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status, 1 for a fault that the user can mend."""
+    """Run one command; returns the exit status: 1 for an error that the user can mend."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ColdstartError as error:
         print(f"coldstart: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever read the lines, such as `head`, has enough of them
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "coldstart", description="Look after Coldstart's artefacts and schemas."
+        "coldstart", description="Manage Coldstart's artefacts, jobs, studies and schemas."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     store.add(commands)

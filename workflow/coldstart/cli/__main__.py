@@ -1,4 +1,4 @@
-"""``python -m coldstart.cli``: the command of just this clone, installed or not."""
+"""``python -m coldstart.cli``: the command ``coldstart`` from the package that Python finds."""
 
 import sys
 

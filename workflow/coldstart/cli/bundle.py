@@ -14,20 +14,22 @@ if TYPE_CHECKING:
 
 
 def add(commands: "Commands") -> None:
-    """Declare the commands."""
-    parser = commands.add_parser("bundle", help="hand a finished study on as one file")
+    """Declare the commands ``export`` and ``import``."""
+    parser = commands.add_parser("bundle", help="pass on a finished study as one file")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     export = actions.add_parser(
         "export", help="write the artefacts, figures and tables of a study to FILE"
     )
-    export.add_argument("study", metavar="STUDY")
-    export.add_argument("file", metavar="FILE.tar", type=Path)
+    export.add_argument("study", metavar="STUDY", help="a study that was built in this clone")
+    export.add_argument("file", metavar="FILE.tar", type=Path, help="the file to write")
     export.add_argument("--scale", help="paper, cpu or smoke (default: `scale` in config.yaml)")
-    export.add_argument("--with-encoders", action="store_true", help="the trained encoders as well")
+    export.add_argument("--with-encoders", action="store_true", help="include the trained encoders")
     export.set_defaults(command=_export)
-    take = actions.add_parser("import", help="publish the artefacts of FILE in this clone's store")
-    take.add_argument("file", metavar="FILE.tar", type=Path)
-    take.set_defaults(command=_import)
+    importing = actions.add_parser(
+        "import", help="publish the artefacts of FILE in this clone's store"
+    )
+    importing.add_argument("file", metavar="FILE.tar", type=Path)
+    importing.set_defaults(command=_import)
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -51,21 +53,21 @@ def _export(arguments: argparse.Namespace) -> int:
             for made_from in planned.inputs.values()
             if made_from.identity.stage == "pretrain"
         }
-    pictures = {
+    files = {
         path.removeprefix("results/"): Path(path)
         for folder in ("figures", "tables")
         for path in plan.figures.targets(folder, [study])
     }
-    build = f"snakemake --cores all --config studies={study} scale={scale}"
+    command = f"snakemake --cores all --config studies={study} scale={scale}"
     missing = [planned.pointer for planned in wanted.values() if not store.has(planned.key)]
-    missing += [str(path) for path in pictures.values() if not path.is_file()]
+    missing += [str(path) for path in files.values() if not path.is_file()]
     if missing:
         raise ColdstartError(
             f"{study} is not finished at scale {scale}: {len(missing)} results are missing, such "
-            f"as {missing[0]}. Build it first: {build}"
+            f"as {missing[0]}. Build it first: {command}"
         )
     artefacts = [store.open(key) for key in wanted]
-    written = bundle.write(arguments.file, study, scale, artefacts, pictures)
+    written = bundle.write(arguments.file, study, scale, artefacts, files)
     print(f"wrote {arguments.file}: {len(artefacts)} artefacts, {size(written)}")
     return 0
 

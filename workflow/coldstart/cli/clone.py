@@ -20,12 +20,13 @@ def settings() -> dict[str, Any]:
 
 def store_folders() -> tuple[Path, ...]:
     """The stores of this clone: COLDSTART_STORE, or else ``config.yaml``, or else results/store."""
-    said = settings().get("store", str(RESULTS / "store"))
-    return choose_stores(None, [said] if isinstance(said, str) else map(str, said))
+    configured = settings().get("store", str(RESULTS / "store"))
+    folders = [configured] if isinstance(configured, str) else map(str, configured)
+    return choose_stores(None, folders)
 
 
 def key_pointers() -> dict[str, list[str]]:
-    """The pointer files of this clone by the key in them."""
+    """The pointer files of this clone, by the key that they name."""
     found: dict[str, list[str]] = {}
     for path, key in pointers(RESULTS, store_folders()):
         found.setdefault(key, []).append(str(path))
@@ -33,7 +34,7 @@ def key_pointers() -> dict[str, list[str]]:
 
 
 def chosen_store(arguments: argparse.Namespace) -> Store:
-    """The store that ``--store`` names, or else the first of this clone's.
+    """The store that ``--store`` names, or else the first store of this clone.
 
     Raises:
         ColdstartError: there is no such folder.
@@ -44,6 +45,6 @@ def chosen_store(arguments: argparse.Namespace) -> Store:
 
 
 def chosen_stores(arguments: argparse.Namespace) -> LayeredStore:
-    """The store that ``--store`` names, or else all of this clone's, its own one first."""
+    """The store that ``--store`` names, or else all stores of this clone, its own first."""
     folders = (arguments.store.expanduser(),) if arguments.store else store_folders()
     return LayeredStore(*folders)

@@ -1,4 +1,4 @@
-"""``coldstart store copy``: from one store to another."""
+"""``coldstart store copy``: copy artefacts from one store to another."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -24,32 +24,33 @@ def add(actions: "Commands") -> None:
     )
     copying.add_argument("source", metavar="SOURCE")
     copying.add_argument("destination", metavar="DESTINATION")
-    which = copying.add_mutually_exclusive_group()
-    which.add_argument(
+    choice = copying.add_mutually_exclusive_group()
+    choice.add_argument(
         "--key", action="append", metavar="KEY|PREFIX", help="only this artefact (repeatable)"
     )
-    which.add_argument(
-        "--study", action="append", help="only what this study of the clone reaches (repeatable)"
+    choice.add_argument(
+        "--study", action="append", help="only the artefacts of this clone's study (repeatable)"
     )
     copying.set_defaults(command=_copy)
 
 
 def _copy(arguments: argparse.Namespace) -> int:
     source, destination = end_at(arguments.source), end_at(arguments.destination)
-    there = source.keys()
+    available = source.keys()
     if arguments.study:
         from coldstart.cli.plans import reach
 
         reached = reach(arguments.study)
-        keys = [key for key in there if key in reached]
+        keys = [key for key in available if key in reached]
     elif arguments.key:
-        keys = [only_key(there, prefix, source.name) for prefix in arguments.key]
+        keys = [only_key(available, prefix, source.name) for prefix in arguments.key]
     else:
-        keys = there
+        keys = available
     if not keys:
-        raise ColdstartError(f"{arguments.source} has none of that: nothing was copied.")
-    done = copy(source, destination, keys)
+        raise ColdstartError(f"{arguments.source} has no such artefacts: nothing was copied.")
+    record = copy(source, destination, keys)
     print(
-        f"copied {len(done.copied)} artefacts, {size(done.bytes)}; {done.there} were there already"
+        f"copied {len(record.copied)} artefacts, {size(record.bytes)}; "
+        f"{record.there} were there already"
     )
     return 0

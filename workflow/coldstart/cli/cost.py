@@ -1,4 +1,4 @@
-"""``coldstart plan``: the cost of a study, before any of it is computed."""
+"""``coldstart plan``: estimate the cost of a study before any of it is computed."""
 
 import argparse
 import math
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 POOLS, DATA = "results/data/pools/", "results/data/"
 FLOAT, DOUBLE = 4, 8
-"""Bytes of a number: probabilities are float64, all else in tables and models is float32."""
+"""Bytes of a number: probabilities are float64; everything else in tables and models, float32."""
 ROW = 32
 """Bytes of a row of a selection."""
 
@@ -28,12 +28,13 @@ class Cost:
     """The cost of one stage of a study.
 
     Attributes:
-        stage: its name.
-        artefacts: how many it makes.
-        made: how many of them the store has.
-        gpu_hours: of those that are left, on one GPU; an upper estimate.
-        cpu_hours: likewise of those that gain nothing from a GPU, on one core.
-        gigabytes: of all of them, about, before compression.
+        stage: the name of the stage.
+        artefacts: number of its artefacts.
+        made: number of them that the store has.
+        gpu_hours: hours on one GPU for the others; an upper estimate.
+        cpu_hours: hours on one CPU core for those others that gain nothing from a GPU; an upper
+            estimate.
+        gigabytes: approximate size of all its artefacts, before compression.
     """
 
     stage: str
@@ -48,16 +49,18 @@ def add(commands: "Commands") -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "plan",
-        help="say what a study costs: artefacts, hours, and bytes in the store",
-        description="Say what a study would take: its artefacts by stage, how many the store has, "
+        help="estimate what a study costs: artefacts, hours, and bytes in the store",
+        description="Estimate what a study costs: its artefacts by stage, how many the store has, "
         "hours of GPUs and of CPU cores for the rest, and the size of all. Hours are the upper "
-        "estimates that jobs ask a scheduler for.",
+        "estimates that jobs request from a scheduler.",
     )
     parser.add_argument(
         "study", metavar="STUDY", help="a file of workflow/studies, such as zero-shot"
     )
     parser.add_argument("--scale", help="paper, cpu or smoke (default: `scale` in config.yaml)")
-    parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu", help="for networks")
+    parser.add_argument(
+        "--device", choices=("gpu", "cpu"), default="gpu", help="the device that networks run on"
+    )
     parser.set_defaults(command=_plan)
 
 
@@ -66,9 +69,9 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     start = time.perf_counter()
     plan, scale = plan_at(LayeredStore(*store_folders()), arguments.scale)
-    ends = planned_for(plan, arguments.study)
-    found = costs(plan, all_of(ends), arguments.device)
-    trained = [
+    found = costs(plan, all_of(planned_for(plan, arguments.study)), arguments.device)
+    # One entry for each training of a learner: True if a training before it gives the same model.
+    trainings = [
         shared
         for name, run in plan.recipes.get("studies", arguments.study).runs.items()
         if plan.recipes.get("learners", run.learner).learns_from == "images" and run.budgets
@@ -80,19 +83,19 @@ def _plan(arguments: argparse.Namespace) -> int:
     )
     for line in _lines(found):
         print(line)
-    if trained:
-        saved = f"{sum(trained):,} of {len(trained):,} are saved: first cycles are shared"
-        print(f"trainings of learners: {len(trained) - sum(trained):,}; {saved}")
+    if trainings:
+        saved = f"{sum(trainings):,} of {len(trainings):,} are saved: first cycles are shared"
+        print(f"trainings of learners: {len(trainings) - sum(trainings):,}; {saved}")
     return 0
 
 
 def costs(plan: "Plan", artefacts: Iterable["Planned"], device: str) -> list[Cost]:
-    """Add up the estimates of artefacts by stage.
+    """Add up the estimated costs of artefacts by stage.
 
     Args:
-        plan: knows the facts of pools, and the store.
-        artefacts: each once.
-        device: ``gpu`` or ``cpu``, for networks.
+        plan: the plan that the artefacts are of; it has the facts of pools, and the store.
+        artefacts: the artefacts, each once.
+        device: the device that networks run on, ``gpu`` or ``cpu``.
     """
     from coldstart.planning.resources import estimate_seconds, gains_from_gpu
 
@@ -119,20 +122,20 @@ class Sizes:
         self._models: dict[str, int] = {}
 
     def bytes_of(self, planned: "Planned", facts: "Facts") -> float:
-        """Bytes of the tables, images or weights of an artefact, without compression."""
+        """Estimate the bytes of an artefact's tables, images or weights, without compression."""
         by_stage: dict[str, Callable[[Planned, Facts], float]] = {
             "images": lambda _, facts: math.prod(facts.shape) * sum(facts.sizes.values()),
             "pretrain": self._encoder,
             "learn": self._learner,
-            "embed": lambda one, facts: FLOAT * _dim(one.inputs["checkpoint"]) * _shown(facts),
+            "embed": lambda one, facts: FLOAT * _dim(one.inputs["checkpoint"]) * _embedded(facts),
             "predict": self._predictions,
             "select": lambda one, _: (
                 ROW * sum(one.identity.recipe["budgets"]) * one.identity.recipe["trials"]
             ),
             "query": lambda one, _: ROW * one.identity.recipe["budget"],
         }
-        size = by_stage.get(planned.identity.stage)
-        return 0.0 if size is None else float(size(planned, facts))
+        estimate = by_stage.get(planned.identity.stage)
+        return 0.0 if estimate is None else float(estimate(planned, facts))
 
     def _encoder(self, planned: "Planned", facts: "Facts") -> float:
         from coldstart.config.recipes.encoders import ENCODERS, Trained
@@ -155,21 +158,21 @@ class Sizes:
         )
 
     def _model(self, recipe: Any, facts: "Facts", build: Callable[[Any, Any], Any]) -> int:
-        """Bytes of a model's tensors, which is built once for each recipe and shape."""
+        """Bytes of a model's tensors. A model is built once for each recipe and shape of images."""
         from torch import zeros
 
         from coldstart.config.recipes.encoders import ENCODERS
         from coldstart.config.recipes.learners.base import LEARNERS, Learner
         from coldstart.training.model import Inputs
 
-        named = f"{recipe.model_dump_json()} {facts.shape} {facts.classes}"
-        if named not in self._models:
+        description = f"{recipe.model_dump_json()} {facts.shape} {facts.classes}"
+        if description not in self._models:
             height, width, channels = facts.shape
             registry: Any = LEARNERS if isinstance(recipe, Learner) else ENCODERS
             inputs = Inputs(height, width, channels, zeros(channels), zeros(channels))
             tensors = build(registry.load(recipe), inputs).state_dict().values()
-            self._models[named] = sum(one.numel() * one.element_size() for one in tensors)
-        return self._models[named]
+            self._models[description] = sum(one.numel() * one.element_size() for one in tensors)
+        return self._models[description]
 
     def _predictions(self, planned: "Planned", facts: "Facts") -> float:
         from coldstart.config.recipes.learners.base import LEARNERS, Network
@@ -199,13 +202,17 @@ def _dim(checkpoint: "Planned") -> int:
     return dim
 
 
-def _shown(facts: "Facts") -> int:
-    """The images that are embedded: candidates and the test's."""
+def _embedded(facts: "Facts") -> int:
+    """Number of images that are embedded: candidates and test images."""
     return facts.sizes.get("candidates", 0) + facts.sizes.get("test", 0)
 
 
 def _facts(plan: "Plan", planned: "Planned") -> "Facts":
-    """Facts of the images that an artefact is made of, by the pool whose index it descends from."""
+    """Find the facts of the images that an artefact is made from.
+
+    They are the facts of the pool that the artefact descends from, or of the data set if there is
+    no pool among its inputs.
+    """
     if planned.pointer.startswith(POOLS):
         return plan.data.facts(planned.pointer.removeprefix(POOLS).removesuffix(".json"))
     for one in planned.inputs.values():
@@ -223,8 +230,8 @@ def _lines(found: Iterable[Cost]) -> Iterator[str]:
     total = Cost("all")
     for name in numbers:
         setattr(total, name, sum(getattr(cost, name) for cost in rows))
-    heads = f"{'artefacts':>10} {'in store':>9} {'GPU hours':>10} {'CPU hours':>10} {'GB':>8}"
-    yield f"{'stage':<10} {heads}"
+    names = f"{'artefacts':>10} {'in store':>9} {'GPU hours':>10} {'CPU hours':>10} {'GB':>8}"
+    yield f"{'stage':<10} {names}"
     for cost in [*rows, total]:
         yield (
             f"{cost.stage:<10} {cost.artefacts:>10,} {cost.made:>9,} {cost.gpu_hours:>10,.1f} "

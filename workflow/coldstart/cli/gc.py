@@ -17,7 +17,7 @@ def add(actions: "Commands") -> argparse.ArgumentParser:
     collect = actions.add_parser(
         "gc",
         help="remove artefacts that no study and no pointer needs",
-        description="Remove artefacts that have been in the store for long and that no study (at "
+        description="Remove artefacts that are not young (see --older-than) and that no study (at "
         "any scale) and no pointer needs, in this clone or in those that --clone names. Without "
         "--yes, only list them.",
     )
@@ -27,14 +27,15 @@ def add(actions: "Commands") -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FOLDER",
-        help="another clone on this store; its own code is run to ask what it needs (repeatable)",
+        help="another clone that uses this store; its own code is run to find what it needs "
+        "(repeatable)",
     )
     collect.add_argument(
         "--older-than",
         type=seconds,
         default=seconds("30d"),
         metavar="TIME",
-        help="keep artefacts that came to the store less than this long ago (default: 30d)",
+        help="keep young artefacts, which came to the store less than this long ago (default: 30d)",
     )
     collect.add_argument(
         "--yes", action="store_true", help="remove them; without it, only list them"
@@ -63,10 +64,13 @@ def _gc(arguments: argparse.Namespace) -> int:
     print(
         f"{len(found.garbage)} of {len(found.seen)} artefacts in {store.root} are not needed: "
         f"{size(total)}. {found.young} more are kept because they are young, {found.left_alone} "
-        "because they cannot be judged."
+        "because their manifests cannot be read or have another format."
     )
     if not arguments.yes:
-        print("Nothing was removed: that takes --yes. Name the clones of all who use this store.")
+        print(
+            "Nothing was removed. First name the clones of all who use this store with --clone; "
+            "then remove the artefacts with --yes."
+        )
         return 0
     gone = list(remove(found))
     print(f"removed {len(gone)} artefacts, {size(sum(entry.bytes for entry in gone))}")

@@ -21,24 +21,31 @@ WORKFLOW = Path("workflow")
 
 
 def plan_at(store: Store, scale: str | None) -> tuple[Plan, str]:
-    """The plan of all studies of this clone, and its scale: that of ``config.yaml`` for None.
+    """Return the plan of all studies of this clone, and its scale.
+
+    Args:
+        store: the stores of the clone.
+        scale: ``paper``, ``cpu`` or ``smoke``; None for the scale in ``config.yaml``.
 
     Raises:
-        ColdstartError: this is not the root of a clone, or not of the clone whose package runs, or
-            a recipe has a mistake. A plan of anything less would not reach what it should.
+        ColdstartError: the current folder is not the root of a clone, or not of the clone whose
+            package runs, or a recipe has a mistake. A plan without some recipes would reach too
+            few artefacts, and ``gc`` would remove the others.
     """
     if not (WORKFLOW / "studies").is_dir():
-        raise ColdstartError(f"{Path.cwd()} is not the root of a clone: go there for its studies.")
+        raise ColdstartError(
+            f"{Path.cwd()} is not the root of a clone, which has the studies: run this there."
+        )
     package = Path(coldstart.__file__).resolve().parent
     if package != (WORKFLOW / "coldstart").resolve():
         raise ColdstartError(
-            f"The package `coldstart` is imported from {package}, not from this clone, so that the "
-            f"keys would be others. Use the .venv of {Path.cwd()} (`make setup` makes it)."
+            f"The package `coldstart` is imported from {package}, not from this clone: its code "
+            f"would give other keys. Use the .venv of {Path.cwd()} (`make setup` makes it)."
         )
-    said = settings()
+    configured = settings()
     if scale is not None:
-        said["scale"] = scale
-    loaded = load(said, [CONFIG] if CONFIG.is_file() else [], WORKFLOW)
+        configured["scale"] = scale
+    loaded = load(configured, [CONFIG] if CONFIG.is_file() else [], WORKFLOW)
     return Plan(loaded, store), loaded.config.scale
 
 
@@ -53,21 +60,21 @@ def reach(studies: Iterable[str] = ()) -> set[str]:
 
 
 def planned_for(plan: Plan, study: str) -> list[Planned]:
-    """Return the ends of a study: each run's metrics, if any, and what figures and tables read."""
+    """Return the final artefacts of a study: metrics of runs, and what figures and tables read."""
     recipe = plan.recipes.get("studies", study)
     return [
         *(
-            plan.cycles.evaluation(study, name, s)
-            for name, r in recipe.runs.items()
-            if plan.data.judged(r.pool)
-            for s in r.encoder_seeds
+            plan.cycles.evaluation(study, name, seed)
+            for name, run in recipe.runs.items()
+            if plan.data.judged(run.pool)
+            for seed in run.encoder_seeds
         ),
         *shown_in(plan, study),
     ]
 
 
 def shown_in(plan: Plan, study: str) -> list[Planned]:
-    """Return what the figures and tables of a study read, data sheets of its pools included."""
+    """Return what the figures and tables of a study read, including data sheets of its pools."""
     files = plan.figures.targets("figures", [study]) + plan.figures.targets("tables", [study])
     # results/<folder>/<study>/<name>.<format>
     targets = dict.fromkeys(Path(file).with_suffix("").parts[1:] for file in files)
@@ -79,19 +86,20 @@ def shown_in(plan: Plan, study: str) -> list[Planned]:
 
 
 def roots() -> set[str]:
-    """The keys that this clone needs.
+    """The keys of the artefacts that this clone needs.
 
-    These are what its studies reach at any scale, what its pointers name, what its last runs
-    planned, and what its figures, tables and rankings show.
+    They are those that its studies reach at any scale, that its pointers name, that its last runs
+    planned, and that its figures, tables and rankings show.
     """
     return reach() | set(key_pointers()) | set(indexed(RESULTS).values()) | shown_keys(RESULTS)
 
 
 def roots_of(clone: Path) -> set[str]:
-    """Ask another clone, by its own code, for the keys that it needs.
+    """Run the code of another clone to find the keys that it needs.
 
     Raises:
-        ColdstartError: it cannot say: it is no clone, or has mistakes, or code without the command.
+        ColdstartError: the code fails: the folder is not a clone, a recipe has a mistake, or the
+            clone is so old that it lacks the command ``roots``.
     """
     command = [sys.executable, "-m", "coldstart.cli", "store", "roots"]
     package = str((clone / WORKFLOW).resolve())
@@ -103,16 +111,16 @@ def roots_of(clone: Path) -> set[str]:
     except OSError as error:
         raise ColdstartError(f"--clone {clone}: {error.strerror}. Nothing was removed.") from error
     if done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2]
+        last_line = done.stderr.strip().rpartition("\n")[2]
         raise ColdstartError(
-            f"--clone {clone} cannot say what it needs ({said or 'it is not a clone'}), so nothing "
-            "was removed. Mend it; `coldstart store roots` has to work there."
+            f"--clone {clone} cannot say what it needs ({last_line or 'it is not a clone'}), so "
+            "nothing was removed. Mend it until `coldstart store roots` works there."
         )
     return set(done.stdout.split())
 
 
 def all_of(planned: Iterable[Planned]) -> Iterator[Planned]:
-    """Each artefact and all that it is made from, once."""
+    """Yield the artefacts and all their direct and indirect inputs, each once."""
     seen: set[str] = set()
     stack = list(planned)
     while stack:

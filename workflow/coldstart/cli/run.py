@@ -17,8 +17,8 @@ def add(commands: "Commands") -> None:
         "run",
         help="make one artefact in this process, outside of Snakemake",
         description="Make the artefact that a pointer file of a study stands for, in this process, "
-        "so that breakpoints work: python -m pdb -m coldstart.cli run POINTER. It is published; "
-        "where the store has it already, the store's copy stays and this one is dropped.",
+        "so that breakpoints work: python -m pdb -m coldstart.cli run POINTER. The artefact is "
+        "published; if the store has it already, the store's copy stays and this one is dropped.",
     )
     parser.add_argument("pointer", metavar="POINTER", help="such as results/data/pools/digits.json")
     parser.add_argument("--scale", help="paper, cpu or smoke (default: `scale` in config.yaml)")

@@ -1,4 +1,4 @@
-"""``coldstart store``: what is in a store, and whether it is sound."""
+"""``coldstart store``: list, show, verify, heal, clean and copy the artefacts of a store."""
 
 import argparse
 import json
@@ -30,30 +30,34 @@ if TYPE_CHECKING:
 
 def add(commands: "Commands") -> None:
     """Declare the commands."""
-    store = commands.add_parser("store", help="look after the artefacts in a store")
+    store = commands.add_parser("store", help="list, verify, clean up and copy artefacts")
     actions = store.add_subparsers(required=True, metavar="ACTION")
     for declare in (_add_list, _add_show, _add_verify, gc.add):
         declare(actions).add_argument(
             "--store",
             type=Path,
-            help="folder of the store (default: the first of $COLDSTART_STORE, or of `store` in "
-            "config.yaml, or results/store)",
+            help="folder of the store (default: the first in $COLDSTART_STORE, or else in `store` "
+            "in config.yaml, or else results/store)",
         )
     gc.add_roots(actions)
     copy.add(actions)
 
 
 def _add_list(actions: "Commands") -> argparse.ArgumentParser:
-    listing = actions.add_parser("list", help="one line for each artefact, oldest first")
-    listing.add_argument("--json", action="store_true", help="a list of mappings instead, as JSON")
+    listing = actions.add_parser("list", help="list all artefacts, oldest first")
+    listing.add_argument(
+        "--json", action="store_true", help="print JSON, a list of mappings, not a table"
+    )
     listing.set_defaults(command=_list)
     return listing
 
 
 def _add_show(actions: "Commands") -> argparse.ArgumentParser:
-    show = actions.add_parser("show", help="one artefact: how it was made, and from what")
+    show = actions.add_parser("show", help="show how an artefact was made, and from what")
     show.add_argument(
-        "artefact", metavar="KEY|PREFIX|POINTER", help="a key, its beginning, or a results/**.json"
+        "artefact",
+        metavar="KEY|PREFIX|POINTER",
+        help="a key, its first digits, or a pointer file, results/**.json",
     )
     show.set_defaults(command=_show)
     return show
@@ -110,8 +114,8 @@ def _show(arguments: argparse.Namespace) -> int:
         key = only_key(known, arguments.artefact, str(catalogue.store.root))
     if key is None:
         raise ColdstartError(
-            f"{path} is neither a pointer file nor the path of one that a run has planned: those "
-            "are results/**.json."
+            f"{path} is neither a pointer file nor the path of one that a run has planned. Such "
+            "files are results/**.json."
         )
     if key in catalogue.unreadable:
         raise catalogue.unreadable[key]
@@ -128,14 +132,14 @@ def _show(arguments: argparse.Namespace) -> int:
         print(f"  {name}  {size(file['bytes'])}  sha256 {file['sha256']}")
     print("made")
     for name, value in entry.manifest["made"].items():
-        print(f"  {name:<9} {_said(name, value)}")
+        print(f"  {name:<9} {_formatted(name, value)}")
     print("from")
     for line in catalogue.tree(key):
         print(f"  {line}")
     return 0
 
 
-def _said(name: str, value: Any) -> str:
+def _formatted(name: str, value: Any) -> str:
     if name == "seconds" and isinstance(value, int | float):
         return duration(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Sizes, ages and tables as a person reads them."""
+"""Sizes, ages and tables as text for people."""
 
 import argparse
 import re
@@ -12,7 +12,7 @@ _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 def size(count: int) -> str:
-    """``1500000`` -> ``1.5 MB``."""
+    """Format a number of bytes: ``1500000`` -> ``1.5 MB``."""
     rest = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if rest < 1000:
@@ -22,7 +22,7 @@ def size(count: int) -> str:
 
 
 def age(at: float) -> str:
-    """Say how long ago a moment was.
+    """Format the time since a moment: ``3 d``.
 
     Args:
         at: seconds since 1970.
@@ -32,7 +32,7 @@ def age(at: float) -> str:
 
 
 def seconds(text: str) -> float:
-    """``30d`` -> 2592000.0, for an option of argparse."""
+    """Parse a time given to an option: ``30d`` -> 2592000.0."""
     found = re.fullmatch(r"(\d+)([dhms])", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 30d, 12h, 90m or 0s")
@@ -40,7 +40,7 @@ def seconds(text: str) -> float:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns under their names, each as wide as its widest entry."""
+    """Format rows as columns below their names, each as wide as its widest entry."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
