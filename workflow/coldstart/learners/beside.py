@@ -1,4 +1,4 @@
-"""Images that a learner is trained on beside those whose labels were bought."""
+"""Images that a learner is trained on in addition to the labelled set."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ from coldstart.training.images import Images
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """Images of the stream ``unlabelled``.
+    """The images of the stream ``unlabelled``.
 
     Attributes:
-        images: of the pool.
-        labels: of the images, where a learner has some that nobody bought: int64 [n].
+        images: the images, all from the pool.
+        labels: labels that the learner uses although nobody bought them, int64 [n]; None for most.
     """
 
     images: Images
@@ -26,22 +26,22 @@ class Beside:
 
 
 def whole_pool(job: Job, recipe: Network, bought: Bought, pool: Images, seed: int) -> Beside:
-    """Return all images of the split unlabeled: what learners see unless their module says other.
+    """Return all images of the split unlabeled, the default for learners.
 
-    A learner's module may have a function ``beside`` of these arguments.
+    A learner's module can choose other images with a function ``beside`` of the same arguments.
 
     Args:
-        job: has the inputs of the training.
-        recipe: of the learner.
-        bought: labels, and outliers, which were bought too.
+        job: the job, with the inputs of the training.
+        recipe: the recipe of the learner.
+        bought: the labels that were bought, and the outliers, which were bought too.
         pool: the images of the split.
-        seed: of the training.
+        seed: the seed of the training.
     """
     return Beside(pool)
 
 
 def without_label(bought: Bought, pool: Images) -> NDArray[np.int64]:
-    """Return the ids of a pool's images whose labels were not bought, in their order: int64 [n]."""
+    """Return the ids of a pool's images whose labels were not bought, in pool order: int64 [n]."""
     taken = np.isin(pool.rows, np.concatenate([bought.ids, bought.outliers]))
     rows: NDArray[np.int64] = pool.rows[~taken]
     return rows

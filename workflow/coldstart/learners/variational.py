@@ -1,9 +1,9 @@
-"""A classifier of codes that are drawn: Mandivarapu et al. 2022, https://arxiv.org/abs/2007.02196.
+"""A variational classifier: Mandivarapu et al. 2022, https://arxiv.org/abs/2007.02196.
 
-An image gives the mean and the deviation of a Gaussian; the classes are told by a draw of it. Model
-M2 decodes the image from the same draw. The deviation is what its layer gives, of either sign, as
-published. Where the published code draws when candidates are scored too, the mean stands here, so
-that scores do not depend on chance.
+The network maps an image to the mean and the standard deviation of a Gaussian, and classifies a
+code that is drawn from it. Model M2 also decodes the image from this code. The deviation is the
+plain output of a linear layer, so it can be negative, as published. The published code draws codes
+for scoring candidates too; here the mean is used for that, so that scores do not depend on chance.
 """
 
 from itertools import pairwise
@@ -22,7 +22,7 @@ from coldstart.training.noise import Noise
 
 
 class Decoder(nn.Module):
-    """Codes [N, ``latent``] to the logits of pixels [N, C, H, W]."""
+    """A convolutional decoder of codes [N, ``latent``] to logits of pixels [N, C, H, W]."""
 
     def __init__(self, recipe: Blocks, latent: int, inputs: Inputs) -> None:
         super().__init__()
@@ -51,12 +51,12 @@ class Decoder(nn.Module):
 
 
 class VariationalModel(LearnerModel):
-    """A backbone, two linear layers for the code, the classes' logits and perhaps a decoder.
+    """A backbone, linear layers for the mean, the deviation and the classes, and maybe a decoder.
 
     Args:
-        recipe: sizes and weights.
-        inputs: what is known of the images.
-        classes: how many there are.
+        recipe: the sizes of the layers, and the weight of the divergence.
+        inputs: the shape and statistics of the images.
+        classes: number of classes.
     """
 
     def __init__(self, recipe: Variational, inputs: Inputs, classes: int) -> None:
@@ -76,20 +76,22 @@ class VariationalModel(LearnerModel):
         return self.online.get_submodule("encoder")
 
     def logits(self, embeddings: Tensor) -> Tensor:
-        """Map the backbone's embeddings [N, D] to the logits of the codes' means [N, classes]."""
+        """Map the backbone's embeddings [N, D] to the logits of their mean codes [N, classes]."""
         logits: Tensor = self.head(self.mean(embeddings))
         return logits
 
     def penultimate(self, embeddings: Tensor) -> Tensor:
-        """Map the backbone's embeddings [N, D] to the means of the codes [N, ``latent``]."""
+        """Map the backbone's embeddings [N, D] to their mean codes [N, ``latent``]."""
         means: Tensor = self.mean(embeddings)
         return means
 
     def training_loss(self, batch: Batch, done: float) -> Tensor:
-        """Return cross-entropy, the weighted divergence and, with a decoder, the pixels' entropy.
+        """Return the sum of the classes' cross-entropy, the divergence and the reconstruction loss.
 
-        Each is a mean over all its numbers, as published; the divergence is half of mean^2 +
-        deviation^2 - 1 - log(deviation^2 + 1e-8).
+        The divergence is that of the code's Gaussian from the unit Gaussian, half of mean^2 +
+        deviation^2 - 1 - log(deviation^2 + 1e-8), and counts ``kl_weight`` times. The
+        reconstruction loss, with a decoder only, is the binary cross-entropy of pixels. Both are
+        means over images and over dimensions or pixels, as published.
         """
         seen = batch[LABELLED]
         assert seen.labels is not None
@@ -107,10 +109,10 @@ class VariationalModel(LearnerModel):
         return loss
 
     def after_step(self, done: float) -> None:
-        """Start the noise of the next step."""
+        """Let the next step draw new noise."""
         self.noise.start_step()
 
 
 def build(recipe: Variational, inputs: Inputs, classes: int) -> VariationalModel:
-    """Build an untrained model for such images."""
+    """Build an untrained model for images of the shape in ``inputs``."""
     return VariationalModel(recipe, inputs, classes)

@@ -1,4 +1,4 @@
-"""The upper tail of some distances as a Weibull distribution: how outlying is a further one?"""
+"""Weibull distributions of the largest distances, by which further ones are judged outlying."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 EQUAL = 1e-9
-"""Distances of a tail that differ by no more than this are all the same: no shape fits them."""
+"""Distances of a tail that differ by no more than this count as equal: no shape fits them."""
 
 
 @dataclass(frozen=True)
 class Weibull:
-    """A Weibull distribution of distances x, by t = x + 1 - ``smallest``.
+    """A Weibull distribution of t = x + 1 - ``smallest``, where x is a distance.
 
     Attributes:
-        smallest: distance of the tail that it was fitted to; there t is 1.
-        scale: of t.
-        shape: without unit.
+        smallest: smallest distance of the tail that was fitted; t is 1 there.
+        scale: scale parameter, in the unit of t.
+        shape: shape parameter, without a unit.
     """
 
     smallest: float
@@ -24,19 +24,20 @@ class Weibull:
     shape: float
 
     def probabilities(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return 1 - exp(-(t / scale)^shape), nought where t is below nought: float64 [n].
+        """Return 1 - exp(-(t / scale)^shape), the cumulative probabilities: float64 [n].
 
-        Far out they are 1 for float64, and then many distances have the same one.
+        They are 0 where t is negative. Large distances all have probability 1 in float64, so
+        ``outlying`` orders them instead.
         """
         t = np.maximum(distances + 1 - self.smallest, 0)
         found: NDArray[np.float64] = -np.expm1(-((t / self.scale) ** self.shape))
         return found
 
     def outlying(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return log(-log(1 - p)) of the probabilities p: shape log(t / scale), float64 [n].
+        """Return log(-log(1 - p)) of the probabilities p, or shape log(t / scale): float64 [n].
 
-        It rises with the probability, and goes on rising where that is 1. Where t is not above
-        nought it is minus infinity.
+        It grows with the probability, and still grows where p is 1 in float64. It is minus infinity
+        where t is not positive.
         """
         t = np.maximum(distances + 1 - self.smallest, 0)
         with np.errstate(divide="ignore"):
@@ -45,18 +46,19 @@ class Weibull:
 
 
 def fit_tail(distances: NDArray[np.float64], size: int) -> Weibull | None:
-    """Fit a Weibull distribution to the largest distances, by the exact maximum of its likelihood.
+    """Fit a Weibull distribution to the largest distances, by maximum likelihood.
 
-    The smallest of them is moved to 1 first, as libmr's ``fit_high`` does, by which open-set
-    recognition fits its tails (Scheirer et al. 2011). So the fit depends on the distances' unit.
+    The distances are first shifted so that the smallest of the tail is 1, as in ``fit_high`` of
+    libmr, the library that open-set recognition fits tails with (Scheirer et al. 2011). The fit
+    therefore depends on the unit of the distances.
 
     Args:
-        distances: finite, float64 [n].
-        size: how many of the largest make the tail.
+        distances: finite distances, float64 [n].
+        size: number of largest distances that make up the tail.
 
     Returns:
-        Weibull | None: None if the tail has fewer than two distances, or they are all the same:
-            no shape has the largest likelihood then.
+        Weibull | None: None if the tail has fewer than two distances, or if they are all equal:
+            the likelihood has no maximum then.
     """
     from scipy.optimize import brentq  # slow to import, and planning imports this module
 
@@ -69,7 +71,7 @@ def fit_tail(distances: NDArray[np.float64], size: int) -> Weibull | None:
     mean = logs.mean()
 
     def slope(shape: float) -> float:
-        """The profile likelihood's derivative by the shape, up to a factor; it only rises."""
+        """Minus the derivative of the mean log profile likelihood by the shape; it increases."""
         weights = np.exp(shape * (logs - longest))
         return float(weights @ logs / weights.sum() - 1 / shape - mean)
 

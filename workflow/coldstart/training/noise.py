@@ -1,4 +1,4 @@
-"""Gaussian noise that depends on the step of a training alone, as a resumed one must draw it."""
+"""Gaussian noise that depends only on seed and step, so that a resumed training draws it again."""
 
 import math
 
@@ -10,11 +10,11 @@ from coldstart.training.distributed import rank, world
 
 
 class Noise:
-    """Draws of a model, whose seed is drawn with its weights.
+    """The noise of one model. Its seed is drawn from the generator that the weights come from.
 
     Attributes:
-        seed: of all draws.
-        drawn: number of draws since the last step.
+        seed: the seed of all draws.
+        drawn: number of draws in the current step.
     """
 
     def __init__(self) -> None:
@@ -22,11 +22,14 @@ class Noise:
         self.drawn = 0
 
     def like(self, codes: Tensor, done: float) -> Tensor:
-        """Draw noise of the shape of codes; for all processes, of whose rows these are a part.
+        """Draw standard normal noise of the shape and on the device of ``codes``.
+
+        Each process draws the noise of all processes and returns its own part, so that no two use
+        the same.
 
         Args:
-            codes: [N, D].
-            done: share of the training that lies behind.
+            codes: the codes of this process, [N, D].
+            done: share of the training that is done, from 0 to 1. It stands for the step.
         """
         key = (self.seed, int(math.ldexp(done, 53)), self.drawn)
         self.drawn += 1
@@ -36,5 +39,5 @@ class Noise:
         return torch.randn(shape, generator=generator, device=codes.device)[rank()]
 
     def start_step(self) -> None:
-        """Start the draws of the next step."""
+        """Count the draws of the next step from 0."""
         self.drawn = 0

@@ -1,4 +1,4 @@
-"""Distances of candidates to the mean of the class that a learner takes them for."""
+"""Distances of candidates to the mean embedding of their predicted class."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,15 +11,15 @@ from coldstart.selection.base import KNOWN, Picks, Query, Sampler
 Distance = Literal["cosine", "euclidean"]
 
 ROWS = 8192
-"""Embeddings that are turned into float64 at a time: differences between distances are small."""
+"""Embeddings that are converted to float64 at a time: distances may differ by very little."""
 
 
 class ClassMean(Sampler):
-    """The candidates nearest to the mean latent of their predicted class, or farthest from it.
+    """The candidates nearest to the mean embedding of their predicted class, or farthest from it.
 
-    Nearest is ``LatentMeanDistance`` of Mandivarapu et al. (2022) as its code ranks. The score is
-    the distance. The means are those of ``class_distances``, which says what stands for a class
-    without one; where no class has any, chance decides.
+    Picking the nearest is ``LatentMeanDistance`` of Mandivarapu et al. (2022), in the order of
+    their code. The acquisition score is the distance, as ``class_distances`` measures it. Equal
+    distances are ordered at random; if no class has a mean, all are equal.
     """
 
     sampler: Literal["class-mean"]
@@ -27,7 +27,7 @@ class ClassMean(Sampler):
     first: Literal["nearest", "farthest"] = "nearest"
 
     reads: ClassVar = frozenset({"embeddings", "predictions", KNOWN})
-    stochastic: ClassVar = False  # but where no class has a mean
+    stochastic: ClassVar = False  # except where distances are equal
     nested: ClassVar = True
 
     def _pick(self, query: Query) -> Picks:
@@ -40,13 +40,13 @@ class ClassMean(Sampler):
 
 @dataclass(frozen=True)
 class ClassDistances:
-    """Distances of images to the mean of the class that they are taken for.
+    """Distances of images to the mean embedding of their predicted class.
 
     Attributes:
-        classes: of the candidates, the likeliest: int64 [n].
-        candidates: each one's distance to the mean of that class, float64 [n].
-        correct: classes of the labelled images that are classified rightly, int64 [m].
-        labelled: each one's distance to the mean of its class, float64 [m].
+        classes: predicted class of each candidate, int64 [n].
+        candidates: distance of each candidate to the mean of that class, float64 [n].
+        correct: class of each labelled image that is classified correctly, int64 [m].
+        labelled: distance of each of these images to the mean of its class, float64 [m].
     """
 
     classes: NDArray[np.int64]
@@ -58,13 +58,13 @@ class ClassDistances:
 def class_distances(query: Query, distance: Distance) -> ClassDistances:
     """Measure the distances of candidates and of labelled images to the means of their classes.
 
-    A class's mean is that of its labelled images which are classified rightly. For a candidate of
-    a class that has none, the nearest mean of another class counts; if no class has one, all
-    candidates are at distance nought.
+    The mean of a class is the mean embedding of its labelled images that are classified correctly.
+    If a candidate's predicted class has no such image, the distance to the nearest mean of another
+    class is taken. If no class has one, all distances are 0.
 
     Args:
-        query: has embeddings, predictions and the labelled set with its classes.
-        distance: ``cosine`` is 1 - the cosine.
+        query: the query, with embeddings, predictions and the labelled set with its classes.
+        distance: the measure; ``cosine`` is 1 minus the cosine similarity.
     """
     assert query.known is not None
     candidates, known = query.candidates, query.known

@@ -20,16 +20,15 @@ from coldstart.errors import nearest
 class Advantage(Target):
     """Each run's metric less that of a baseline run under the same sampler, and how long it lasts.
 
-    Runs are compared within their pool, and by their titles: the baseline is the run of the same
-    pool and sampler that has its title.
+    Each run is compared with the run titled ``baseline`` that has its pool, budgets and sampler.
     """
 
     kind: Literal["advantage"]
     baseline: str
-    """The title of the runs that the others are compared with."""
+    """Title of the runs that the others are compared with."""
     metric: MetricName = "top-1"
     budgets: Budgets | None = None
-    """Budgets that count; by default all."""
+    """Budgets that are shown; by default all."""
     forms: ClassVar = frozenset({"figure", "table"})
 
     def caption(self, form: Form) -> str:
@@ -46,11 +45,11 @@ class Advantage(Target):
             "trial with 95 % t intervals, p of the paired t test, and p with Holm's correction for "
             "all comparisons of the table at that number of labels (those that share their models "
             "count once). ``lasts_until`` is the smallest number of labels at which the interval "
-            "holds nought; it is missing where it never does."
+            "contains zero; it is missing where none does."
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
-        """Yield a baseline that no run has, and runs without one to be compared with."""
+        """Yield a baseline that no run has as its title, runs without one, and ambiguous runs."""
         yield from metric_problems(self.metric, None, runs)
         yield from budget_problems(self.budgets or [], runs)
         titles = {shown.run.title or "" for shown in runs.values()}

@@ -12,26 +12,26 @@ class Overlap(Target):
 
     kind: Literal["overlap"]
     of: Literal["samplers", "cycles"] = "samplers"
-    """Selections that are compared: those that need no label, initial pools among them, or the
-    labelled sets of samplers that are queried in each cycle."""
+    """Selections that are compared: ``samplers`` for those that need no label, including initial
+    pools; ``cycles`` for the labelled sets of samplers that are queried in each cycle."""
     budgets: Budgets | None = None
-    """Numbers of labels at which labelled sets are compared, each with each; by default all."""
+    """Budgets whose labelled sets are compared, each with every other; by default all."""
     picks: Literal["all", "new"] = "all"
-    """All labels of a budget, or those that were bought since the budget before."""
+    """``all`` picks of a budget, or only the ``new`` ones since the budget before."""
     forms: ClassVar = frozenset({"figure", "table"})
     reads: ClassVar = frozenset({"selections", "cycles"})
 
     def reads_of(self, run: str) -> frozenset[str]:
-        """Inputs that it reads of a run: selections, or cycles."""
+        """The inputs that it reads of each run: selections, or cycles."""
         return frozenset({"selections" if self.of == "samplers" else "cycles"})
 
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""
         which = "labelled images" if self.picks == "all" else "images of the last purchase"
         return (
-            f"The share of {which} that two selections have in common, of the smaller of the two: "
-            "means over all encoder seeds and trials, where trials pair by their number. The "
-            "expected share of two random selections stands beside it in the file of numbers."
+            f"The share of {which} that two selections have in common, relative to the smaller of "
+            "the two: means over all encoder seeds and pairs of trials with the same number. The "
+            "file of numbers also has the share that two random selections are expected to have."
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:

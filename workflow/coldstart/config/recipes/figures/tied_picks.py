@@ -1,4 +1,4 @@
-"""Recipe of a table of the picks that a sampler's score left open."""
+"""Recipe of the table of tied picks."""
 
 from typing import ClassVar, Literal
 
@@ -6,7 +6,7 @@ from coldstart.config.recipes.targets import Form, Target
 
 
 class TiedPicks(Target):
-    """Number of picks of each query that have the score of the last one."""
+    """Number of picks of each query that have the same acquisition score as its last pick."""
 
     kind: Literal["tied-picks"]
     forms: ClassVar = frozenset({"table"})
@@ -15,7 +15,7 @@ class TiedPicks(Target):
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""
         return (
-            "Picks of each query whose score is that of the last pick, where several have it: "
-            "among candidates with this score a second rule chose, or chance. Few votes, such as "
-            "those of an ensemble of three, leave most picks open."
+            "The picks of each query whose acquisition score equals that of its last pick, if "
+            "there are several: among candidates with this score a second rule chose, or chance. "
+            "Most picks are tied where scores take few values, as votes of three members do."
         )

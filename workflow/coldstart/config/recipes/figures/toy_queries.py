@@ -9,7 +9,7 @@ from coldstart.config.recipes.targets import Form, Target
 
 
 class ToyQueries(Target):
-    """Queries on points of two Gaussians, of which logistic regression learns ("On initial pools").
+    """Queries of points from two Gaussians, for logistic regression ("On initial pools", Fig. 1).
 
     It reads nothing of the study's runs.
     """
@@ -20,9 +20,9 @@ class ToyQueries(Target):
     start: Annotated[int, Field(ge=2)] = 5
     """Points that are labelled at random before the first query."""
     labels: Count = 35
-    """Labels in all; each query asks for one."""
+    """Labels in total; each query buys one."""
     distance: Positive = 2.5
-    """Distance of the two means, in standard deviations."""
+    """Distance between the two means, in standard deviations."""
     seed: Annotated[int, Field(ge=0)] = 0
     reads: ClassVar = frozenset()
 
@@ -31,7 +31,7 @@ class ToyQueries(Target):
         return (
             f"{self.points} points of two Gaussians; logistic regression trained on all of them, "
             "and the cross-entropy of each point under it; logistic regression trained on "
-            f"{self.labels} labels that were bought at random, by least confidence and by maximum "
-            f"entropy, the first {self.start} of them at random. Outlined points are labelled. "
-            "With two classes both queries ask for the point that is nearest to the boundary."
+            f"{self.labels} labels, bought at random, by least confidence or by maximum entropy "
+            f"after {self.start} random ones. Outlined points are labelled. With two classes, both "
+            "uncertainty queries pick the point nearest to the decision boundary."
         )
