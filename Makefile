@@ -10,7 +10,7 @@ LOCK := envs/requirements.lock
 TEST_LOCK := envs/requirements-test.lock
 CPU_LOCK := envs/requirements-cpu.lock
 CUDA_LOCK := envs/requirements-cuda.lock
-FAST_TESTS := $(addprefix tests/,config embeddings evaluation planning ranking running selection statistics) $(wildcard tests/test_*.py)
+FAST_TESTS := $(addprefix tests/,common config embeddings evaluation planning ranking running selection statistics) $(wildcard tests/test_*.py)
 SLURM_TESTS ?= # more for pytest, such as -m quick
 QUICKSTART := --config studies=quickstart
 # Each job is a process: where byte code is not written, each compiles torch and pandas anew, 3.5 s.
@@ -75,7 +75,7 @@ clean: ## remove the environment and all caches; results/ stays
 	@touch $@
 
 .venv/.locked: $(BUILD_LOCK) $(LOCK) $(CPU_LOCK) $(CUDA_LOCK)
-	@$(PYTHON) -I workflow/coldstart/place.py
+	@$(PYTHON) -I workflow/coldstart/common/place.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
 	    echo "Coldstart needs Python 3.11 to 3.14, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 	        "Name another: make setup PYTHON=python3.12" >&2; exit 1; }

@@ -18,6 +18,7 @@ import coldstart  # noqa: F401  # before torch: threads wait as in jobs
 import numpy as np
 import torch
 
+from coldstart.common.vision import torchvision
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.blur import Blur
 from coldstart.config.recipes.augmentations.crop import Crop
@@ -25,7 +26,6 @@ from coldstart.config.recipes.augmentations.flip import Flip
 from coldstart.config.recipes.augmentations.grey import Grey
 from coldstart.config.recipes.augmentations.jitter import Jitter
 from coldstart.training.augment import augment
-from coldstart.vision import torchvision
 
 ROUNDS = 7
 ONE_BY_ONE = 100

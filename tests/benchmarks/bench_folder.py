@@ -80,7 +80,7 @@ def theirs(root: Path, side: int, out: Path) -> dict[str, float]:
     import torch
     from torch.utils.data import DataLoader
 
-    from coldstart.vision import torchvision
+    from coldstart.common.vision import torchvision
 
     torch.set_num_threads(1)
     T = torchvision.transforms

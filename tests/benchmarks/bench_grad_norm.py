@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coldstart.common.vision import torchvision
 from coldstart.embeddings.grad_norm import gradient_norms
-from coldstart.vision import torchvision
 
 Method = Callable[[nn.Module, Tensor, Tensor], Tensor]
 

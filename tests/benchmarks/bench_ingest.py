@@ -39,7 +39,7 @@ def ours(name: str, data_dir: Path, out: Path) -> None:
 
 
 def theirs(name: str, data_dir: Path, out: Path) -> None:
-    from coldstart.vision import torchvision
+    from coldstart.common.vision import torchvision
 
     kind = getattr(torchvision.datasets, THEIRS[name])
     parts = [np.asarray(kind(data_dir, train=train).data) for train in (True, False)]

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from coldstart.common.vision import torchvision
 from coldstart.config.load import load
 from coldstart.config.recipes.scores import Embedding
 from coldstart.embeddings.embed import embed
@@ -34,7 +35,6 @@ from coldstart.selection.base import Tables
 from coldstart.ssl.from_file import load_file
 from coldstart.ssl.weights import find
 from coldstart.statistics.intervals import mean_interval
-from coldstart.vision import torchvision
 
 ROOT = Path(__file__).parents[2]
 BUDGETS = [20, 50, 100, 200]

@@ -33,7 +33,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from coldstart import vision  # noqa: F401  # torchvision, for lightly, beside a CPU build of torch
+from coldstart.common import vision  # noqa: F401  # torchvision, for lightly, beside a CPU build of torch
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.crop import Crop
 from coldstart.config.recipes.augmentations.flip import Flip

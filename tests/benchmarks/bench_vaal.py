@@ -22,7 +22,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, SubsetRandomSampler
 
-import coldstart.vision  # noqa: F401  # lets torchvision be imported
+import coldstart.common.vision  # noqa: F401  # lets torchvision be imported
 from coldstart.config.recipes.learners.vaal import Vaal
 from coldstart.learners.networks import build_network
 from coldstart.training.device import resolve_device
@@ -31,7 +31,7 @@ from coldstart.training.model import LABELLED, UNLABELLED, Inputs
 from coldstart.training.streams import Stream
 from coldstart.training.trainer import Trainer
 
-from torchvision import transforms  # isort: skip  # after coldstart.vision
+from torchvision import transforms  # isort: skip  # after coldstart.common.vision
 
 ADAM = {"name": "adam", "lr": 0.0005}
 

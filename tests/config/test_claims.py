@@ -2,8 +2,8 @@
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.claims import Side
-from coldstart.errors import ColdstartError
 
 STUDY = "studies/zero-shot.yaml"
 CLAIMS = ("tables", "claims", "claims")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 STUDY = "studies/quickstart.yaml"
 DIFFERENCES = {"kind": "paired-differences", "title": "Gain", "baseline": "random"}

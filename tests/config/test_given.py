@@ -3,8 +3,8 @@
 import pytest
 from snakemake.cli import parse_config
 
+from coldstart.common.paths import expand
 from coldstart.config.loading.given import as_typed
-from coldstart.files.paths import expand
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.names import name_problem
-from coldstart.errors import ColdstartError
 from tests.helpers.trees import ROOT
 
 WILDCARD = re.search(r'pool=r"(.*)"', (ROOT / "workflow/rules/common.smk").read_text())[1]

@@ -10,6 +10,7 @@ from typing import Annotated
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.augmentations import TRANSFORMS
 from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.config.recipes.datasets import SOURCES
@@ -17,7 +18,6 @@ from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.config.recipes.model import Model
 from coldstart.config.recipes.registry import Registry, registries_of
 from coldstart.config.recipes.targets import FIGURES, TABLES
-from coldstart.errors import ColdstartError
 from coldstart.selection.base import SAMPLERS
 
 BASE = """

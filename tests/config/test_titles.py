@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.figures.page import write_page
 from coldstart.figures.style import new_figure, save, styled
 

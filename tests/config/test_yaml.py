@@ -1,7 +1,7 @@
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.yaml import read_yaml
-from coldstart.errors import ColdstartError
 
 
 def read(tmp_path, text):

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.datasets.arrays import Arrays
 from coldstart.data.sources import arrays, digests
 from coldstart.data.unclassed import UNLABELLED
-from coldstart.errors import ColdstartError
 from coldstart.running.places import PLACES, export_places
 from coldstart.running.settings import Settings
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.checked import verify
 from coldstart.data.sources import cifar10
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 

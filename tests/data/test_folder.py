@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import scan_folder
-from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 from coldstart.running.places import export_places
 from coldstart.running.settings import Settings

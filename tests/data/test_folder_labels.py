@@ -3,11 +3,11 @@ import json
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.spreadsheet import csv_bytes
 from coldstart.data.sources import folder
 from coldstart.data.sources.scan import scan_folder
 from coldstart.data.unclassed import UNLABELLED
-from coldstart.errors import ColdstartError
-from coldstart.files.spreadsheet import csv_bytes
 from coldstart.running.places import export_places
 from coldstart.running.settings import Settings
 from tests.helpers.folders import UNUSED, opened, paint, recipe_of

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import load_recipes
 from coldstart.config.recipes.datasets import SOURCES, Dataset
 from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.source import CHUNK_BYTES
-from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 from coldstart.running.settings import Settings
 

@@ -4,11 +4,11 @@ import os
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.sources import formats, listing
 from coldstart.data.sources.digests import UNREADABLE, digest_files
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import scan_folder
-from coldstart.errors import ColdstartError
 from tests.helpers.folders import PATHS, UNUSED, opened, paint, pixels, recipe_of
 
 pytestmark = pytest.mark.usefixtures("places")

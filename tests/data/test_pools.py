@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import load_recipes
 from coldstart.config.recipes.pools import OUTLIERS, Pool, mixture
 from coldstart.data.pool import build_index
-from coldstart.errors import ColdstartError
 
 ROOT = Path(__file__).parents[2]
 RECIPES = load_recipes(ROOT / "workflow", "paper", Problems())

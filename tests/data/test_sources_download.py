@@ -8,11 +8,11 @@ import threading
 import numpy as np
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data import download as module
 from coldstart.data.download import download
 from coldstart.data.published import File, PublishedSet
 from coldstart.data.sources import mnist, tiny_imagenet
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)

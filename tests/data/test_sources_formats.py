@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.published import File, PublishedSet
 from coldstart.data.source import reader
 from coldstart.data.sources import cifar100, mat, svhn, tiny_imagenet
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 OWN = "sha256:"

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import load_recipes
 from coldstart.data.ingest import make_images, make_labels
 from coldstart.data.source import reader
 from coldstart.data.sources import cifar10, cifar100, fashion_mnist, kmnist, mnist, stl10, svhn
-from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 from coldstart.running.settings import Settings
 
@@ -22,7 +22,7 @@ RECIPES = load_recipes(ROOT / "workflow", "paper", Problems())
 
 @pytest.fixture(scope="module")
 def theirs():
-    from coldstart.vision import torchvision
+    from coldstart.common.vision import torchvision
 
     return torchvision.datasets
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from coldstart.common.errors import ColdstartError
 from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
-from coldstart.errors import ColdstartError
 from coldstart.evaluation import probe
 from coldstart.selection.base import SAMPLERS
 from coldstart.selection.tables import read_tables

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.scores import Embedding
 from coldstart.embeddings.embed import embed
-from coldstart.errors import ColdstartError
 from coldstart.training.backbones import unit_images
 
 CPU = torch.device("cpu")

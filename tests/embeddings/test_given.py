@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.scores import Embedding
 from coldstart.data.sources.own_file import digest_own_file
 from coldstart.embeddings import embed
 from coldstart.embeddings.tables import read_embeddings
-from coldstart.errors import ColdstartError
 from coldstart.running.places import PLACES, export_places
 from coldstart.ssl.methods.given import join, read_vectors
 from tests.helpers.jobs import artefact_in, make_job

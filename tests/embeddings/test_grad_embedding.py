@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from coldstart.common.errors import ColdstartError
 from coldstart.embeddings.grad_embedding import embedding_gradient_norms
-from coldstart.errors import ColdstartError
 from coldstart.ssl.method import Bank, Contrastive
 from tests.helpers.cases import CASES, settled
 

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import prune
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.vision import torchvision
 from coldstart.embeddings import grad_norm
 from coldstart.embeddings.grad_norm import gradient_norms
-from coldstart.errors import ColdstartError
 from coldstart.training.backbones.shortcut import Shortcut
 from coldstart.training.heads import UnitLinear
-from coldstart.vision import torchvision
 
 
 def one_by_one(network, loss, samples):

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.flip import Flip
 from coldstart.config.recipes.augmentations.jitter import Jitter
 from coldstart.config.recipes.scores import Score
 from coldstart.embeddings.passes import AS_IT_IS
 from coldstart.embeddings.score import score
-from coldstart.errors import ColdstartError
 from coldstart.ssl.contrast import nt_xent
 from coldstart.ssl.method import Contrastive
 from coldstart.training.augment import augment

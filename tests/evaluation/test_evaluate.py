@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.unclassed import OUTLIER
-from coldstart.errors import ColdstartError
 from coldstart.evaluation.linear import evaluate as evaluate_linear
 from coldstart.evaluation.scaling import Labelled
 from tests.helpers.measured import METRICS

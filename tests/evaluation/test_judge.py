@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
+from coldstart.common.errors import ColdstartError
 from coldstart.embeddings.tables import read_predictions, write_predictions
-from coldstart.errors import ColdstartError
 from coldstart.evaluation.evaluate import make
 from tests.helpers.jobs import artefact_in
 from tests.helpers.measured import DESCRIBED

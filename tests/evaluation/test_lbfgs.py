@@ -9,9 +9,9 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+from coldstart.common.progress import Progress
 from coldstart.evaluation import lbfgs, logistic
 from coldstart.evaluation.logistic import fit_probes
-from coldstart.progress import Progress
 
 
 def digits():

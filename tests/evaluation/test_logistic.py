@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.evaluation import logistic, newton
 from coldstart.evaluation.logistic import fit_probes
 

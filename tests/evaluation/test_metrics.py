@@ -9,9 +9,9 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.metrics import METRICS as FOUND
 from coldstart.data.unclassed import OUTLIER
-from coldstart.errors import ColdstartError
 from coldstart.evaluation import measure as module
 from coldstart.evaluation.judged import Judged
 from coldstart.evaluation.logistic import fit_probes

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.average_rank import AverageRank
 from coldstart.config.recipes.figures.claims import Claims
-from coldstart.errors import ColdstartError
 from coldstart.figures import average_rank, claims
 from coldstart.figures.draw import write_table
 from coldstart.statistics import ALPHA

@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.budget_area import BudgetArea
 from coldstart.config.recipes.figures.critical_difference import CriticalDifference
 from coldstart.config.recipes.figures.findings import Findings
 from coldstart.config.recipes.figures.paired_differences import PairedDifferences
 from coldstart.config.recipes.figures.penalty_matrix import PenaltyMatrix
 from coldstart.config.recipes.figures.statistics import Statistics
-from coldstart.errors import ColdstartError
 from coldstart.figures import (
     budget_area,
     critical_difference,

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.contact_sheet import ContactSheet
 from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.data.unclassed import OUTLIER, UNLABELLED
 from coldstart.embeddings.clusters import cluster
-from coldstart.errors import ColdstartError
 from coldstart.figures import contact_sheet, data_sheet, embedding_map, image_grid
 from coldstart.running.places import PLACES
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.average_rank import AverageRank
 from coldstart.config.recipes.figures.budget_area import BudgetArea
 from coldstart.config.recipes.figures.budget_curve import BudgetCurve
@@ -11,7 +12,6 @@ from coldstart.config.recipes.figures.statistics import Statistics
 from coldstart.config.recipes.metrics.top_k import TopK
 from coldstart.config.recipes.runs import Run
 from coldstart.config.recipes.targets import ShownRun
-from coldstart.errors import ColdstartError
 from coldstart.figures import (
     average_rank,
     budget_area,

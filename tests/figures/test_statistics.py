@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.average_rank import AverageRank
 from coldstart.config.recipes.figures.budget_curve import BudgetCurve
 from coldstart.config.recipes.figures.metrics import Metrics
 from coldstart.config.recipes.figures.picked_classes import PickedClasses
 from coldstart.config.recipes.figures.published import Published
-from coldstart.errors import ColdstartError
 from coldstart.figures import average_rank, budget_curve, metrics, picked_classes, published
 from coldstart.figures.data import summarise
 

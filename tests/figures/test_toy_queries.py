@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.toy_queries import ToyQueries
-from coldstart.errors import ColdstartError
 from coldstart.figures import toy_queries
 from coldstart.figures.style import styled
 

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.config.recipes.figures.training_curves import TrainingCurves
-from coldstart.errors import ColdstartError
 from coldstart.figures.training_curves import PANELS, draw
 from coldstart.planning.fingerprint import PACKAGE
 from coldstart.planning.plan import Plan

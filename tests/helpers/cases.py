@@ -121,5 +121,7 @@ def with_running_statistics(model):
 
 def lightly(module="lightly.loss"):
     """A module of Lightly's; a test that asks for it is skipped where it is not installed."""
-    importlib.import_module("coldstart.vision")  # it imports torchvision, which may need help
+    importlib.import_module(
+        "coldstart.common.vision"
+    )  # it imports torchvision, which may need help
     return pytest.importorskip(module)

@@ -23,8 +23,8 @@ from pathlib import Path
 import yaml
 
 from coldstart import cli
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
-from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.store import Identity, Store, bundle, unpack
 from coldstart.store.objects import _verified

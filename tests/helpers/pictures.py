@@ -3,8 +3,8 @@
 import scipy.stats
 import torch
 
+from coldstart.common.vision import torchvision
 from coldstart.config.recipes.augmentations.jitter import Jitter
-from coldstart.vision import torchvision
 
 V1 = torchvision.transforms.functional
 STEP = 1 / 255

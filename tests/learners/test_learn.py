@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.learners.classifier import Classifier
-from coldstart.errors import ColdstartError
 from coldstart.learners.networks import build_network
 from coldstart.training.images import Images
 from coldstart.training.model import LABELLED, Inputs, Seen

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.errors import ColdstartError
 from coldstart.training.augment import augment
 from coldstart.training.backbones import unit_images
 from coldstart.training.model import Phase, Trainable

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.config.recipes.augmentations import Augmentation
-from coldstart.errors import ColdstartError
 from coldstart.planning.fingerprint import covered
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu

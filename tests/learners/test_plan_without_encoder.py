@@ -2,7 +2,7 @@
 
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from tests.helpers.plans import ONE, everything, plan_of, stages
 
 

@@ -3,9 +3,9 @@ import shutil
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.config.recipes.learners.base import learning_module
-from coldstart.errors import ColdstartError
 from coldstart.planning.fingerprint import (
     INFRASTRUCTURE,
     PACKAGE,
@@ -27,7 +27,7 @@ PARTS = {
     "ssl/losses.py": '''"""Losses."""
 
 from coldstart.config.model import size
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.numbers import scale
 
 
@@ -263,7 +263,7 @@ def test_source_digest_is_of_the_text_and_of_no_other_module(package):
 
 
 def test_infrastructure_may_be_digested_as_text():
-    assert source_digest("coldstart.errors") != source_digest("coldstart.progress")
+    assert source_digest("coldstart.common.errors") != source_digest("coldstart.common.progress")
 
 
 def test_every_listed_infrastructure_module_exists():

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.config.recipes.targets import FIGURES, TABLES
-from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.running.places import PLACES, SAID, export_said
 from coldstart.store import Store

@@ -10,9 +10,9 @@ from snakemake.resources import Resource
 from snakemake.settings.types import ResourceSettings
 from torch import nn
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.config.recipes.backbones import BACKBONES
-from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.planning.requests import require_fit
 from coldstart.planning.resources import (

@@ -5,8 +5,8 @@ import shutil
 import pytest
 import yaml
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
-from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.store import Store
 from tests.helpers.trees import ROOT

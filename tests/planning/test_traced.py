@@ -59,17 +59,17 @@ CYCLES = {
 }  # fmt: skip
 
 NO_RESULT = {
-    "coldstart.files.atomic": "writes files whole",
-    "coldstart.errors": "says what is wrong",
-    "coldstart.progress": "shows how far a job is",
+    "coldstart.common.atomic": "writes files whole",
+    "coldstart.common.errors": "says what is wrong",
+    "coldstart.common.progress": "shows how far a job is",
     "coldstart.running.settings": "says where things lie",
     "coldstart.store": "keeps artefacts and verifies them",
-    "coldstart.vision": "lets torchvision be imported",
+    "coldstart.common.vision": "lets torchvision be imported",
     "coldstart.figures.draw": "counts by its text",
     "coldstart.figures.style": "counts by its text",
     "coldstart.figures.page": "counts by its text",
-    "coldstart.files.texts": "escapes names",
-    "coldstart.files.spreadsheet": "escapes names",
+    "coldstart.common.texts": "escapes names",
+    "coldstart.common.spreadsheet": "escapes names",
     "coldstart.config.recipes.registry": "finds modules, which are in the key",
 }
 """Code that runs and is in no fingerprint, with the reason why it changes no number."""

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.data.unclassed import UNLABELLED
-from coldstart.errors import ColdstartError
 from coldstart.planning import ranking as own
 from coldstart.planning.plan import Plan
 from coldstart.running.places import PLACES

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.selection.base import Tables
 from coldstart.selection.samplers.by_score import ByScore
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.selection.base import SAMPLERS, Tables
 from coldstart.selection.samplers import coverage, prob_cover, similarity
 from coldstart.selection.samplers.coverage import Nearer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.selection.base import COLUMNS, KNOWN, SAMPLERS, Known, Tables
 from coldstart.selection.samplers import kmeans, stratified
 from coldstart.selection.samplers.clustering import k_means

@@ -7,6 +7,7 @@ import scipy.stats
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from coldstart.common.vision import torchvision
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.blur import Blur
 from coldstart.config.recipes.augmentations.crop import Crop
@@ -16,7 +17,6 @@ from coldstart.config.recipes.augmentations.grey import Grey
 from coldstart.config.recipes.augmentations.shift import Shift
 from coldstart.config.recipes.augmentations.solarize import Solarize
 from coldstart.training.augment import augment, draws
-from coldstart.vision import torchvision
 from tests.helpers.pictures import (
     LEVEL,
     ROUNDING,

@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 import torch
 
+from coldstart.common.vision import torchvision
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.grey import Grey
 from coldstart.training.augment import augment
@@ -16,7 +17,6 @@ from coldstart.training.augment.colours import BRIGHTNESS, CONTRAST, HUE, SATURA
 from coldstart.training.augment.grey import greyscale
 from coldstart.training.augment.jitter import draw_jitter, jitter, jitter_operations
 from coldstart.training.augment.solarize import solarize
-from coldstart.vision import torchvision
 from tests.helpers.pictures import (
     LEVEL,
     STEP,

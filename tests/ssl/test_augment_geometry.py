@@ -6,18 +6,18 @@ import pytest
 import scipy.stats
 import torch
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.vision import torchvision
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.crop import Crop
 from coldstart.config.recipes.augmentations.cutout import Cutout
 from coldstart.config.recipes.augmentations.shift import Shift
-from coldstart.errors import ColdstartError
 from coldstart.training.augment import augment
 from coldstart.training.augment.blur import gaussian_blur, kernel_width
 from coldstart.training.augment.crop import crop_resize, draw_boxes
 from coldstart.training.augment.cutout import cutout
 from coldstart.training.augment.draws import draw_places
 from coldstart.training.augment.shift import shift
-from coldstart.vision import torchvision
 from tests.helpers.pictures import (
     LEVEL,
     STEP,

@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 import torch
 
+from coldstart.common.vision import torchvision
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.rand_augment import RandAugment
 from coldstart.training.augment import augment
@@ -27,7 +28,6 @@ from coldstart.training.augment.rand_augment import (
     rand_augment,
     resample,
 )
-from coldstart.vision import torchvision
 from tests.helpers.pictures import (
     LEVEL,
     STEP,

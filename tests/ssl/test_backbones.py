@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from coldstart.common.vision import torchvision
 from coldstart.config.recipes.backbones.convs import Convs
 from coldstart.config.recipes.backbones.efficientnet_lite import EfficientNetLite
 from coldstart.config.recipes.backbones.lenet import LeNet
@@ -16,7 +17,6 @@ from coldstart.config.recipes.backbones.wide_resnet import WideResNet
 from coldstart.training.backbones import Encoder, build_backbone
 from coldstart.training.backbones.shortcut import Shortcut
 from coldstart.training.model import Inputs
-from coldstart.vision import torchvision
 
 STAGES = [64, 128, 256, 512]
 RESNET18 = ResNet(family="resnet", stem="imagenet", widths=STAGES, blocks=[2, 2, 2, 2])

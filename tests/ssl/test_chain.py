@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.runs import Run
-from coldstart.errors import ColdstartError
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
 from coldstart.store import Store

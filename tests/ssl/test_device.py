@@ -3,7 +3,7 @@ import os
 import pytest
 import torch
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.running.settings import Settings
 from coldstart.training import device
 from coldstart.training.device import chosen_device, resolve_device, use_bf16

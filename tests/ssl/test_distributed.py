@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import distributed, nn
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.blur import Blur
 from coldstart.config.recipes.augmentations.crop import Crop
@@ -14,7 +15,6 @@ from coldstart.config.recipes.augmentations.grey import Grey
 from coldstart.config.recipes.augmentations.jitter import Jitter
 from coldstart.config.recipes.augmentations.rand_augment import RandAugment
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.errors import ColdstartError
 from coldstart.ssl import encoders as pretrain
 from coldstart.ssl.models import build_model
 from coldstart.ssl.request import Request

@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.vision import torchvision
 from coldstart.config.load import load
 from coldstart.config.recipes.encoders import Transferred
 from coldstart.config.recipes.encoders.existing import Existing
 from coldstart.data.sources.scan import resolve
-from coldstart.errors import ColdstartError
 from coldstart.planning.fingerprint import covered
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
@@ -28,7 +29,6 @@ from coldstart.ssl.models import load_model
 from coldstart.ssl.tensors import read_weights
 from coldstart.ssl.weights import find, identify
 from coldstart.store import Store
-from coldstart.vision import torchvision
 
 CPU = torch.device("cpu")
 WORKFLOW = Path(__file__).parents[2] / "workflow"

@@ -6,8 +6,8 @@ import time
 import pytest
 import torch
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.errors import ColdstartError
 from coldstart.ssl import launch, worker
 from coldstart.ssl.encoders import pretrain
 from coldstart.training.resume import Termination

@@ -5,8 +5,8 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.encoders.pca import Pca
-from coldstart.errors import ColdstartError
 from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.models import load_model
 

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.checks.fits import misfit
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.augmentations.crop import Crop
 from coldstart.embeddings.grad_norm import gradient_norms
-from coldstart.errors import ColdstartError
 from coldstart.ssl.methods.rotation import build
 from tests.helpers.cases import CASES, inputs, settled, views
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.backbones.resnet import ResNet
 from coldstart.config.recipes.encoders import Head
 from coldstart.config.recipes.encoders.pca import Pca
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.errors import ColdstartError
 from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.models import build_model, load_model

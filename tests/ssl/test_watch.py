@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.encoders import Head
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.errors import ColdstartError
 from coldstart.ssl.encoders import pretrain
 from coldstart.ssl.models import build_model
 from coldstart.training.images import Images, channel_statistics

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.weights import Packaged, Published
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 from coldstart.ssl.weights import LOCK, find, identify, missing
 

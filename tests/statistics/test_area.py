@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.statistics.area import areas, summarise_areas
 
 COLUMNS = ["run", "encoder_seed", "sampler", "trial", "budget", "value"]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.statistics.blocks import arrange, described
 from coldstart.statistics.ranks import rank
 

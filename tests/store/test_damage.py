@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coldstart import cli
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import Fault, Store, manifest, objects
 from coldstart.store.manifest import faults
 

@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from coldstart import cli
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import Identity, Store, bundle, unpack
 from coldstart.store.descent import is_of_recipe, manifests_of, recipe_keys
 from coldstart.store.objects import _verified

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.embeddings.tables import write_embeddings
-from coldstart.errors import ColdstartError
 from coldstart.store import Store, objects
 from coldstart.training.checkpoint import read_tensors
 
@@ -63,7 +63,7 @@ TOO_LARGE = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 try:
     with Store(sys.argv[1]).publishing(identity()) as folder:
         (folder / "a").write_bytes(b"x" * 2000)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import FORMAT, Identity, Reference, canonical_json, digest
 
 SOURCE = Identity("source", {"digest": "00ff"}, {}, "")

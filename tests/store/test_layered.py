@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import LayeredStore, Store, heal, heal_pointers, objects
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import Identity, Store, manifest, objects
 from coldstart.store.manifest import faults
 
@@ -149,7 +149,7 @@ def test_opening_reads_an_object_once_in_a_process(store, identity, start):
         (folder / "a").write_bytes(b"first")
     code = """
 import sys, pathlib
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 root, key = sys.argv[1:]
 path = Store(root).open(key).path("a")
 path.chmod(0o644)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from coldstart import cli
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import Store, bundle, leftovers
 
 OLD = time.time() - 3 * 86400

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.settings import Config
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings, choose_stores
 
 CONFIGURED = ["results/store"]

@@ -4,7 +4,7 @@ import tarfile
 
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import Store, bundle, unpack
 
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import FORMAT
 from coldstart.store.collect import remove, scan
 

@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from coldstart import cli
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import Store, objects
 from coldstart.store.ends import end_at
 from coldstart.store.transfer import copy

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from coldstart.cli import bundle, cost, run, store
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coldstart.cli.clone import store_folders
 from coldstart.cli.words import size
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store import LayeredStore, bundle, unpack
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from coldstart.cli.words import size
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store.catalogue import only_key
 from coldstart.store.ends import end_at
 from coldstart.store.transfer import copy

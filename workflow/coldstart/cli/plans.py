@@ -9,9 +9,9 @@ from typing import get_args
 
 import coldstart
 from coldstart.cli.clone import CONFIG, RESULTS, key_pointers, settings, store_folders
+from coldstart.common.errors import ColdstartError
 from coldstart.config.load import load
 from coldstart.config.loading.settings import Scale
-from coldstart.errors import ColdstartError
 from coldstart.planning.artefact import Planned
 from coldstart.planning.plan import Plan
 from coldstart.store import LayeredStore, Store

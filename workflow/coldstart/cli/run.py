@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from coldstart.cli.clone import store_folders
-from coldstart.errors import ColdstartError, nearest
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.store import LayeredStore
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from coldstart.cli.clone import (
     store_folders,
 )
 from coldstart.cli.words import row, size, table
-from coldstart.errors import ColdstartError
-from coldstart.progress import duration
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import duration
 from coldstart.store import Fault, LayeredStore, Store, heal, heal_pointers
 from coldstart.store.catalogue import Catalogue, only_key
 from coldstart.store.descent import forged, manifests_of

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from coldstart.progress import duration
+from coldstart.common.progress import duration
 from coldstart.store.catalogue import Entry
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}

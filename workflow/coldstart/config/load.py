@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.config.checks.studies import check
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.ranking import OWN, add_own
 from coldstart.config.loading.recipes import Recipes, load_recipes
 from coldstart.config.loading.settings import Config, Scale
 from coldstart.config.loading.yaml import read_yaml
-from coldstart.errors import ColdstartError, nearest
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 PIECE = 2**22
 """Number of bytes that are read at once, by default."""

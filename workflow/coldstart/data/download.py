@@ -12,8 +12,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 
 log = logging.getLogger("coldstart")
 

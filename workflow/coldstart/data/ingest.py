@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.data.notes import FILE, sentences
 from coldstart.data.source import Source, reader
 from coldstart.data.unclassed import UNLABELLED
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
 from coldstart.running.job import Job
 
 log = logging.getLogger("coldstart")

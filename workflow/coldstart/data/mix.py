@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from coldstart.common.progress import Progress
 from coldstart.config.recipes.pools import OUTLIERS
-from coldstart.progress import Progress
 from coldstart.running.job import Job
 
 CHUNK = 4096

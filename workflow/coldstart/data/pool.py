@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.pools import (
     OUTLIERS,
     SPLITS,
@@ -18,7 +19,6 @@ from coldstart.config.recipes.pools import (
     Step,
     Thinned,
 )
-from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 
 POOL: TypeAdapter[Pool] = TypeAdapter(Pool)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data import checked
 from coldstart.data.download import download, one_at_a_time
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.notes import FILE
 from coldstart.data.unclassed import OUTLIER
-from coldstart.errors import ColdstartError
 from coldstart.store import Artefact
 
 SPLITS = ("candidates", "test")

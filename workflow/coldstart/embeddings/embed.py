@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.config.recipes.scores import Embedding
 from coldstart.data.read import SPLITS, read_ids, read_images
@@ -16,8 +18,6 @@ from coldstart.data.sources.own_file import find_own_file
 from coldstart.embeddings.distances import unit_rows
 from coldstart.embeddings.model import read_model
 from coldstart.embeddings.tables import write_embeddings
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
 from coldstart.running.job import Job
 from coldstart.training.device import chosen_device
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 
 def embedding_gradient_norms(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.training.backbones.shortcut import Shortcut
 from coldstart.training.heads import UnitLinear
 

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.scores import Score
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
 from coldstart.ssl.method import Bank, Contrastive, SelfSupervised
 from coldstart.training.augment import augment
 from coldstart.training.backbones import unit_images

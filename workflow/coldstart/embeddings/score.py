@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.augmentations import Augmentation
 from coldstart.config.recipes.encoders import Trained
 from coldstart.config.recipes.scores import Score
@@ -15,7 +16,6 @@ from coldstart.embeddings.grad_norm import gradient_norms
 from coldstart.embeddings.model import read_model
 from coldstart.embeddings.passes import Each, in_passes, losses
 from coldstart.embeddings.tables import write_scores
-from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 from coldstart.ssl.method import SelfSupervised
 from coldstart.training.device import chosen_device

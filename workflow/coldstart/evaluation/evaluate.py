@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from coldstart.common.progress import log
 from coldstart.data.read import label_table, look_up
 from coldstart.embeddings.tables import read_predictions
 from coldstart.evaluation.judged import Judged
 from coldstart.evaluation.measure import COLUMNS, measure, metrics_of, tested
-from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.selection.labelled import labelled_rows, read_selection
 

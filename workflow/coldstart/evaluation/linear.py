@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.common.progress import log
 from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
 from coldstart.config.recipes.metrics import Metric
 from coldstart.data.read import read_labels
@@ -15,7 +16,6 @@ from coldstart.embeddings.tables import read_embeddings
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.measure import COLUMNS, measure_probes, metrics_of, tested
 from coldstart.evaluation.scaling import Labelled, standardised
-from coldstart.progress import log
 from coldstart.running.job import Job
 from coldstart.selection.labelled import labelled_rows, read_selection
 

@@ -24,10 +24,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.evaluation.lbfgs import MAX_STEPS, minimise_loss
 from coldstart.evaluation.newton import MAX_NEWTON_STEPS, Problems, minimise
-from coldstart.progress import Progress
 
 log = logging.getLogger("coldstart")
 

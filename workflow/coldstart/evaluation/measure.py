@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.metrics import METRICS, Metric
 from coldstart.data.unclassed import OUTLIER
-from coldstart.errors import ColdstartError
 from coldstart.evaluation.judged import Judged
 
 COLUMNS = ["sampler", "trial", "budget", "metric", "label", "value"]

@@ -4,39 +4,25 @@ The encoder is measured before training, which shows what random features give; 
 that its training has kept; and at the end.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from coldstart.config.recipes.encoders import Trained
+from coldstart.common.progress import log
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding
 from coldstart.data.read import read_ids, read_images, read_labels
 from coldstart.data.unclassed import OUTLIER
 from coldstart.embeddings.embed import embed
-from coldstart.embeddings.model import read_model
+from coldstart.embeddings.epochs import encoders_by_epoch
 from coldstart.evaluation.knn import knn_accuracy
 from coldstart.evaluation.logistic import fit_probes
 from coldstart.evaluation.measure import probabilities_of
 from coldstart.evaluation.metrics.top_k import top_k_accuracy
 from coldstart.evaluation.scaling import scaling
-from coldstart.progress import log
 from coldstart.running.job import Job
-from coldstart.ssl.models import build_model
-from coldstart.store import Artefact
-from coldstart.training.checkpoint import (
-    load_tensors,
-    read_tensors,
-    snapshot_epochs,
-    snapshot_name,
-)
-from coldstart.training.device import chosen_device, place
-from coldstart.training.images import channel_statistics
-from coldstart.training.model import Inputs
+from coldstart.training.device import chosen_device
 from coldstart.training.watch import spread
 
 SAMPLE = 2048
@@ -62,7 +48,7 @@ def make(job: Job) -> None:
     }
     known = {split: labels[split][inside[split]] for split in ids}
     rows = []
-    for epoch, encoder in _encoders(job, images["candidates"].shape[1:], device):
+    for epoch, encoder in encoders_by_epoch(job, images["candidates"].shape[1:], device):
         features = {
             split: embed(encoder, part, Embedding(batch_size=recipe.batch_size), device)
             for split, part in images.items()
@@ -116,26 +102,3 @@ def probe(
         "embedding-std": spread_out.std,
         "effective-rank": spread_out.rank,
     }
-
-
-def _encoders(
-    job: Job, shape: tuple[int, ...], device: torch.device
-) -> Iterator[tuple[int | None, nn.Module]]:
-    """Yield each epoch with its encoder; None with one that was not trained in epochs."""
-    checkpoint: Artefact = job.inputs["checkpoint"]
-    model, recipe = read_model(checkpoint, shape, device)
-    if not isinstance(recipe, Trained):
-        yield None, model.encoder
-        return
-    unlabeled = read_images(job.inputs["images"], read_ids(job.inputs["index"], "unlabeled"))
-    height, width, channels = shape
-    inputs = Inputs(height, width, channels, *channel_statistics(unlabeled))
-    untrained = build_model(recipe, inputs, checkpoint.manifest["recipe"]["seed"])
-    place(untrained, device).eval()
-    if recipe.start is None:  # else the training begins with another encoder's weights
-        yield 0, untrained.encoder
-    for epoch in snapshot_epochs(recipe):
-        path = checkpoint.path(snapshot_name(epoch))
-        load_tensors(untrained.encoder, read_tensors(path), path)
-        yield epoch, untrained.encoder
-    yield recipe.epochs, model.encoder

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.budgets import of_run
 from coldstart.config.recipes.comparisons import Blocked, Compared
 from coldstart.config.recipes.figures.paired_differences import PairedDifferences
@@ -17,7 +18,6 @@ from coldstart.config.recipes.targets import Series
 from coldstart.data.read import label_table, read_images, read_labels
 from coldstart.data.unclassed import OUTLIER, UNLABELLED
 from coldstart.embeddings.tables import read_embeddings
-from coldstart.errors import ColdstartError
 from coldstart.figures.style import run_titles
 from coldstart.statistics.blocks import Blocks, arrange
 from coldstart.store import Artefact, Store

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from coldstart.common.spreadsheet import csv_bytes
 from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.figures.data import Shown
 from coldstart.figures.page import write_page
 from coldstart.figures.style import save, styled
-from coldstart.files.spreadsheet import csv_bytes
 from coldstart.running.outputs import write_output
 from coldstart.store import Store
 

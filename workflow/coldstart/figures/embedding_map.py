@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.data.unclassed import OUTLIER
 from coldstart.embeddings.clusters import cluster
-from coldstart.errors import ColdstartError
 from coldstart.figures.data import CLASSLESS, Shown
 from coldstart.figures.style import (
     NOTE_SIZE,

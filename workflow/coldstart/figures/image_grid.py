@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from coldstart.common.texts import printable
 from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.data.read import read_notes
 from coldstart.data.sources.decode import BrokenImageError, decode
 from coldstart.figures.contact_sheet import arrange, first_picks
 from coldstart.figures.data import Shown
 from coldstart.figures.style import GREY, WIDE, add_note, looks, new_figure
-from coldstart.files.texts import printable
 from coldstart.running.places import places_of
 
 COLUMNS = 8

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from coldstart.files.atomic import replacing
+from coldstart.common.atomic import replacing
 
 ROWS = 1000
 """More than these are for programs to read, from the CSV beside the page."""

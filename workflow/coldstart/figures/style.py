@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from coldstart.files.atomic import replacing
+from coldstart.common.atomic import replacing
 
 NARROW = 3.3
 """Inches: one column of a two-column paper."""

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.toy_queries import ToyQueries
-from coldstart.errors import ColdstartError
 from coldstart.figures.data import Shown
 from coldstart.figures.style import WIDE, add_note, new_figure, sampler_name
 from coldstart.selection.base import Sampler, Tables

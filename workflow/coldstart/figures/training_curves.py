@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.figures.training_curves import TrainingCurves
-from coldstart.errors import ColdstartError
 from coldstart.figures.data import Shown
 from coldstart.figures.style import WIDE, add_note, line_looks, new_figure, run_titles
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.read import read_labels
 from coldstart.data.unclassed import OUTLIER
-from coldstart.errors import ColdstartError
 from coldstart.selection.labelled import labelled_rows, read_selection
 from coldstart.store import Artefact
 

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from coldstart.common.progress import Progress
 from coldstart.config.recipes.learners.base import LEARNERS, Network
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.data.read import read_images
 from coldstart.learners.answers import Answer
 from coldstart.learners.model import LearnerModel, LossScoring, ScoringModel, dropping
-from coldstart.progress import Progress
 from coldstart.running.job import Job
 from coldstart.store import Artefact
 from coldstart.training.checkpoint import load_tensors, read_tensors

@@ -8,12 +8,12 @@ first cycle is that of the initial sampler, and all samplers that are queried sh
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.config.checks.fits import misfit_of_learner
 from coldstart.config.recipes.encoders import Trained
 from coldstart.config.recipes.learners.base import Learner, Network, asking_module, learning_module
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.runs import Run
-from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned, once
 from coldstart.planning.data import Data
 from coldstart.planning.encoders import Encoders

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.datasets import Dataset
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.config.recipes.pools import mixture as mixture_of
 from coldstart.config.recipes.pools import part_size, splits_of
 from coldstart.data.sources.arrays import scan_arrays
 from coldstart.data.sources.scan import Scan, scan_folder
-from coldstart.errors import ColdstartError
 from coldstart.planning.artefact import Facts, Planned, once
 from coldstart.planning.maker import Maker
 

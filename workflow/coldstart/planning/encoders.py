@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.config.checks.fits import misfit, misfit_elsewhere, misstart
 from coldstart.config.recipes.encoders import (
     ENCODERS,
@@ -14,7 +15,6 @@ from coldstart.config.recipes.encoders.from_file import FromFile
 from coldstart.config.recipes.encoders.given import Given
 from coldstart.data.sources.own_file import digest_own_file
 from coldstart.data.sources.scan import resolve
-from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned, once
 from coldstart.planning.data import DIGESTS, Data
 from coldstart.planning.fingerprint import modules_of

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.runs import Run
 from coldstart.config.recipes.targets import Target
-from coldstart.errors import ColdstartError, nearest
 from coldstart.planning.artefact import Planned
 from coldstart.planning.cycles import Cycle, Cycles
 from coldstart.planning.data import Data

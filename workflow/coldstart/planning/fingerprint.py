@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 PACKAGE = Path(__file__).parents[1]
 

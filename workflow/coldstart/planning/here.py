@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.planning.artefact import Planned
 from coldstart.running.job import Job, make_and_publish
 from coldstart.running.settings import Settings

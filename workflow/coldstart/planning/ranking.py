@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.ranking import LABELLED, OWN
 from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders import Trained
 from coldstart.data.sources.scan import Scan
-from coldstart.errors import ColdstartError
 from coldstart.planning.artefact import Planned
 from coldstart.planning.fingerprint import fingerprint, source_digest
 from coldstart.planning.plan import Plan

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.planning.artefact import Facts, Planned
 from coldstart.planning.cycles import Cycle
 from coldstart.planning.plan import Plan

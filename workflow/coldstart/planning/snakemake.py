@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import coldstart
+from coldstart.common.errors import ColdstartError
+from coldstart.common.paths import RESULTS
+from coldstart.common.place import complaint
 from coldstart.config.load import load
 from coldstart.config.loading.given import as_typed
 from coldstart.config.loading.yaml import read_yaml
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.source import reader
-from coldstart.errors import ColdstartError
-from coldstart.files.paths import RESULTS
-from coldstart.place import complaint
 from coldstart.planning import ranking
 from coldstart.planning.chains import GROUP, Chains
 from coldstart.planning.cycles import Cycle

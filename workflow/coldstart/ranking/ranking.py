@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from coldstart.common.spreadsheet import csv_bytes
 from coldstart.data.notes import sentences
 from coldstart.data.read import read_notes
 from coldstart.data.sources.formats import format_of
 from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
-from coldstart.files.spreadsheet import csv_bytes
 from coldstart.ranking.label_studio import interface, not_shown, tasks
 from coldstart.ranking.names import INTERFACE, RANKING, SKIPPED, TASKS
 from coldstart.ranking.order import DISTANCE, LABELLED, rank_all

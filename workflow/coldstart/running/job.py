@@ -20,9 +20,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from coldstart.errors import ColdstartError, full_disk, naming
-from coldstart.files.atomic import replacing
-from coldstart.files.paths import RESULTS
+from coldstart.common.atomic import replacing
+from coldstart.common.errors import ColdstartError, full_disk, naming
+from coldstart.common.paths import RESULTS
 from coldstart.running import slurm
 from coldstart.running.gpus import hold_gpus
 from coldstart.running.settings import Settings

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from coldstart.files.atomic import replacing
+from coldstart.common.atomic import replacing
 
 log = logging.getLogger("coldstart")
 

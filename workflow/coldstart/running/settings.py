@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from coldstart.errors import ColdstartError
-from coldstart.files.paths import expand
+from coldstart.common.errors import ColdstartError
+from coldstart.common.paths import expand
 
 
 @dataclass(frozen=True)

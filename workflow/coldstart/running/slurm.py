@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 log = logging.getLogger("coldstart")
 

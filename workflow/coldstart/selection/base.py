@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.model import Model
 from coldstart.config.recipes.registry import Registry
-from coldstart.errors import ColdstartError
 
 COLUMNS = ("embeddings", "scores", "clusters", "predictions", "votes")
 """Tables with a row for each candidate that a sampler may declare to read."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from coldstart.errors import ColdstartError
-from coldstart.progress import log
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import log
 from coldstart.running.job import Job
 from coldstart.selection.base import KNOWN, SAMPLERS, Picks, Sampler, Tables
 from coldstart.selection.labelled import labelled_rows, read_selection

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.read import read_ids
 from coldstart.embeddings.tables import read_embeddings, read_predictions, read_scores
-from coldstart.errors import ColdstartError
 from coldstart.running.job import Job
 from coldstart.selection.base import KNOWN, Known, Sampler, Tables
 from coldstart.store import Artefact

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.progress import Progress
 from coldstart.embeddings.distances import CHUNK, squared
-from coldstart.progress import Progress
 
 POOL = 1024
 """Rows that compete for the next picks at a time, at first."""

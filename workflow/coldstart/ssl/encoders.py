@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.encoders import ENCODERS, Encoder, Trained
 from coldstart.config.recipes.encoders.scan import Scan
-from coldstart.errors import ColdstartError
 from coldstart.ssl.launch import launch
 from coldstart.ssl.method import SelfSupervised
 from coldstart.ssl.models import MODEL, build_model, load_model

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.encoders import ENCODERS
 from coldstart.config.recipes.encoders.from_file import FromFile
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 from coldstart.ssl.tensors import load_weights, read_weights
 from coldstart.ssl.weights import find

@@ -16,7 +16,7 @@ from typing import IO
 import torch
 from torch import distributed
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.running.job import TERMINATED
 from coldstart.ssl.request import Request
 from coldstart.training.resume import Termination

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Keys under which a training script's file usually keeps the weights."""

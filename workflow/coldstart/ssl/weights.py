@@ -7,12 +7,12 @@ import importlib.util
 import json
 from pathlib import Path
 
+from coldstart.common.atomic import replacing
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.weights import SHA256, Packaged, Published, Weights
 from coldstart.data.download import download, one_at_a_time
 from coldstart.data.sources.digests import file_digest
 from coldstart.data.sources.own_file import digest_of_file, digest_own_file, find_own_file
-from coldstart.errors import ColdstartError
-from coldstart.files.atomic import replacing
 from coldstart.running.settings import Settings
 
 LOCK = "weights.lock"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.ssl.encoders import train
 from coldstart.ssl.launch import MISTAKE
 from coldstart.ssl.request import Request

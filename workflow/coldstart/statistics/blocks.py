@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.statistics.ties import subtract
 
 COLUMNS = {"run": "run", "encoder-seed": "encoder_seed", "trial": "trial", "budget": "budget"}

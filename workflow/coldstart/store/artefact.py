@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.store.artefact import Artefact
 from coldstart.store.ends import CHUNK
 from coldstart.store.manifest import MANIFEST, file_digest

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.store.objects import Store
 
 # Names in a recipe whose values describe an artefact.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store.catalogue import Catalogue, Entry, closure
 from coldstart.store.identity import FORMAT
 from coldstart.store.manifest import MANIFEST

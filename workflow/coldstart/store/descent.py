@@ -9,7 +9,7 @@ manifests are at hand.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store.catalogue import closure
 from coldstart.store.identity import Identity, Reference
 from coldstart.store.manifest import MANIFEST, Fault

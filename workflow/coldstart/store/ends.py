@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store.manifest import MANIFEST, is_key
 from coldstart.store.objects import Store
 from coldstart.store.received import Pour, parse, receive

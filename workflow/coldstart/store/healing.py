@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store.descent import forged, manifests_of
 from coldstart.store.layered import LayeredStore
 from coldstart.store.leftovers import STALE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 FORMAT = 1
 """Version of the store's format. It is part of every key: a new version finds no old artefact."""

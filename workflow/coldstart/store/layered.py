@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store.artefact import Artefact
 from coldstart.store.objects import SETTING, Store
 

@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from coldstart.errors import DISK_FULL, ColdstartError
-from coldstart.progress import Progress
+from coldstart.common.errors import DISK_FULL, ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.store import leftovers
 from coldstart.store.artefact import Artefact
 from coldstart.store.files import make_folder, remove_tree, sync

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from coldstart.files.atomic import replacing
+from coldstart.common.atomic import replacing
 from coldstart.store.manifest import MANIFEST, is_key
 
 INDEX = ".index.json"

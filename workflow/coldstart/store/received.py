@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.store.identity import FORMAT, Identity, Reference
 from coldstart.store.manifest import MANIFEST, file_digest, is_key, read_manifest
 from coldstart.store.objects import Store

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.store.catalogue import closure
 from coldstart.store.ends import CHUNK, End
 

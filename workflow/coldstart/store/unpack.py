@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.store.bundle import CONTENTS, FORMAT
 from coldstart.store.descent import forged, manifests_of
 from coldstart.store.ends import CHUNK, pieces

@@ -6,8 +6,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.encoders import Training
-from coldstart.errors import ColdstartError
 
 
 def snapshot_epochs(recipe: Training) -> list[int]:

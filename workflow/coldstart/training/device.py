@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 Module = TypeVar("Module", bound=nn.Module)

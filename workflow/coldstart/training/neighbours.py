@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coldstart.progress import Progress
+from coldstart.common.progress import Progress
 from coldstart.training.images import Images
 
 BATCH = 256

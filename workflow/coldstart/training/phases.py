@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import nn, optim
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.encoders import Training
 from coldstart.config.recipes.optimizers import Optimizer
-from coldstart.errors import ColdstartError
 from coldstart.training.model import Phase, Trainable
 from coldstart.training.optim import build_optimizer, learning_rate
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel
 
-from coldstart.errors import naming
+from coldstart.common.errors import naming
 from coldstart.training.images import Images
 
 log = logging.getLogger("coldstart")

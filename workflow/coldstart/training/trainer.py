@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 from coldstart.config.recipes.encoders import Clustering, Following, Training
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress
 from coldstart.running.job import TERMINATED
 from coldstart.training.checkpoint import save_tensors, snapshot_epochs, snapshot_name
 from coldstart.training.device import place, use_bf16

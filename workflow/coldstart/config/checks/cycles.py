@@ -1,11 +1,11 @@
 """Checks of runs with cycles: each sampler that is queried gets the tables that it reads."""
 
+from coldstart.common.errors import nearest
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.learners.base import Learner, Network
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.runs import Run
-from coldstart.errors import nearest
 from coldstart.selection.base import FROM_ENCODER, KNOWN, Sampler
 
 LEARNT = frozenset({"predictions", "votes", KNOWN})

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from coldstart.common.errors import nearest
 from coldstart.config.checks.cycles import check_cycles, check_learner, learnt_of
 from coldstart.config.checks.encoders import READ_BY_FIGURES, readers
 from coldstart.config.loading.problems import Problems
@@ -13,7 +14,6 @@ from coldstart.config.recipes.pools import mixture, splits_of
 from coldstart.config.recipes.runs import Run
 from coldstart.config.recipes.studies import Study
 from coldstart.config.recipes.targets import ShownRun, Target
-from coldstart.errors import nearest
 
 
 def check(recipes: Recipes, problems: Problems) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from coldstart.common.errors import nearest
 from coldstart.config.loading.problems import Problems
-from coldstart.errors import nearest
 
 
 def spell_out_scale(

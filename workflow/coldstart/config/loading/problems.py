@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.config.loading.names import name_problem
-from coldstart.errors import ColdstartError, nearest
 
 SHOWN = 8
 

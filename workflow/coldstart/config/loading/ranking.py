@@ -8,15 +8,15 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from coldstart.common.errors import nearest
+from coldstart.common.paths import RESULTS
+from coldstart.common.texts import unprintable
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
 from coldstart.config.loading.settings import Config, Scale
 from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders.from_file import FromFile
 from coldstart.config.recipes.encoders.given import check_embeddings
-from coldstart.errors import nearest
-from coldstart.files.paths import RESULTS
-from coldstart.files.texts import unprintable
 
 OWN = "own"
 """The name of the data set, the pool, the study and its one run."""

@@ -7,6 +7,7 @@ from typing import Any, cast, get_args
 
 from pydantic import TypeAdapter
 
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.config.loading.names import name_problem
 from coldstart.config.loading.patterns import spell_out_scale, spell_out_targets
 from coldstart.config.loading.problems import Problems
@@ -23,7 +24,6 @@ from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.probes import Probe
 from coldstart.config.recipes.scores import Embedding, Score
 from coldstart.config.recipes.studies import Study
-from coldstart.errors import ColdstartError, nearest
 from coldstart.selection.base import SAMPLERS
 
 

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from coldstart.common.paths import expand
 from coldstart.config.recipes.datasets import ClassName
 from coldstart.config.recipes.datasets.folder import Table
 from coldstart.config.recipes.datasets.levels import MEASURED, Levels
 from coldstart.config.recipes.model import Count, Model, Side
-from coldstart.files.paths import expand
 from coldstart.running.settings import Settings
 
 Scale = Literal["paper", "cpu", "smoke"]

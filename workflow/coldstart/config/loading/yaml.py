@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 LARGEST = 5_000_000
 """Bytes of a file at most; the project's own have less than 50,000."""

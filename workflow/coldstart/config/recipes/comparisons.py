@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from coldstart.common.errors import nearest
 from coldstart.config.recipes.budgets import BudgetsByRun, of_run
 from coldstart.config.recipes.targets import (
     MetricName,
@@ -15,7 +16,6 @@ from coldstart.config.recipes.targets import (
     budget_problems,
     metric_problems,
 )
-from coldstart.errors import nearest
 
 BlockPart = Literal["run", "encoder-seed", "trial", "budget"]
 """Property that tells the blocks of a comparison apart."""

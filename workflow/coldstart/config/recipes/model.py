@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from coldstart.files.texts import unprintable
+from coldstart.common.texts import unprintable
 
 
 class Model(BaseModel):

@@ -35,7 +35,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_orig
 from pydantic import BaseModel, Field, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
-from coldstart.errors import ColdstartError, nearest
+from coldstart.common.errors import ColdstartError, nearest
 
 Recipe = TypeVar("Recipe", bound=BaseModel)
 

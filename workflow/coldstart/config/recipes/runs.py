@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.budgets import Budgets
 from coldstart.config.recipes.model import MOST, Model, Text, Trials
-from coldstart.errors import ColdstartError
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, le=MOST)]], Field(min_length=1, max_length=1_000)]
 

@@ -11,11 +11,11 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
+from coldstart.common.errors import nearest
 from coldstart.config.recipes.metrics import Metric
 from coldstart.config.recipes.model import Model, Name, Text
 from coldstart.config.recipes.registry import Registry
 from coldstart.config.recipes.runs import Run
-from coldstart.errors import nearest
 
 Form = Literal["figure", "table"]
 

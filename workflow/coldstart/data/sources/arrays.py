@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.datasets.arrays import Arrays
 from coldstart.config.recipes.datasets.levels import MEASURED
 from coldstart.data.notes import Notes
@@ -27,7 +28,6 @@ from coldstart.data.sources.labels import Labels, check_names, digest_labels
 from coldstart.data.sources.scan import PART, Scan, changed, resolve
 from coldstart.data.sources.wide import Levels, eight_bits, measured, sample
 from coldstart.data.unclassed import UNLABELLED
-from coldstart.errors import ColdstartError
 from coldstart.running.places import places_of
 from coldstart.running.settings import Settings
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data import checked
 from coldstart.data.published import Found, PublishedSet
 from coldstart.data.source import Part, Source, in_chunks
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 SIDE = 32

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coldstart.errors import ColdstartError
-from coldstart.files.atomic import replacing
-from coldstart.progress import Progress
+from coldstart.common.atomic import replacing
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress
 
 SETTLED = 2 * 10**9
 """Nanoseconds since a file's last change after which its digest is kept at once. Sooner, a second

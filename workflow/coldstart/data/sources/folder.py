@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.datasets.levels import MEASURED
 from coldstart.data.notes import Notes
 from coldstart.data.source import Part, Source, chunk_images
@@ -32,7 +33,6 @@ from coldstart.data.sources.labels import labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import list_images
 from coldstart.data.sources.scan import PART, changed, digest_of
 from coldstart.data.sources.wide import Levels, measured, sample
-from coldstart.errors import ColdstartError
 from coldstart.running.places import places_of
 from coldstart.running.settings import Settings
 

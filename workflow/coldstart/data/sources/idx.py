@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data import checked
 from coldstart.data.published import File, Found, PublishedSet, own_digest
 from coldstart.data.source import Part, Source, chunk_images, whole_images
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 FILES = {

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coldstart.errors import ColdstartError
-from coldstart.files.texts import plain_text
+from coldstart.common.errors import ColdstartError
+from coldstart.common.texts import plain_text
 
 COLUMNS = ("path", "label")
 

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import unquote
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.texts import unprintable
 from coldstart.data.sources.label_tables import Row, read_rows
 from coldstart.data.unclassed import UNLABELLED
-from coldstart.errors import ColdstartError
-from coldstart.files.texts import unprintable
 
 SERVED = "/data/local-files/?d="
 """Start of the address of a local file in Label Studio; its path below the root follows."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.paths import RESULTS
 from coldstart.data.sources.digests import File
 from coldstart.data.sources.formats import ENDINGS, endings, reads_heif
-from coldstart.errors import ColdstartError
-from coldstart.files.paths import RESULTS
 
 SHOWN = 8
 """Number of kinds of other files that a sentence names."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from coldstart.errors import ColdstartError
+from coldstart.common.errors import ColdstartError
 
 HEADER = 128
 UINT8, MATRIX, COMPRESSED = 2, 14, 15

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.sources.digests import File, digest_files, file_digest
 from coldstart.data.sources.scan import resolve
-from coldstart.errors import ColdstartError
 from coldstart.running.places import places_of
 
 PREFIX = "sha256:"

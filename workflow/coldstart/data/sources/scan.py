@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.paths import expand
 from coldstart.config.recipes.datasets.arrays import Arrays
 from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.sources.digests import UNREADABLE, File, digest_files
 from coldstart.data.sources.labels import Labels, labels_by_folder, labels_from_tables
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.data.unclassed import UNLABELLED
-from coldstart.errors import ColdstartError
-from coldstart.files.paths import expand
 
 PART = "all"
 """The one part of a user's own set."""

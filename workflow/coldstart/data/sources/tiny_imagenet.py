@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data import checked
 from coldstart.data.download import one_at_a_time
 from coldstart.data.published import File
 from coldstart.data.source import Part, Source, chunk_images
-from coldstart.errors import ColdstartError
 from coldstart.running.settings import Settings
 
 FOLDER = "tiny-imagenet-200"

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.model import Count
-from coldstart.errors import ColdstartError
 from coldstart.selection.base import Picks, Query, Sampler, Tables
 
 Statistic = Literal["mean", "var"]

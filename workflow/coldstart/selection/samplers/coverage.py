@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from coldstart.progress import Progress
+from coldstart.common.progress import Progress
 from coldstart.selection.samplers.similarity import BLOCK, blocks, in_parts
 
 FIRST = 16

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from coldstart.progress import log
+from coldstart.common.progress import log
 from coldstart.selection.base import Picks, Query, Sampler
 
 Measure = Literal["bald", "variation-ratio"]

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.progress import Progress
 from coldstart.embeddings.distances import squared_to_nearest
-from coldstart.progress import Progress
 from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means_plus_plus, members
 from coldstart.selection.samplers.similarity import blocks, distances, distances_within

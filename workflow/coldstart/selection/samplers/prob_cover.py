@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from coldstart.common.errors import ColdstartError
+from coldstart.common.progress import Progress, log
 from coldstart.config.recipes.model import Count, Positive
 from coldstart.embeddings.distances import unit_rows
-from coldstart.errors import ColdstartError
-from coldstart.progress import Progress, log
 from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import k_means, members
 from coldstart.selection.samplers.similarity import blocks, distances_within, in_parts

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from coldstart.common.progress import Progress
 from coldstart.config.recipes.model import Count
 from coldstart.embeddings.distances import unit_rows
-from coldstart.progress import Progress
 from coldstart.selection.base import Picks, Query, Sampler
 from coldstart.selection.samplers.clustering import many_means, members
 from coldstart.selection.samplers.similarity import blocks, distances_within

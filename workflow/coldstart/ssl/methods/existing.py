@@ -5,8 +5,8 @@ The classifier goes, and with it its weights; the embedding is what the classifi
 
 from torch import nn
 
+from coldstart.common.errors import ColdstartError, nearest
 from coldstart.config.recipes.encoders.existing import Existing
-from coldstart.errors import ColdstartError, nearest
 from coldstart.ssl.from_file import read, restore
 
 __all__ = ["build", "read", "restore"]
@@ -24,7 +24,7 @@ def build(recipe: Existing) -> nn.Module:
 
 def _torchvision(recipe: Existing) -> nn.Module:
     # Imported here: its models take 4 seconds, which no other job should wait.
-    from coldstart.vision import torchvision
+    from coldstart.common.vision import torchvision
 
     models = torchvision.models
     known = models.list_models(module=models)
@@ -40,7 +40,7 @@ def _torchvision(recipe: Existing) -> nn.Module:
 
 def _timm(recipe: Existing) -> nn.Module:
     # timm imports torchvision, which needs this first.
-    import coldstart.vision  # noqa: F401
+    import coldstart.common.vision  # noqa: F401
 
     try:
         import timm

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coldstart.common.errors import ColdstartError
 from coldstart.data.sources.labels import compose
-from coldstart.errors import ColdstartError
 
 log = logging.getLogger("coldstart")
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.encoders.rotation import Rotation
-from coldstart.errors import ColdstartError
 from coldstart.ssl.method import SelfSupervised
 from coldstart.training.backbones import Encoder
 from coldstart.training.model import Inputs

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.augmentations.blur import Blur
-from coldstart.errors import ColdstartError
 from coldstart.training.augment.draws import Draw, where
 from coldstart.training.augment.resampling import multiply
 

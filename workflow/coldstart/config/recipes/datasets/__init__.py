@@ -5,9 +5,9 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, Field, model_validator
 
+from coldstart.common.texts import unprintable
 from coldstart.config.recipes.model import Count, Model
 from coldstart.config.recipes.registry import Registry
-from coldstart.files.texts import unprintable
 
 ClassCounts = Annotated[list[Count], Field(min_length=2)]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from coldstart.common.errors import nearest
 from coldstart.config.recipes.budgets import Budgets
 from coldstart.config.recipes.targets import (
     Form,
@@ -14,7 +15,6 @@ from coldstart.config.recipes.targets import (
     metric_problems,
     metric_title,
 )
-from coldstart.errors import nearest
 
 
 class Advantage(Target):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from coldstart.common.errors import nearest
 from coldstart.config.recipes.budgets import Budgets
 from coldstart.config.recipes.targets import (
     Form,
@@ -16,7 +17,6 @@ from coldstart.config.recipes.targets import (
     metric_title,
     paper_table,
 )
-from coldstart.errors import nearest
 
 Facet = Literal["sampler", "run", "pool"]
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from coldstart.common.errors import nearest
 from coldstart.config.recipes.budgets import BudgetsByRun, of_run
 from coldstart.config.recipes.model import Model, Name, Text
 from coldstart.config.recipes.targets import Form, Problem, ShownRun, ShownRuns, Target
-from coldstart.errors import nearest
 
 RANK_BY = "rank-by-"
 Merit = Name

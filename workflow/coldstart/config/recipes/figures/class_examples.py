@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from coldstart.common.errors import nearest
 from coldstart.config.recipes.model import Count
 from coldstart.config.recipes.targets import (
     Form,
@@ -13,7 +14,6 @@ from coldstart.config.recipes.targets import (
     Target,
     budget_problems,
 )
-from coldstart.errors import nearest
 
 
 class ClassExamples(Target):

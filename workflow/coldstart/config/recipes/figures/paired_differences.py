@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from coldstart.common.errors import nearest
 from coldstart.config.recipes.comparisons import Compared, block_titles
 from coldstart.config.recipes.targets import (
     Form,
@@ -12,7 +13,6 @@ from coldstart.config.recipes.targets import (
     ShownRuns,
     metric_title,
 )
-from coldstart.errors import nearest
 
 
 class PairedDifferences(Compared):

@@ -1,6 +1,6 @@
 import pytest
 
-from coldstart.files.atomic import replacing
+from coldstart.common.atomic import replacing
 
 
 def test_file_is_replaced_after_success(tmp_path):

@@ -6,8 +6,8 @@ import io
 import pandas as pd
 import pytest
 
-from coldstart.files.spreadsheet import csv_bytes
-from coldstart.files.texts import plain_text, safe_path, safe_text
+from coldstart.common.spreadsheet import csv_bytes
+from coldstart.common.texts import plain_text, safe_path, safe_text
 
 NAMES = ["=1+1", "+a", "-x", "@sum", "'=1", "''=1", "\t=1", "plain", "'quoted'", "a=b", ""]
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pandas as pd
 
-from coldstart.files.texts import safe_path, safe_text
+from coldstart.common.texts import safe_path, safe_text
 
 PATHS = "path"
 """The column whose cells are paths: ``./=a.png`` is the same file as ``=a.png``."""

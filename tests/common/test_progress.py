@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from coldstart import progress
-from coldstart.progress import Progress
+from coldstart.common import progress
+from coldstart.common.progress import Progress
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from coldstart.place import complaint, strange_characters
+from coldstart.common.place import complaint, strange_characters
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STRANGE = [
     "My Drive", "dol$(touch PWNED)lar", "it's", 'say "a"', "a&b", "a;b", "(a)", "a*", "a\\b",
     "{x}", "a|b", "a<b", "`touch PWNED`", "a#b", "a:b", "a!b", "a?b", "[a]", "tab\tbed", "$HOME",
@@ -20,9 +20,9 @@ STRANGE = [
 @pytest.mark.parametrize("name", STRANGE)
 def test_setup_refuses_a_strange_path_before_it_installs(tmp_path, name):
     folder = tmp_path / name
-    (folder / "workflow/coldstart").mkdir(parents=True)
+    (folder / "workflow/coldstart/common").mkdir(parents=True)
     (folder / "envs").mkdir()
-    shutil.copy(ROOT / "workflow/coldstart/place.py", folder / "workflow/coldstart")
+    shutil.copy(ROOT / "workflow/coldstart/common/place.py", folder / "workflow/coldstart/common")
     for file in ("Makefile", "pyproject.toml", *map(str, ROOT.glob("envs/*.lock"))):
         shutil.copy(ROOT / file, folder / Path(file).relative_to(ROOT) if "/" in file else folder)
     done = subprocess.run(

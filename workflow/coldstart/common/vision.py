@@ -4,7 +4,7 @@ The registry's torchvision wheels for Linux are built against CUDA. Beside a CPU
 their compiled operators do not load, and ``import torchvision`` then fails with ``operator
 torchvision::nms does not exist`` (seen with torch 2.13.0+cpu and torchvision 0.28.0), although
 nothing here needs an operator. Declaring the two names that it looks for lets all the rest load.
-Import torchvision through this module only: ``from coldstart.vision import torchvision``.
+Import torchvision through this module only: ``from coldstart.common.vision import torchvision``.
 """
 
 import sys

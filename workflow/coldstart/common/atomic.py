@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coldstart.errors import naming
+from coldstart.common.errors import naming
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Modules that every part uses: errors, progress, files of users and their names."""
