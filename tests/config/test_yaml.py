@@ -1,7 +1,15 @@
 import pytest
 
 from coldstart.common.errors import ColdstartError
-from coldstart.config.loading.yaml import read_yaml
+from coldstart.config.loading.yaml import (
+    SAFE,
+    _FastLoader,
+    _load,
+    _Loader,
+    _most_levels,
+    read_yaml,
+)
+from tests.helpers.trees import ROOT
 
 
 def read(tmp_path, text):
@@ -100,3 +108,30 @@ def test_missing_file_is_reported(tmp_path):
 def test_yaml_cannot_run_code(tmp_path):
     with pytest.raises(ColdstartError):
         read(tmp_path, "a: !!python/object/apply:os.system ['true']\n")
+
+
+DEEP = {
+    "brackets": "[" * 100_000,
+    "brackets that comments close": "[ #]\n" * 100_000,
+    "indicators": "- " * 100_000,
+    "indicators and tabs": "-\t" * 100_000,
+    "blanks": "".join(" " * level + "- a:\n" for level in range(1500)),
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_deep_nesting_is_refused_and_crashes_nothing(tmp_path, text):
+    with pytest.raises(ColdstartError):
+        read(tmp_path, f"a: {text}" if text[0] in "[" else text)
+
+
+@pytest.mark.parametrize("nested", [lambda n: "[" * n, lambda n: "- " * n, lambda n: "? " * n])
+def test_levels_are_not_underestimated(nested):
+    assert _most_levels(nested(1700)) >= 1700
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow").glob("*/*.yaml")), ids=lambda p: p.stem)
+def test_both_loaders_read_the_same(path):
+    text = path.read_text()
+    assert _most_levels(text) < SAFE
+    assert _load(_FastLoader(text)) == _load(_Loader(text))

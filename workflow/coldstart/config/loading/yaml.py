@@ -4,6 +4,7 @@ This is the one place where the product reads YAML. Whatever is wrong with a fil
 with its name, the line and the cause.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,12 +23,15 @@ NODES = 200_000
 DEEPEST = 50
 """Levels of nesting at most."""
 
+SAFE = 2_000
+"""Levels that libyaml may read, which is ten times as fast; of a hundred thousand it crashes."""
+
 # YAML 1.1, which PyYAML reads, wants a dot in the mantissa and a sign in the exponent.
 _NUMBER_AS_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
-class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses what YAML would silently get wrong."""
+class _Checks(yaml.constructor.SafeConstructor):
+    """A safe constructor that refuses what YAML would silently get wrong."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         lines: dict[Any, int] = {}
@@ -58,13 +62,21 @@ class _Loader(yaml.SafeLoader):
             ) from error
 
 
+class _Loader(_Checks, yaml.SafeLoader):
+    """The loader whose messages are shown, and which reads everything."""
+
+
+class _FastLoader(_Checks, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """libyaml's loader, where PyYAML has it."""
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _construct_text(loader: _Loader, node: yaml.ScalarNode) -> str:
+def _construct_text(loader: Any, node: yaml.ScalarNode) -> str:
     text = str(loader.construct_scalar(node))
-    if node.style is None and _NUMBER_AS_TEXT.fullmatch(text):
+    if not node.style and _NUMBER_AS_TEXT.fullmatch(text):
         raise ColdstartError(
             f"line {node.start_mark.line + 1}: YAML reads `{text}` as text, not as a number. "
             f"Write {float(text)!r} or {_with_dot_and_sign(text)}."
@@ -79,6 +91,7 @@ def _with_dot_and_sign(text: str) -> str:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:str", _construct_text)
+_FastLoader.add_constructor("tag:yaml.org,2002:str", _construct_text)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -121,6 +134,9 @@ def _text(path: Path) -> str:
 
 
 def _construct(text: str) -> Any:
+    if _most_levels(text) <= SAFE:
+        with contextlib.suppress(yaml.YAMLError):  # the other loader says it better
+            return _load(_FastLoader(text))  # type: ignore[call-arg]
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
@@ -129,6 +145,26 @@ def _construct(text: str) -> Any:
             f"line {line}: has the character {chr(int(error.character))!r}, which YAML does not "
             "allow: remove it"
         ) from error
+    return _load(loader)
+
+
+def _most_levels(text: str) -> int:
+    """Return a number that the levels of nesting in a text do not exceed.
+
+    Each level opens a bracket, has an indicator, or is indented by a blank more; the blanks count
+    twice, because a list may be indented as the key that it belongs to.
+    """
+    brackets = text.count("[") + text.count("{")
+    lines = (sum(map(line.count, "-?:")) + 2 * _blanks(line) for line in text.splitlines())
+    return brackets + max(lines, default=0)
+
+
+def _blanks(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _load(loader: Any) -> Any:
+    """Return the content that a loader reads, and refuse what is too large or too deep."""
     try:
         node = loader.get_single_node()
         if node is None:
