@@ -16,15 +16,15 @@ INFRASTRUCTURE = tuple(
     f"coldstart.{name}"
     for name in (
         "cli",
+        "common.errors",
+        "common.place",
+        "common.progress",
+        "common.vision",
         "config",
         "data.download",
-        "errors",
-        "place",
         "planning",
-        "progress",
         "running",
         "store",
-        "vision",
     )
 )
 """Modules and packages that decide how things are stored, planned, configured or shown. They cannot
