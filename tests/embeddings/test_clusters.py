@@ -9,8 +9,8 @@ import torch
 
 from coldstart.common.errors import ColdstartError
 from coldstart.embeddings import embed
+from coldstart.embeddings.epochs import encoders_by_epoch
 from coldstart.embeddings.tables import read_embeddings
-from coldstart.evaluation import probe
 from coldstart.selection.base import SAMPLERS
 from coldstart.selection.tables import read_tables
 from coldstart.ssl.models import MODEL
@@ -82,7 +82,7 @@ def test_an_encoder_without_clusters_is_an_error(tmp_path):
 def test_encoder_with_clusters_is_not_measured_before_its_training(name, epochs, tmp_path):
     """Weights at epoch 0 would be random, not those of the encoder that it starts from."""
     made = job(tmp_path, name, "features")
-    measured = probe._encoders(made, IMAGES.shape[1:], torch.device("cpu"))
+    measured = encoders_by_epoch(made, IMAGES.shape[1:], torch.device("cpu"))
     assert [epoch for epoch, _ in measured] == epochs == [*epochs[:-1], CASES[name].epochs]
 
 
