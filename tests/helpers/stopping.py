@@ -1,8 +1,9 @@
-"""A training that is told to stop at a step."""
+"""Trainings that are told to stop at a step, or in a phase of one."""
 
 import os
 import signal
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -23,3 +24,32 @@ def stopped_at(step):
         patch.setattr(Trainer, "_train_step", train_step)
         with pytest.raises(SystemExit):
             yield
+
+
+def signalling(build, phase, number, at):
+    """A builder of models that send their process a signal when they come to a phase.
+
+    Args:
+        build: builds such a model that does not.
+        phase: name of the phase.
+        number: the signal.
+        at: how many times the phase has come then, this one included.
+    """
+
+    def built(*args):
+        model = build(*args)
+        phases, seen = model.phases(), []
+
+        def noting(one):
+            def loss(batch, done):
+                seen.append(one.name)
+                if one.name == phase and seen.count(phase) == at:
+                    os.kill(os.getpid(), number)
+                return one.loss(batch, done)
+
+            return loss
+
+        model.phases = lambda: [replace(one, loss=noting(one)) for one in phases]
+        return model
+
+    return built

@@ -1,8 +1,6 @@
 """Joint trainings by turns that are stopped, killed, or divided among processes."""
 
-import os
 import signal
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,26 +11,9 @@ from coldstart.training import resume
 from coldstart.training.distributed import rank
 from coldstart.training.resume import Keeper
 from coldstart.training.trainer import Trainer
+from tests.helpers.stopping import signalling
 from tests.helpers.trainings import CPU, assert_same_states, ended, forked, together
 from tests.helpers.turns import MOBY, network, recipe, streams_of, trained
-
-
-def signalled(how, phase, number, at):
-    """A model that sends its process a signal when it comes to a turn, counted from one."""
-    model, seen = network(how), []
-    plain = model.phases()
-
-    def noting(one):
-        def loss(batch, done):
-            seen.append(one.name)
-            if one.name == phase and seen.count(phase) == at:
-                os.kill(os.getpid(), number)
-            return one.loss(batch, done)
-
-        return loss
-
-    model.phases = lambda: [replace(one, loss=noting(one)) for one in plain]
-    return model
 
 
 @pytest.mark.parametrize(
@@ -52,11 +33,13 @@ def test_a_training_stopped_and_killed_in_a_turn_is_bit_identical(
         return Keeper(tmp_path / "resume", "same")
 
     with pytest.raises(SystemExit) as stopped:
-        trained(how, pool, keeper(), signalled(how, phase, signal.SIGTERM, 3))
+        trained(how, pool, keeper(), signalling(network, phase, signal.SIGTERM, 3)(how))
     assert stopped.value.code == 143
     state = keeper().load(CPU)
     assert (state["epoch"], state["step"]) == (0, 3)
-    killed = forked(lambda: trained(how, pool, keeper(), signalled(how, phase, signal.SIGKILL, 4)))
+    killed = forked(
+        lambda: trained(how, pool, keeper(), signalling(network, phase, signal.SIGKILL, 4)(how))
+    )
     assert ended(killed) == -signal.SIGKILL
     state = keeper().load(CPU)
     assert (state["epoch"], state["step"]) == (1, 0)

@@ -1,6 +1,5 @@
 """Trainings of several phases that are stopped, killed, or divided among processes."""
 
-import os
 import signal
 
 import numpy as np
@@ -9,37 +8,13 @@ import torch
 
 from coldstart.training import resume
 from coldstart.training.distributed import rank
-from coldstart.training.model import LABELLED, Phase
+from coldstart.training.model import LABELLED
 from coldstart.training.resume import Keeper
 from tests.helpers.adversaries import AdversarialModel, network, recipe, trained
+from tests.helpers.stopping import signalling
 from tests.helpers.trainings import CPU, assert_same_states, ended, forked, together
 
 # --- Stops and kills ---
-
-
-def signalled(phase, number, step):
-    """A model that sends its process a signal when it comes to a phase of a step."""
-
-    class Signalled(AdversarialModel):
-        seen = 0
-
-        def phases(self):
-            return [
-                Phase(one.name, self._noting(one), one.optimizer, one.streams, one.fresh)
-                for one in super().phases()
-            ]
-
-        def _noting(self, one):
-            def loss(batch, done):
-                if one.name == phase:
-                    self.seen += 1
-                    if self.seen == step:
-                        os.kill(os.getpid(), number)
-                return one.loss(batch, done)
-
-            return loss
-
-    return Signalled
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
@@ -55,12 +30,14 @@ def test_training_stopped_and_killed_in_a_phase_is_bit_identical(
         return Keeper(tmp_path, "same")
 
     with pytest.raises(SystemExit) as stopped:
-        trained(how, keeper(), signalled(phase, signal.SIGTERM, 3))
+        trained(how, keeper(), signalling(AdversarialModel, phase, signal.SIGTERM, 3))
     assert stopped.value.code == 143
     state = keeper().load(CPU)
     assert (state["epoch"], state["step"]) == (0, 3)
     assert set(state["optimizers"]) == {"optimizer", "critic"}
-    killed = forked(lambda: trained(how, keeper(), signalled(phase, signal.SIGKILL, 4)))
+    killed = forked(
+        lambda: trained(how, keeper(), signalling(AdversarialModel, phase, signal.SIGKILL, 4))
+    )
     assert ended(killed) == -signal.SIGKILL
     state = keeper().load(CPU)
     assert (state["epoch"], state["step"]) == (1, 0)
@@ -74,7 +51,9 @@ def test_state_without_the_critic_s_optimizer_would_go_another_way(tmp_path, mon
     how = recipe()
     whole, _ = trained(how)
     with pytest.raises(SystemExit):
-        trained(how, Keeper(tmp_path, "same"), signalled("task", signal.SIGTERM, 3))
+        trained(
+            how, Keeper(tmp_path, "same"), signalling(AdversarialModel, "task", signal.SIGTERM, 3)
+        )
     plain = Keeper.load
 
     def forgetful(self, device):

@@ -1,6 +1,5 @@
 """VAAL: a game whose outcome is known, its losses by their formulas, and its images."""
 
-import os
 import signal
 
 import numpy as np
@@ -19,11 +18,12 @@ from coldstart.learners.networks import build_network, load_network
 from coldstart.learners.vaal import VaalModel
 from coldstart.training import resume
 from coldstart.training.images import Images
-from coldstart.training.model import LABELLED, UNLABELLED, Inputs, Phase, Seen
+from coldstart.training.model import LABELLED, UNLABELLED, Inputs, Seen
 from coldstart.training.resume import Keeper
 from coldstart.training.streams import Stream
 from coldstart.training.trainer import Trainer
 from tests.helpers.small_pool import CANDIDATES, PICKED
+from tests.helpers.stopping import signalling
 from tests.helpers.trainings import CPU, assert_same_states, ended, forked, together
 
 INPUTS = Inputs(8, 8, 1, torch.full((1,), 0.5), torch.full((1,), 0.2))
@@ -216,31 +216,6 @@ def test_a_training_has_its_steps_however_many_images_are_labelled(labelled):
     assert steps[-1] == 1.0
 
 
-def stopped_in(phase, number, step):
-    """A model that sends its process a signal when it comes to a phase of a step."""
-
-    class Signalled(VaalModel):
-        seen = 0
-
-        def phases(self):
-            return [
-                Phase(one.name, self._noting(one), one.optimizer, one.streams, one.fresh)
-                for one in super().phases()
-            ]
-
-        def _noting(self, one):
-            def loss(batch, done):
-                if one.name == phase:
-                    self.seen += 1
-                    if self.seen == step:
-                        os.kill(os.getpid(), number)
-                return one.loss(batch, done)
-
-            return loss
-
-    return Signalled
-
-
 @pytest.mark.parametrize("phase", ["vae_0", "vae_1", "discriminator"])
 def test_training_stopped_and_killed_in_a_phase_is_bit_identical(phase, tmp_path, monkeypatch):
     monkeypatch.setattr(resume, "SHARE", 1e9)  # save after each epoch, whatever that costs
@@ -251,11 +226,13 @@ def test_training_stopped_and_killed_in_a_phase_is_bit_identical(phase, tmp_path
         return Keeper(tmp_path, "same")
 
     with pytest.raises(SystemExit) as stopped:
-        trained(how, keeper(), stopped_in(phase, signal.SIGTERM, 3))
+        trained(how, keeper(), signalling(VaalModel, phase, signal.SIGTERM, 3))
     assert stopped.value.code == 143
     state = keeper().load(CPU)
     assert (state["epoch"], state["step"]) == (0, 3)
-    killed = forked(lambda: trained(how, keeper(), stopped_in(phase, signal.SIGKILL, 14)))
+    killed = forked(
+        lambda: trained(how, keeper(), signalling(VaalModel, phase, signal.SIGKILL, 14))
+    )
     assert ended(killed) == -signal.SIGKILL
     assert keeper().load(CPU)["epoch"] == 1
     model, resumed = trained(how, keeper())

@@ -87,7 +87,7 @@ EDITS = {
     ],
     "a backbone": [
         line("training/backbones/resnet.py", "resnet"),
-        line("training/backbones/convs.py", "convs"),
+        line("training/backbones/convs.py", "convs", "dcgan"),
     ],
     "a transform": [line("training/augment/crop.py", "crop")],
     "the trainer or an optimiser": [

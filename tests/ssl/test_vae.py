@@ -4,8 +4,8 @@ from torch import distributions, nn
 
 from coldstart.config.recipes.backbones.convs import Convs
 from coldstart.embeddings.grad_norm import gradient_norms
-from coldstart.ssl.methods import vae
 from coldstart.ssl.methods.vae import build
+from coldstart.training import noise as drawing
 from tests.helpers.cases import CASES, CONVS, inputs, settled, views
 
 RECIPE = CASES["vae"]
@@ -38,7 +38,7 @@ def test_training_descends_the_negative_evidence_bound(model, monkeypatch):
     """Kingma & Welling's divergence by torch's distributions, at a noise that is given."""
     (images,) = views(5, number=1)
     noise = torch.randn(5, CONVS.latent)
-    monkeypatch.setattr(model, "_noise", lambda codes, done: noise)
+    monkeypatch.setattr(model.noise, "like", lambda codes, done: noise)
     features = model.online.features(images)
     mean, log_variance = model.online.mean(features), model.online.log_variance(features)
     drawn = distributions.Normal(mean, log_variance.exp().sqrt())
@@ -53,14 +53,17 @@ def test_training_descends_the_negative_evidence_bound(model, monkeypatch):
 
 def test_noise_is_normal_and_depends_on_the_step_alone(model):
     codes = torch.zeros(400, 50)
-    model.drawn = 0
-    first, second = model._noise(codes, 0.25), model._noise(codes, 0.25)  # two parts of a step
+    model.noise.start_step()
+    first, second = (
+        model.noise.like(codes, 0.25),
+        model.noise.like(codes, 0.25),
+    )  # two parts of a step
     assert not torch.allclose(first, second)
     model.after_step(0.3)
     torch.randn(5)
-    assert torch.equal(model._noise(codes, 0.25), first)
+    assert torch.equal(model.noise.like(codes, 0.25), first)
     model.after_step(0.3)
-    assert not torch.allclose(model._noise(codes, 0.5), first)
+    assert not torch.allclose(model.noise.like(codes, 0.5), first)
     assert first.mean().abs() < 0.03
     assert first.std().item() == pytest.approx(1, abs=0.03)
     assert torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1].abs() < 0.03
@@ -69,21 +72,23 @@ def test_noise_is_normal_and_depends_on_the_step_alone(model):
 def test_models_of_other_seeds_have_other_noise():
     torch.manual_seed(1)
     one, other = build(RECIPE, inputs()), build(RECIPE, inputs())
-    assert not torch.allclose(one._noise(torch.zeros(3, 4), 0), other._noise(torch.zeros(3, 4), 0))
+    assert not torch.allclose(
+        one.noise.like(torch.zeros(3, 4), 0), other.noise.like(torch.zeros(3, 4), 0)
+    )
 
 
 def test_each_process_draws_the_noise_of_its_rows(model, monkeypatch):
-    model.drawn = 0
-    monkeypatch.setattr(vae, "world", lambda: 2)
+    model.noise.start_step()
+    monkeypatch.setattr(drawing, "world", lambda: 2)
     parts = []
     for rank in range(2):
-        monkeypatch.setattr(vae, "rank", lambda rank=rank: rank)
-        model.drawn = 0
-        parts.append(model._noise(torch.zeros(3, 4), 0.5))
-    monkeypatch.setattr(vae, "world", lambda: 1)
-    monkeypatch.setattr(vae, "rank", lambda: 0)
-    model.drawn = 0
-    assert torch.equal(torch.cat(parts), model._noise(torch.zeros(6, 4), 0.5))
+        monkeypatch.setattr(drawing, "rank", lambda rank=rank: rank)
+        model.noise.start_step()
+        parts.append(model.noise.like(torch.zeros(3, 4), 0.5))
+    monkeypatch.setattr(drawing, "world", lambda: 1)
+    monkeypatch.setattr(drawing, "rank", lambda: 0)
+    model.noise.start_step()
+    assert torch.equal(torch.cat(parts), model.noise.like(torch.zeros(6, 4), 0.5))
 
 
 @pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28, 1), (9, 15, 3), (64, 64, 3)])

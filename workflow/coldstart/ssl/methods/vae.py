@@ -12,12 +12,10 @@ decoder mirrors them. Deviations from the usual code, and why:
   leave these with reconstruction errors of another kind than the rest, and the errors are scores.
 """
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,8 +25,8 @@ from coldstart.config.recipes.encoders.vae import Vae
 from coldstart.ssl.method import SelfSupervised
 from coldstart.training.backbones import Encoder
 from coldstart.training.backbones.convs import Convs
-from coldstart.training.distributed import rank, world
 from coldstart.training.model import Inputs
+from coldstart.training.noise import Noise
 
 
 class Decoder(nn.Module):
@@ -101,8 +99,7 @@ class VaeModel(SelfSupervised):
         super().__init__()
         self.online = Autoencoder(recipe.backbone, inputs)
         self.kl_weight = recipe.kl_weight
-        self.seed = int(torch.randint(2**62, ()))
-        self.drawn = 0  # since the last step
+        self.noise = Noise()
 
     @property
     def encoder(self) -> nn.Module:
@@ -141,7 +138,7 @@ class VaeModel(SelfSupervised):
         features = self.online.features(view)
         mean = self.online.mean(features).float()
         log_variance = self.online.log_variance(features).float()
-        noise = self._noise(mean, done)
+        noise = self.noise.like(mean, done)
         errors = self._errors(view, mean + (log_variance / 2).exp() * noise)
         divergences = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
         loss: Tensor = (errors + self.kl_weight * divergences).mean()
@@ -149,24 +146,12 @@ class VaeModel(SelfSupervised):
 
     def after_step(self, done: float) -> None:
         """Start the noise of the next step."""
-        self.drawn = 0
+        self.noise.start_step()
 
     def _errors(self, images: Tensor, codes: Tensor) -> Tensor:
         decoded: Tensor = self.online.decoder(codes)
         errors: Tensor = (decoded.float() - images).square().flatten(1).mean(1)
         return errors
-
-    def _noise(self, codes: Tensor, done: float) -> Tensor:
-        """Draw noise of the codes' shape, from the step alone, so that a resumed training has it.
-
-        It is drawn for the rows of all processes, of which these are a part.
-        """
-        key = (self.seed, int(math.ldexp(done, 53)), self.drawn)
-        self.drawn += 1
-        seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-        generator = torch.Generator(codes.device).manual_seed(seed)
-        shape = (world(), *codes.shape)
-        return torch.randn(shape, generator=generator, device=codes.device)[rank()]
 
 
 def build(recipe: Vae, inputs: Inputs) -> VaeModel:

@@ -4,17 +4,24 @@ import torch
 from torch import Tensor, nn
 
 from coldstart.config.recipes.backbones.convs import Convs as Recipe
+from coldstart.config.recipes.backbones.convs import Strided as Convolutions
 
 
-class Convs(nn.Module):
-    """3x3 convolutions with stride 2, BatchNorm and leaky ReLU, and a linear latent layer."""
+class Strided(nn.Module):
+    """Convolutions with stride 2, BatchNorm and an activation, and a linear latent layer.
 
-    def __init__(self, recipe: Recipe, height: int, width: int, channels: int) -> None:
+    Attributes:
+        activation: the class of the layer behind each BatchNorm.
+    """
+
+    activation: type[nn.ReLU | nn.LeakyReLU]
+
+    def __init__(self, recipe: Convolutions, height: int, width: int, channels: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for out in recipe.widths:
-            layers.append(nn.Conv2d(channels, out, 3, stride=2, padding=1, bias=False))
-            layers += [nn.BatchNorm2d(out), nn.LeakyReLU(inplace=True)]
+            layers.append(nn.Conv2d(channels, out, recipe.kernel, stride=2, padding=1, bias=False))
+            layers += [nn.BatchNorm2d(out), self.activation(inplace=True)]
             channels = out
         self.convolutions = nn.Sequential(*layers)
         self.latent = nn.Linear(recipe.flat(height, width), recipe.latent)
@@ -27,6 +34,12 @@ class Convs(nn.Module):
         """Map images [N, C, H, W] to [N, ``dim``]."""
         embeddings: Tensor = self.latent(self.features(images))
         return embeddings
+
+
+class Convs(Strided):
+    """3x3 convolutions with leaky ReLU."""
+
+    activation = nn.LeakyReLU
 
 
 def build(recipe: Recipe, height: int, width: int, channels: int) -> Convs:
