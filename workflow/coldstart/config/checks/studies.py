@@ -18,8 +18,7 @@ from coldstart.config.recipes.targets import ShownRun, Target
 
 def check(recipes: Recipes, problems: Problems) -> None:
     """Note every mistake that shows only when recipes and studies are held together."""
-    for name in recipes.names("pools"):
-        _check_pool(name, recipes, problems)
+    candidates = {name: _check_pool(name, recipes, problems) for name in recipes.names("pools")}
     for name in recipes.names("encoders"):
         _check_encoder(name, recipes, problems)
     for name in recipes.names("samplers"):
@@ -27,9 +26,10 @@ def check(recipes: Recipes, problems: Problems) -> None:
     for name in recipes.names("learners"):
         check_learner(name, recipes, problems)
     for name in recipes.names("studies"):
-        _check_study(
-            recipes.get("studies", name), recipes.files["studies", name], recipes, problems
-        )
+        study, file = recipes.get("studies", name), recipes.files["studies", name]
+        _check_study(study, file, recipes, problems)
+        for key, run in study.runs.items():
+            _check_budgets(run, candidates.get(run.pool), file, f"runs.{key}", problems)
 
 
 def _named(
@@ -47,13 +47,18 @@ def _published(recipes: Recipes, name: str) -> Dataset | None:
     return dataset if isinstance(dataset, Dataset) else None
 
 
-def _check_pool(name: str, recipes: Recipes, problems: Problems) -> None:
+def _check_pool(name: str, recipes: Recipes, problems: Problems) -> int | None:
+    """Check a pool, and count its candidates; None if its recipe does not tell."""
+    candidates = None
     pool, file = recipes.get("pools", name), recipes.files["pools", name]
     _named(recipes, problems, "datasets", pool.dataset, file, f"pools.{name}.dataset")
     dataset = _published(recipes, pool.dataset)
     if dataset is not None:
-        for path, message in pool.problems(dataset).items():
+        found = pool.problems(dataset)
+        for path, message in found.items():
             problems.add(file, f"pools.{name}.{path}", message)
+        if not found:
+            candidates = sum(pool.sizes(dataset)["candidates"].values())
     mixed = mixture(pool)
     if mixed is not None:
         other = mixed.outliers.dataset
@@ -62,6 +67,7 @@ def _check_pool(name: str, recipes: Recipes, problems: Problems) -> None:
         if dataset is not None:
             for path, message in mixed.problems_of_outliers(dataset).items():
                 problems.add(file, f"pools.{name}.{path}", message)
+    return candidates
 
 
 def _check_encoder(name: str, recipes: Recipes, problems: Problems) -> None:
@@ -107,10 +113,8 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
         "learner": "learners",
         "prediction": "predictions",
     }
-    sound = [
+    for key, kind in named.items():
         _named(recipes, problems, kind, getattr(run, key), file, f"{path}.{key}")
-        for key, kind in named.items()
-    ]
     if run.encoder is None:
         encoder = False
         for reader in readers(run, recipes):
@@ -132,12 +136,6 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
     for metric in run.metrics:
         _named(recipes, problems, "metrics", metric, file, f"{path}.metrics")
     check_cycles(run, file, path, recipes, problems)
-    if sound[0]:
-        pool = recipes.get("pools", run.pool)
-        dataset = _published(recipes, pool.dataset)
-        if dataset is not None and not pool.problems(dataset):
-            candidates = sum(pool.sizes(dataset)["candidates"].values())
-            _check_budgets(run, candidates, file, path, problems)
 
 
 def _check_scores(
@@ -166,8 +164,10 @@ def _check_scores(
         )
 
 
-def _check_budgets(run: Run, candidates: int, file: str, path: str, problems: Problems) -> None:
-    above = [budget for budget in run.budgets if budget > candidates]
+def _check_budgets(
+    run: Run, candidates: int | None, file: str, path: str, problems: Problems
+) -> None:
+    above = [budget for budget in run.budgets if candidates is not None and budget > candidates]
     if above and run.excess == "refuse":
         problems.add(
             file,
