@@ -158,6 +158,7 @@ def test_best_other_needs_runs_with_the_same_samplers(tree):
 
 
 def test_claim_has_the_budgets_of_its_scale(tree):
+    tree.add("studies/zero-shot.yaml")
     for scale, budgets in (("paper", [20000]), ("cpu", [2000]), ("smoke", [128])):
         study = tree.load(scale=scale).recipes.get("studies", "zero-shot")
         claim = study.tables["claims"].claims["core-set-cats"]

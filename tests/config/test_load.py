@@ -302,7 +302,8 @@ def test_mistake_at_another_scale_is_reported_too(tree):
 
 
 def test_a_single_name_stands_for_a_list_of_studies(tree):
-    assert tree.load(studies="byol-samplers").config.studies == ["byol-samplers"]
+    tree.add("studies/ssl-digits.yaml")
+    assert tree.load(studies="ssl-digits").config.studies == ["ssl-digits"]
 
 
 @pytest.mark.parametrize("scale", ["paper", "cpu", "smoke"])
@@ -321,6 +322,7 @@ def test_a_scale_changes_only_what_it_names(tree):
 
 
 def test_budget_ranges_become_lists_of_numbers(tree):
+    tree.add("studies/byol-samplers.yaml")
     run = tree.load().recipes.get("studies", "byol-samplers").runs["biased-cifar10"]
     assert run.budgets[:3] == [5, 6, 7]
     assert set(range(5, 92, 3)) | {137, 275, 412, 550, 687, 1375} <= set(run.budgets)

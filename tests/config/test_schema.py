@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import jsonschema
@@ -8,6 +9,8 @@ from coldstart.config.loading.schema import render, schemas
 
 ROOT = Path(__file__).parents[2]
 
+SCHEMAS = schemas()
+
 
 def files_of(kind):
     if kind == "config":
@@ -17,25 +20,31 @@ def files_of(kind):
     return [ROOT / f"workflow/recipes/{kind}.yaml"]
 
 
-@pytest.mark.parametrize("kind", schemas())
+@functools.cache
+def validator(kind):
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind])
+    return jsonschema.Draft202012Validator(SCHEMAS[kind])
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
 def test_schema_files_match_the_models(kind):
     """`coldstart schema` writes them."""
     path = ROOT / f"workflow/schemas/{kind}.schema.json"
-    assert path.read_text() == render(schemas()[kind])
+    assert path.read_text() == render(SCHEMAS[kind])
 
 
-@pytest.mark.parametrize("kind", schemas())
+@pytest.mark.parametrize("kind", SCHEMAS)
 def test_files_of_the_project_match_their_schemas(kind):
     for path in files_of(kind):
-        jsonschema.validate(yaml.safe_load(path.read_text()), schemas()[kind])
+        validator(kind).validate(yaml.load(path.read_text(), yaml.CSafeLoader))
 
 
 def test_schema_refuses_a_misspelt_key():
     content = yaml.safe_load((ROOT / "workflow/recipes/encoders.yaml").read_text())
     content["byol-digits"]["epoch"] = 3
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(content, schemas()["encoders"])
+        validator("encoders").validate(content)
 
 
 def test_schema_has_the_description_of_each_key():
-    assert "description" in schemas()["config"]["properties"]["scale"]
+    assert "description" in SCHEMAS["config"]["properties"]["scale"]

@@ -1,5 +1,6 @@
 """Plans of small studies, and of shipped ones."""
 
+import functools
 import shutil
 
 import yaml
@@ -13,6 +14,12 @@ from tests.helpers.clones import ROOT
 WORKFLOW = ROOT / "workflow"
 WHERE = ("zero-shot", "baselines", 0)
 LEARNER = "wrn-28-10-cutout"
+
+
+@functools.cache
+def shipped(scale):
+    """The settings, recipes and studies of the project, loaded once at each scale."""
+    return load({"scale": scale}, [ROOT / "config.yaml"], WORKFLOW)
 
 
 def everything(artefact):

@@ -11,12 +11,22 @@ from coldstart.planning.fingerprint import covered
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import estimate, gains_from_gpu
 from coldstart.store import Store
-from tests.helpers.plans import ONE, WHERE, WORKFLOW, at, everything, model, plan_of, stages
+from tests.helpers.plans import (
+    ONE,
+    WHERE,
+    WORKFLOW,
+    at,
+    everything,
+    model,
+    plan_of,
+    shipped,
+    stages,
+)
 
 
 @pytest.fixture
 def plan(tmp_path):
-    return Plan(load({"scale": "paper"}, [], WORKFLOW), Store(tmp_path / "store"))
+    return Plan(shipped("paper"), Store(tmp_path / "store"))
 
 
 def test_all_that_are_queried_share_the_first_cycle(plan):

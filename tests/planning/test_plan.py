@@ -13,20 +13,14 @@ from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.planning.plan import Plan
 from coldstart.running.places import PLACES, SAID, export_said
 from coldstart.store import Store
+from tests.helpers.plans import everything, shipped
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def plan(tmp_path):
-    loaded = load({"scale": "paper"}, [ROOT / "config.yaml"], ROOT / "workflow")
-    return Plan(loaded, Store(tmp_path / "store"))
-
-
-def walk(planned):
-    yield planned
-    for made_from in planned.inputs.values():
-        yield from walk(made_from)
+    return Plan(shipped("paper"), Store(tmp_path / "store"))
 
 
 def test_labels_reach_pools_and_the_evaluation_and_nothing_else(plan):
@@ -36,7 +30,7 @@ def test_labels_reach_pools_and_the_evaluation_and_nothing_else(plan):
         for study in studies
         for name, run in plan.recipes.get("studies", study).runs.items()
         for seed in run.encoder_seeds
-        for artefact in walk(plan.cycles.evaluation(study, name, seed))
+        for artefact in everything(plan.cycles.evaluation(study, name, seed)).values()
     ]
     readers = {
         artefact.identity.stage
@@ -58,9 +52,7 @@ def test_each_encoder_seed_has_its_own_artefacts(plan):
 
 
 def test_another_scale_gives_other_keys(plan, tmp_path):
-    smoke = Plan(
-        load({"scale": "smoke"}, [ROOT / "config.yaml"], ROOT / "workflow"), Store(tmp_path)
-    )
+    smoke = Plan(shipped("smoke"), Store(tmp_path))
     asked = ("biased-cifar10", "byol-resnet18", 0)
     assert smoke.encoders.checkpoint(*asked).key != plan.encoders.checkpoint(*asked).key
     assert smoke.data.index("biased-cifar10").key == plan.data.index("biased-cifar10").key
@@ -69,7 +61,7 @@ def test_another_scale_gives_other_keys(plan, tmp_path):
 @pytest.mark.parametrize("scale", ["paper", "cpu", "smoke"])
 @pytest.mark.parametrize("study", ["byol-samplers", "zero-shot"])
 def test_every_target_of_a_study_can_be_planned(study, scale, tmp_path):
-    plan = Plan(load({"scale": scale}, [ROOT / "config.yaml"], ROOT / "workflow"), Store(tmp_path))
+    plan = Plan(shipped(scale), Store(tmp_path))
     kinds = {"figures": FIGURES.adapter(), "tables": TABLES.adapter()}
     for folder, kind in kinds.items():
         targets = getattr(plan.recipes.get("studies", study), folder)
@@ -105,8 +97,8 @@ def test_torch_is_not_imported_to_plan():
 def with_folder(tmp_path, monkeypatch, pool="", study="", count=6, labels="a b a b c c"):
     """The plan of a project with a set of a user's own: a CSV of labels, a pool, a study."""
     root = tmp_path / "workflow"
-    for folder in ("recipes", "studies"):
-        shutil.copytree(ROOT / "workflow" / folder, root / folder)
+    shutil.copytree(ROOT / "workflow/recipes", root / "recipes")
+    (root / "studies").mkdir()
     for index in range(count):
         Image.new("L", (8, 8), index).save(tmp_path / f"{index}.png")
     rows = [f"{index}.png,{label}\n" for index, label in enumerate(labels.split())]
@@ -121,7 +113,8 @@ def with_folder(tmp_path, monkeypatch, pool="", study="", count=6, labels="a b a
     (root / "studies/mine.yaml").write_text(study)
     monkeypatch.setenv(PLACES, "{}")
     monkeypatch.chdir(tmp_path)
-    return Plan(load({"scale": "smoke"}, [], root), Store(tmp_path / "store"))
+    loaded = load({"scale": "smoke", "studies": ["mine"]}, [], root)
+    return Plan(loaded, Store(tmp_path / "store"))
 
 
 WHOLE = "{part: all, per: part}"
@@ -243,5 +236,6 @@ def test_planning_leaves_the_environment_alone_and_says_a_remark_once(
     assert "left out: " in remark
     export_said(plan.maker.said)
     caplog.clear()
-    Plan(load({"scale": "smoke"}, [], tmp_path / "workflow"), plan.store).maker.say_once(remark)
+    loaded = load({"studies": ["mine"]}, [], tmp_path / "workflow")
+    Plan(loaded, plan.store).maker.say_once(remark)
     assert caplog.text == ""

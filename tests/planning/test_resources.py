@@ -11,7 +11,6 @@ from snakemake.settings.types import ResourceSettings
 from torch import nn
 
 from coldstart.common.errors import ColdstartError
-from coldstart.config.load import load
 from coldstart.config.recipes.backbones import BACKBONES
 from coldstart.planning.plan import Plan
 from coldstart.planning.requests import require_fit
@@ -26,12 +25,13 @@ from coldstart.planning.snakemake import Rules, _training_gpus
 from coldstart.running.slurm import Partition, largest_node, parse_partitions
 from coldstart.store import Store
 from coldstart.training.backbones import build_backbone
+from tests.helpers.plans import everything, shipped
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
 
 def plan(tmp_path, scale):
-    return Plan(load({"scale": scale}, [], WORKFLOW), Store(tmp_path))
+    return Plan(shipped(scale), Store(tmp_path))
 
 
 def checkpoint(tmp_path, scale):
@@ -57,7 +57,7 @@ def counted(backbone, shape):
     return tuple(map(sum, zip(*seen, strict=True)))
 
 
-RECIPES = load({"scale": "paper"}, [], WORKFLOW).recipes
+RECIPES = shipped("paper").recipes
 
 
 def test_every_backbone_has_a_recipe_whose_cost_is_tested():
@@ -106,11 +106,8 @@ def test_every_stage_has_an_estimate(tmp_path, device, study):
     found = {}
     for name in one.recipes.get("studies", study).runs:
         facts = one.data.facts(one.cycles.run(study, name).pool)
-        todo = [one.cycles.evaluation(study, name, 0)]
-        while todo:
-            planned = todo.pop()
+        for planned in everything(one.cycles.evaluation(study, name, 0)).values():
             found[planned.identity.stage] = estimate(planned, facts, device, 4)
-            todo += planned.inputs.values()
     assert {"images", "labels", "pool", "pretrain", "embed", "select", "evaluate"} <= found.keys()
     for needs in found.values():
         assert 1000 <= needs.megabytes <= 64000
@@ -254,14 +251,8 @@ def test_first_requests_of_the_quickstart_fit_a_node_of_four_gigabytes(tmp_path)
     for what in ("images", "labels"):
         assert estimate(one.data.ingested(what, "digits"), facts, "cpu", 4).megabytes <= 2000
     asked = {}
-
-    def walk(planned):
-        asked[planned.pointer] = planned
-        for made_from in planned.inputs.values():
-            walk(made_from)
-
     for name in ("byol", "pca"):
-        walk(one.cycles.evaluation("quickstart", name, 0))
+        asked |= everything(one.cycles.evaluation("quickstart", name, 0))
     for planned in asked.values():
         if planned.identity.stage not in {"images", "labels"}:
             assert estimate(planned, one.data.facts("biased-digits"), "cpu", 4).megabytes <= 2500
@@ -275,14 +266,8 @@ PEAKS = {"images": 222, "pool": 222, "pretrain": 467, "select": 241, "embed": 37
 @pytest.mark.parametrize("stage", PEAKS)
 def test_request_is_above_the_measured_peak_and_not_ten_times_it(tmp_path, stage):
     one = plan(tmp_path, "cpu")
-    found = {}
-
-    def walk(planned):
-        found[planned.identity.stage] = planned
-        for made_from in planned.inputs.values():
-            walk(made_from)
-
-    walk(one.cycles.evaluation("quickstart", "byol", 0))
+    planned = everything(one.cycles.evaluation("quickstart", "byol", 0))
+    found = {made.identity.stage: made for made in planned.values()}
     facts = one.data.facts_of("digits") if stage == "images" else one.data.facts("biased-digits")
     asked = estimate(found[stage], facts, "cpu", 4).megabytes
     assert PEAKS[stage] + SNAKEMAKE <= asked < 10 * PEAKS[stage]

@@ -43,10 +43,12 @@ STUDY = {
 @pytest.fixture
 def planned(tmp_path):
     def plan(study=STUDY):
-        for name in ("recipes", "studies"):
-            shutil.copytree(ROOT / "workflow" / name, tmp_path / name, dirs_exist_ok=True)
+        shutil.copytree(ROOT / "workflow/recipes", tmp_path / "recipes", dirs_exist_ok=True)
+        (tmp_path / "studies").mkdir(exist_ok=True)
         (tmp_path / "studies/starts.yaml").write_text(yaml.safe_dump(study))
-        return Plan(load({"scale": "smoke"}, [], tmp_path), Store(tmp_path / "store"))
+        return Plan(
+            load({"scale": "smoke", "studies": ["starts"]}, [], tmp_path), Store(tmp_path / "store")
+        )
 
     return plan
 

@@ -13,6 +13,7 @@ from coldstart.planning import ranking as own
 from coldstart.planning.plan import Plan
 from coldstart.running.places import PLACES
 from coldstart.store import Store
+from tests.helpers.trees import without_studies
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +38,8 @@ def paint(folder, count):
 
 def plan_for(images, **settings):
     config = {"scale": "smoke", "images": str(images), **settings}
-    return Plan(load(config, [ROOT / "config.yaml"], ROOT / "workflow"), Store(Path("store")))
+    workflow = without_studies(Path("workflow"))
+    return Plan(load(config, [ROOT / "config.yaml"], workflow), Store(Path("store")))
 
 
 def walk(planned):
@@ -186,7 +188,7 @@ def refusal(images, **settings):
 
 def test_ranking_without_a_folder_names_the_setting():
     with pytest.raises(ColdstartError, match="--config images=/path/to/folder"):
-        own.inputs(plan_for(""))
+        own.inputs(plan_for("", studies=[]))
 
 
 @pytest.mark.parametrize(
