@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,8 @@ from coldstart.common.errors import ColdstartError
 
 FORMAT = 1
 """Version of the store's format. It is part of every key: a new version finds no old artefact."""
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def canonical_json(value: Any, where: str = "value") -> str:
@@ -30,12 +32,16 @@ def canonical_json(value: Any, where: str = "value") -> str:
         ColdstartError: a value has another type, or a number is not finite.
     """
     _require_json(value, where)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any, where: str = "value") -> str:
     """SHA-256 of the canonical JSON of ``value``, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(value, where).encode("ascii")).hexdigest()
+    return _sha256(canonical_json(value, where))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def description_key(stage: Any, recipe: Any, inputs: Any, code: Any) -> str:
@@ -67,16 +73,18 @@ class Identity:
     """Inputs, by the name that the stage gives each."""
     code: str
     """Fingerprint of the code that makes it (see ``coldstart.planning.fingerprint``)."""
+    _recipe_text: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        copied = json.loads(canonical_json(dict(self.recipe), f"recipe of {self.stage}"))
-        object.__setattr__(self, "recipe", copied)
+        text = canonical_json(dict(self.recipe), f"recipe of {self.stage}")
+        object.__setattr__(self, "_recipe_text", text)
+        object.__setattr__(self, "recipe", json.loads(text))
         object.__setattr__(self, "inputs", dict(self.inputs))
 
     @cached_property
     def key(self) -> str:
         """64 hexadecimal digits that name the artefact in every store."""
-        return description_key(self.stage, self.recipe, self.input_keys, self.code)
+        return _sha256(self._description(inputs=self.input_keys, code=self.code))
 
     @cached_property
     def recipe_key(self) -> str:
@@ -85,9 +93,16 @@ class Identity:
         It finds the artefacts that other code made from the same recipe.
         """
         inputs = {name: made_from.recipe_key for name, made_from in self.inputs.items()}
-        return digest(
-            {"format": FORMAT, "stage": self.stage, "recipe": self.recipe, "inputs": inputs}
-        )
+        return _sha256(self._description(inputs=inputs))
+
+    def _description(self, **others: Any) -> str:
+        """Return the canonical text that ``description_key`` hashes.
+
+        The recipe, which is nearly all of it, is put in as text: a plan has up to 100,000
+        artefacts. Its name is the last but one of all.
+        """
+        before = canonical_json({"format": FORMAT, **others}, f"description of {self.stage}")
+        return f'{before[:-1]},"recipe":{self._recipe_text},"stage":{json.dumps(self.stage)}}}'
 
     @property
     def input_keys(self) -> dict[str, str]:
