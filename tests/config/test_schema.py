@@ -3,9 +3,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import yaml
 
 from coldstart.config.loading.schema import render, schemas
+from coldstart.config.loading.yaml import read_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,11 +36,11 @@ def test_schema_files_match_the_models(kind):
 @pytest.mark.parametrize("kind", SCHEMAS)
 def test_files_of_the_project_match_their_schemas(kind):
     for path in files_of(kind):
-        validator(kind).validate(yaml.load(path.read_text(), yaml.CSafeLoader))
+        validator(kind).validate(read_yaml(path))
 
 
 def test_schema_refuses_a_misspelt_key():
-    content = yaml.safe_load((ROOT / "workflow/recipes/encoders.yaml").read_text())
+    content = read_yaml(ROOT / "workflow/recipes/encoders.yaml")
     content["byol-digits"]["epoch"] = 3
     with pytest.raises(jsonschema.ValidationError):
         validator("encoders").validate(content)

@@ -47,6 +47,30 @@ def test_nested_duplicate_key_is_refused(tmp_path):
         read(tmp_path, "a:\n  - {x: 1}\n  - {x: 1, x: 2}\n")
 
 
+def test_of_merged_mappings_the_first_wins_and_own_keys_before_all(tmp_path):
+    text = """
+first: &first {name: 1, other: 1, own: 1}
+second: &second {name: 2, more: 2}
+both: {<<: [*first, *second], own: 0}
+chain: {own: -1, <<: [{more: 3}, *second, *first]}
+"""
+    content = read(tmp_path, text)
+    assert content["both"] == {"name": 1, "other": 1, "own": 0, "more": 2}
+    assert content["chain"] == {"name": 2, "other": 1, "own": -1, "more": 3}
+
+
+@pytest.mark.parametrize("merged", ["3", "[*first, 3]"])
+def test_merge_of_what_is_no_mapping_is_refused(tmp_path, merged):
+    with pytest.raises(ColdstartError, match=r"line 2: `<<` takes a mapping"):
+        read(tmp_path, f"first: &first {{a: 1}}\nb: {{<<: {merged}}}\n")
+
+
+@pytest.mark.parametrize("key", ["[1]", "{a: 1}"])
+def test_key_that_is_no_name_is_refused_in_a_merged_mapping_too(tmp_path, key):
+    with pytest.raises(ColdstartError, match="line 1"):
+        read(tmp_path, f"b: {{<<: {{? {key} : 1}}}}\n")
+
+
 def test_merge_keys_are_no_duplicates(tmp_path):
     text = "a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n"
     assert read(tmp_path, text)["b"] == {"x": 1, "y": 3}

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from coldstart.config.load import load
+from coldstart.config.loading.yaml import read_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ class Tree:
     def change(self, file, *path, to):
         """Set one value in a file; ``path`` is the keys that lead to it."""
         file = self.add(file)
-        content = yaml.load(file.read_text(), yaml.CSafeLoader)
+        content = read_yaml(file)
         place = content
         for key in path[:-1]:
             place = place[key]

@@ -26,6 +26,8 @@ DEEPEST = 50
 SAFE = 2_000
 """Levels that libyaml may read, which is ten times as fast; of a hundred thousand it crashes."""
 
+MERGE = "tag:yaml.org,2002:merge"
+
 # YAML 1.1, which PyYAML reads, wants a dot in the mantissa and a sign in the exponent.
 _NUMBER_AS_TEXT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
@@ -36,7 +38,7 @@ class _Checks(yaml.constructor.SafeConstructor):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         lines: dict[Any, int] = {}
         for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == MERGE:
                 continue
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
@@ -49,6 +51,30 @@ class _Checks(yaml.constructor.SafeConstructor):
                 )
             lines[key] = line
         return super().construct_mapping(node, deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put the pairs of merged mappings before a mapping's own, so that those win.
+
+        Of several merged mappings the first wins, as YAML says. PyYAML 6.0.4 lets the last win.
+        """
+        merged: list[tuple[yaml.Node, yaml.Node]] = []
+        own = []
+        for key, value in node.value:
+            if key.tag != MERGE:
+                own.append((key, value))
+                continue
+            mappings = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for mapping in reversed(mappings):
+                if not isinstance(mapping, yaml.MappingNode):
+                    raise ColdstartError(
+                        f"line {mapping.start_mark.line + 1}: `<<` takes a mapping, or a list of "
+                        "mappings"
+                    )
+                self.flatten_mapping(mapping)
+                merged += mapping.value
+        if merged:
+            # Each key once: mappings that merge mappings would else grow with each level.
+            node.value = [*{_name(key): (key, value) for key, value in [*merged, *own]}.values()]
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -68,6 +94,10 @@ class _Loader(_Checks, yaml.SafeLoader):
 
 class _FastLoader(_Checks, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """libyaml's loader, where PyYAML has it."""
+
+
+def _name(key: yaml.Node) -> tuple[str, object]:
+    return key.tag, key.value if isinstance(key, yaml.ScalarNode) else id(key)
 
 
 def _cut(text: str) -> str:
