@@ -351,3 +351,12 @@ def test_a_name_matches_the_wildcards_or_gets_a_proposal_that_does(name, kind):
     proposed = re.search("Rename it to `(.*)`$", problem or "")
     if proposed:
         assert name_problem(proposed[1], kind, taken=[name]) is None
+
+
+def test_grid_of_images_shows_one_of_several_samplers(tree):
+    grid = {"kind": "image-grid", "title": "Grid", "runs": ["byol"], "count": 5}
+    tree.change(STUDY, "figures", "grid", to=grid | {"samplers": ["k-centre"]})
+    tree.load()
+    tree.change(STUDY, "figures", "grid", to=grid)
+    with pytest.raises(ColdstartError, match=r"figures\.grid\.runs: shows one sampler of one run"):
+        tree.load()

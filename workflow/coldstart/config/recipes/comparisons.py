@@ -25,6 +25,7 @@ class Compared(Target):
     """Samplers compared by a metric; of average precision, the mean over classes."""
 
     metric: MetricName = "top-1"
+    """The metric that is shown, of those that the runs measure."""
     budgets: BudgetsByRun | None = None
     """Budgets that count, for all runs or by run; by default all."""
     series: Series = "sampler"
@@ -90,7 +91,7 @@ class Compared(Target):
         titled = [
             f"{one.run.title} {sampler}"
             for one in shown
-            for sampler in one.run.samplers
+            for sampler in one.samplers
             if one.run.title is not None
         ]
         for name in {name for name in titled if titled.count(name) > 1}:
