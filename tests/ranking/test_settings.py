@@ -77,7 +77,7 @@ def test_folder_setting_makes_the_ranking_the_default_target(images):
     assert plan.config.studies == ["own"]
     assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
     waited = own.inputs(plan)
-    assert {path.rpartition(".")[2] for path in waited} == {"json", "png", "pdf", "svg"}
+    assert {path.rpartition(".")[2] for path in waited} == {"json", "png", "pdf", "svg", "csv"}
     assert plan.data.facts("own").sizes == {"unlabeled": 6, "candidates": 6}
 
 

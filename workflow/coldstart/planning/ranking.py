@@ -11,10 +11,10 @@ from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders import Trained
 from coldstart.data.sources.scan import Scan
 from coldstart.planning.artefact import Planned
-from coldstart.planning.fingerprint import fingerprint, source_digest
+from coldstart.planning.fingerprint import PACKAGE, fingerprint, source_digest
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import Needs, estimate_ranking
-from coldstart.ranking.names import FOLDER, INTERFACE, RANKING, SKIPPED, TASKS
+from coldstart.ranking.names import FOLDER, INTERFACE, PAGE, RANKING, SKIPPED, TASKS
 from coldstart.running.outputs import copy_before_deletion
 
 PICTURES = {
@@ -24,12 +24,20 @@ PICTURES = {
 }
 """The study's figures, put beside the ranking."""
 
+MAP = f"{PICTURES['embedding-map']}.csv"
+"""The places of images on the map, which the page shows too."""
+
 FORMATS = ("png", "pdf", "svg")
 
 OLD_NAMES = ("results/own/ranking.csv", "results/own/labels.csv")
 """The ranking's earlier names, which are still targets: a copy for those who ask for one."""
 
-MODULES = tuple(f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio"))
+MODULES = tuple(
+    f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio", "page")
+)
+
+SCRIPTS = PACKAGE / "pages"
+"""The folder with the page's HTML, CSS and JavaScript, which count as its code does."""
 
 
 def texts(images: str) -> list[str]:
@@ -43,8 +51,8 @@ def texts(images: str) -> list[str]:
 
 
 def pictures() -> list[str]:
-    """The figures beside them."""
-    return list(_pictures())
+    """The page and the figures beside them."""
+    return [f"{FOLDER}/{PAGE}", *_pictures()]
 
 
 def keep_edits() -> None:
@@ -68,7 +76,7 @@ def inputs(plan: Plan) -> list[str]:
             f"every image in {plan.config.images} has a label already, in "
             f"{', '.join(plan.config.labelled)}"
         )
-    return plan.maker.need(_read(plan).values()) + list(_pictures().values())
+    return [*plan.maker.need(_read(plan).values()), MAP, *_pictures().values()]
 
 
 def needs(plan: Plan) -> Needs:
@@ -87,6 +95,7 @@ def params(plan: Plan) -> dict[str, Any]:
         # The job lists them itself; it runs again when others are left out.
         "left_out": hashlib.sha256(left_out).hexdigest(),
         "pictures": _pictures(),
+        "map": MAP,
         "images": str(folder.absolute()),
         "classes": plan.data.dataset(LABELLED).classes if plan.config.labelled else [],
         "named_classes": plan.config.classes,
@@ -95,9 +104,16 @@ def params(plan: Plan) -> dict[str, Any]:
         "encoder": plan.config.embeddings or plan.config.encoder,
         "size": plan.data.facts(run.pool).shape[:2],
         "code": source_digest(*MODULES),
+        "scripts": _digest_of_scripts(),
         # The code that these modules compute with, such as distances.
         "imports": fingerprint(*MODULES),
     }
+
+
+def _digest_of_scripts() -> str:
+    """One digest of all files of the page that are not Python."""
+    files = sorted(path for path in SCRIPTS.iterdir() if path.suffix in (".css", ".html", ".js"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _scan(plan: Plan, name: str) -> Scan:

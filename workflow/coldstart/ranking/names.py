@@ -2,6 +2,7 @@
 
 FOLDER = "results/ranking"
 
+PAGE = "index.html"
 RANKING = "ranking.csv"
 SKIPPED = "skipped.csv"
 TASKS = "label-studio.json"

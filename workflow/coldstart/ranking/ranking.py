@@ -18,8 +18,9 @@ from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.ranking.label_studio import interface, not_shown, tasks
-from coldstart.ranking.names import INTERFACE, RANKING, SKIPPED, TASKS
+from coldstart.ranking.names import INTERFACE, PAGE, RANKING, SKIPPED, TASKS
 from coldstart.ranking.order import DISTANCE, LABELLED, rank_all
+from coldstart.ranking.page import ranking_page
 from coldstart.running.outputs import remove_output, write_output
 from coldstart.store import Artefact, Store
 
@@ -49,6 +50,10 @@ def write(snakemake: Any, store: Store) -> None:
     else:  # arrays: the tasks of a folder that was ranked earlier would mislead
         for name in (TASKS, INTERFACE):
             remove_output(outputs[RANKING].with_name(name))
+    html = ranking_page(
+        ranked, params["sampler"], artefacts["images"], artefacts["embeddings"], Path(params["map"])
+    )
+    write_output(outputs[PAGE], html.encode())
     for copy, source in params["pictures"].items():
         shutil.copyfile(source, copy)
     _say_how(params)
@@ -122,7 +127,7 @@ def _say(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path], unused: i
         log.info("  %d %s a label already, at the end", labelled, have)
     if unused:
         log.info("  %d of the labels given are of images that could not be read", unused)
-    log.info("Look at %s and %s.", folder / "contact-sheet.png", folder / "embedding-map.png")
+    log.info("Look at them in a browser: %s", folder / PAGE)
 
 
 def _say_how(params: Mapping[str, Any]) -> None:
