@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_USER := 0
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 
-.PHONY: help setup quickstart test test-fast test-slurm bench-ssl recover lint lock clean
+.PHONY: help setup quickstart test test-fast test-slurm bench-ssl recover lint docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,9 +53,14 @@ lint: .venv/.tested ## ruff, mypy, snakefmt and Snakemake's own linter; changes 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tests/lint_docstrings.py workflow envs tests
+	$(BIN)/python tests/lint_docstrings.py workflow envs tests docs
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+docs: .venv/.tested ## the pages as a site in site/; a dead link or a missing page is an error
+	$(BIN)/python docs/tables.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder dirhtml --conf-dir docs . site
+	@echo "The pages: site/docs/index.html"
 
 lock: ## resolve the dependencies anew and write envs/*.lock and envs/coldstart.yaml
 	$(PYTHON) envs/lock.py
@@ -88,7 +93,8 @@ clean: ## remove the environment and all caches; results/ stays
 	@$(INSTALL) -qq --no-build-isolation -r $(LOCK)
 	@$(INSTALL) -qq -r $(CPU_LOCK) 2>/dev/null || { \
 	    echo "pip finds no CPU build of torch that the lock knows: taking the registry's build," \
-	        "on Linux with CUDA (several GB) ..."; \
+	        "on Linux with CUDA (several GB). README.md says how to get the small one; Ctrl-C" \
+	        "stops this ..."; \
 	    $(INSTALL) -r $(CUDA_LOCK); }
 	@$(PIP) check
 	@touch $@

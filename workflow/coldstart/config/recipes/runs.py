@@ -17,13 +17,17 @@ class Run(Model):
     title: Text | None = None
     """Name of the run in figures; unless given, what tells it from the other runs."""
     pool: str
+    """Recipe of the images, in ``pools.yaml``."""
     encoder: str | None = None
-    """May be left out if no sampler, learner, figure or table of the run reads it."""
+    """Recipe in ``encoders.yaml``. It may be left out if no sampler, learner, figure or table of
+    the run reads it."""
     encoder_seeds: Seeds = [0]
     """An encoder is trained anew for each."""
     embedding: str = "frozen"
+    """Recipe of what is read of the encoder, in ``embeddings.yaml``."""
     samplers: list[str] = []
-    """Without any, a run is of its encoder alone."""
+    """Samplers that pick once, before any label is bought. A run without any sampler is of its
+    encoder alone."""
     queried: list[str] = []
     """Samplers that are queried in each cycle: they read the tables that a learner trained on the
     labels so far gives of the candidates, in the place of the encoder's."""
@@ -38,6 +42,7 @@ class Run(Model):
     """Images of no class that were bought: they are not picked again, or go back to the candidates
     and may be bought once more. Either way each cost a label and teaches nothing."""
     learner: str = "logistic-regression"
+    """Recipe in ``learners.yaml`` of what is trained on the labels."""
     prediction: str = "plain"
     """Recipe of the predictions by which a learner that is trained on images is evaluated."""
     metrics: Annotated[list[str], Field(min_length=1)] = [

@@ -13,6 +13,10 @@ class Study(Model):
     """A question asked of data, and the figures and tables that answer it."""
 
     title: Text
+    """The question: the heading of the study in the report."""
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
+    """Pools, encoders, samplers and learners that meet, by names of your choice."""
     figures: dict[Name, Annotated[Target, FIGURES]] = {}
+    """Figures, by the names of their files in ``results/figures/<study>/``."""
     tables: dict[Name, Annotated[Target, TABLES]] = {}
+    """Tables, by the names of their files in ``results/tables/<study>/``."""

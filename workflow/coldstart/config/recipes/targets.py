@@ -85,7 +85,7 @@ class Target(Model, ABC):
     """
 
     kind: str
-    """The kind's name: a ``Literal`` in each sub-class."""
+    """The kind of figure or table."""
     title: Text
     """One line above the figure and in the report."""
     runs: list[str] | None = None

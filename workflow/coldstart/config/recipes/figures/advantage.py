@@ -27,6 +27,7 @@ class Advantage(Target):
     baseline: str
     """Title of the runs that the others are compared with."""
     metric: MetricName = "top-1"
+    """The metric that is shown, of those that the runs measure."""
     budgets: Budgets | None = None
     """Budgets that are shown; by default all."""
     forms: ClassVar = frozenset({"figure", "table"})

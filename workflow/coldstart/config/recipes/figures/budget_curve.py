@@ -35,6 +35,7 @@ class BudgetCurve(Target):
     """Lines with a colour of their own: those of a sampler, whose styles differ by run, or of each
     sampler of each run."""
     metric: MetricName = "top-1"
+    """The metric that is shown, of those that the runs measure."""
     label: int | None = None
     """The class, of a metric that has a value for each."""
     style: Literal["band", "scatter"] = "band"
