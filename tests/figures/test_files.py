@@ -20,6 +20,7 @@ from coldstart.config.recipes.figures.contact_sheet import ContactSheet
 from coldstart.config.recipes.figures.critical_difference import CriticalDifference
 from coldstart.config.recipes.figures.data_sheet import DataSheet
 from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
+from coldstart.config.recipes.figures.explorer import Explorer
 from coldstart.config.recipes.figures.findings import Findings
 from coldstart.config.recipes.figures.image_grid import ImageGrid
 from coldstart.config.recipes.figures.metrics import Metrics
@@ -88,6 +89,7 @@ TABLES_SHOWN = [
     BudgetArea(kind="budget-area", title="A question", metric="average-precision"),
     PairedDifferences(kind="paired-differences", title="A question", baseline="random"),
     Metrics(kind="metrics", title="A question"),
+    Explorer(kind="explorer", title="A question", budget=40),
     SslQuality(kind="ssl-quality", title="A question"),
     Clusters(kind="clusters", title="A question"),
     Claims.model_validate(
@@ -135,6 +137,7 @@ SAID = {
     ("table", "paired-differences"): "one for each run, encoder seed and trial.",
     ("table", "published"): "ours less the paper's",
     ("table", "metrics"): "one row per value",
+    ("table", "explorer"): "predicts rightly after 40",
     ("table", "ssl-quality"): "is the same encoder before training",
     ("table", "clusters"): "adjusted Rand index",
     ("table", "claims"): "lies on one side of the claimed margin",

@@ -66,7 +66,12 @@ class Studio:
         return self._publish(f"embeddings/{run}/{seed}", write)
 
     def images(self, run, images):
-        return self._publish(f"images/{run}", lambda out: np.save(out / "images.npy", images))
+        def write(out):
+            np.save(out / "images.npy", images)
+            items = pd.DataFrame({"id": np.arange(len(images)), "part": "all"})
+            items.to_parquet(out / "items.parquet", index=False)
+
+        return self._publish(f"images/{run}", write)
 
     def labels(self, run, labels):
         def write(out):

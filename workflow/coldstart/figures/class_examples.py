@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from coldstart.config.recipes.figures.class_examples import ClassExamples
 from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
-from coldstart.evaluation.logistic import fit_probes
-from coldstart.evaluation.scaling import Labelled, standardised
 from coldstart.figures.data import Shown
+from coldstart.figures.predicted import predict, split_of
 from coldstart.figures.style import GREY, NOTE_SIZE, WIDTH, add_note, looks, new_figure, shortened
 
 ROW_TITLE = 1.0
@@ -68,8 +67,8 @@ def _tested(shown: Shown, run: str, target: ClassExamples, picks: pd.DataFrame) 
     """The test images of the class, in the order of the confidence of one trial's learner."""
     encoder_seed, seed = (int(picks[key].iloc[0]) for key in ("encoder_seed", "trial"))
     learner = LogisticRegression.model_validate(shown.runs[run]["learner"])
-    candidates, test = (_labelled(shown, run, encoder_seed, s) for s in ("candidates", "test"))
-    probabilities = _probabilities(candidates, test, np.sort(picks["id"].to_numpy()), learner)
+    candidates, test = (split_of(shown, run, encoder_seed, s) for s in ("candidates", "test"))
+    probabilities = predict(candidates, test, picks["id"].to_numpy(), learner)
     predicted = probabilities.argmax(1)
     found: pd.DataFrame = pd.DataFrame(
         {
@@ -86,30 +85,6 @@ def _tested(shown: Shown, run: str, target: ClassExamples, picks: pd.DataFrame) 
     )[test.labels == target.label]
     found = found.sort_values(["row", "sure"], ascending=[True, False], kind="stable")
     return found.drop(columns="sure").reset_index(drop=True)
-
-
-def _labelled(shown: Shown, run: str, seed: int, split: str) -> Labelled:
-    ids, features = shown.embeddings(run, seed, split)
-    return Labelled(ids, features, shown.labels(run, ids))
-
-
-def _probabilities(
-    candidates: Labelled, test: Labelled, chosen: NDArray[np.int64], learner: LogisticRegression
-) -> NDArray[np.float64]:
-    """Probability of each class for each test image, [n, classes], by the study's own learner."""
-    if learner.standardise:
-        candidates, test = standardised(candidates, test)
-    rows = np.searchsorted(candidates.ids, chosen)
-    rows = rows[candidates.labels[rows] >= 0]  # an outlier teaches nothing
-    features, labels = candidates.features[rows], candidates.labels[rows]
-    classes = int(max(candidates.labels.max(), test.labels.max())) + 1
-    coef, intercept = fit_probes(
-        features, labels, [np.arange(len(rows))], classes, learner.c, learner.tolerance
-    )
-    logits = test.features.astype(float) @ coef[0].T.astype(float) + intercept[0]
-    odds = np.exp(logits - logits.max(1, keepdims=True))
-    probabilities: NDArray[np.float64] = odds / odds.sum(1, keepdims=True)
-    return probabilities
 
 
 def _grid(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from coldstart.common.atomic import replacing
 from coldstart.common.spreadsheet import csv_bytes
 from coldstart.config.recipes.targets import FIGURES, TABLES
 from coldstart.figures.data import Shown
@@ -29,14 +30,18 @@ def draw_figure(snakemake: Any, store: Store) -> None:
 
 
 def write_table(snakemake: Any, store: Store) -> None:
-    """Write a table as CSV, and as a page for the report."""
+    """Write a table as CSV, and as a page for the report: the kind's own, if it has one."""
     params = snakemake.params.target
     target = TABLES.adapter().validate_python(params["target"])
     shown = Shown.gather(params["keys"], params["runs"], params["published"], store)
-    table = TABLES.load(target).tabulate(shown, target)
+    kind = TABLES.load(target)
+    table = kind.tabulate(shown, target)
     for path in map(Path, snakemake.output):
         if path.suffix == ".csv":
             write_csv(table, path)
+        elif hasattr(kind, "html"):
+            with replacing(path) as temporary:
+                temporary.write_text(kind.html(table, shown, target), "utf-8")
         else:
             write_page(table, target.title, path)
 
