@@ -177,6 +177,14 @@ def test_unrelated_modules_and_infrastructure_do_not_count(mark, part):
     assert mark(**{part: "changed = True"}) == mark()
 
 
+def test_files_of_a_page_count_with_the_module_of_their_name(mark):
+    marks = {mark(), *(mark(**{"numbers/scaling.js": text}) for text in ("1", "2"))}
+    assert len(marks) == 3
+    assert mark(**{"numbers/scaling.css": "1"}) not in marks
+    others = {"numbers/other.js": "1", "numbers/scaling.txt": "1"}
+    assert mark(**others) == mark()
+
+
 def test_infrastructure_is_not_followed(mark):
     through_store = {"ssl/losses.py": "import coldstart.store.objects"}
     assert mark(**through_store) == mark(**through_store, **{"unrelated.py": "x = 2"})

@@ -30,6 +30,9 @@ INFRASTRUCTURE = tuple(
 """Modules and packages that decide how things are stored, planned, configured or shown. They cannot
 change a number (what was configured is in the keys itself), so they are not followed."""
 
+PAGES = (".css", ".html", ".js")
+"""Suffixes of files that count with the module of their name: they are code of its pages."""
+
 CONFIG = "coldstart.config"
 """Recipes. Their values are in the keys, so of this package only what computes counts: functions
 that a stage imports, and methods of the recipes at hand that it calls."""
@@ -121,10 +124,20 @@ def _parts(
             continue
         path = _file_of(name, package, importer)
         trees[name] = _parsed(path).digest
+        trees |= {f"{name} {file.name}": _digest_of(file) for file in _beside(path)}
         called |= _parsed(path).attributes
         imported |= _config_names(path, name, package)
         waiting += [(one, name) for one in _imports(path, name, package)]
     return trees, _Computing(package, called).of(imported, recipes)
+
+
+def _beside(module: Path) -> list[Path]:
+    """The files of a page that lie beside its module and have its name."""
+    return [file for file in map(module.with_suffix, PAGES) if file.is_file()]
+
+
+def _digest_of(file: Path) -> str:
+    return hashlib.sha256(_text(file)).hexdigest()
 
 
 class _Computing:

@@ -11,7 +11,7 @@ from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders import Trained
 from coldstart.data.sources.scan import Scan
 from coldstart.planning.artefact import Planned
-from coldstart.planning.fingerprint import PACKAGE, fingerprint, source_digest
+from coldstart.planning.fingerprint import fingerprint, source_digest
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import Needs, estimate_ranking
 from coldstart.ranking.names import FOLDER, INTERFACE, PAGE, RANKING, SKIPPED, TASKS
@@ -35,9 +35,6 @@ OLD_NAMES = ("results/own/ranking.csv", "results/own/labels.csv")
 MODULES = tuple(
     f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio", "page")
 )
-
-SCRIPTS = PACKAGE / "pages"
-"""The folder with the page's HTML, CSS and JavaScript, which count as its code does."""
 
 
 def texts(images: str) -> list[str]:
@@ -104,16 +101,9 @@ def params(plan: Plan) -> dict[str, Any]:
         "encoder": plan.config.embeddings or plan.config.encoder,
         "size": plan.data.facts(run.pool).shape[:2],
         "code": source_digest(*MODULES),
-        "scripts": _digest_of_scripts(),
         # The code that these modules compute with, such as distances.
         "imports": fingerprint(*MODULES),
     }
-
-
-def _digest_of_scripts() -> str:
-    """One digest of all files of the page that are not Python."""
-    files = sorted(path for path in SCRIPTS.iterdir() if path.suffix in (".css", ".html", ".js"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _scan(plan: Plan, name: str) -> Scan:
