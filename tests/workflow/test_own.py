@@ -67,6 +67,16 @@ def test_every_readable_image_is_ranked_once(done):
     assert "Traceback" not in said
 
 
+def test_page_and_table_for_other_tools_have_every_image(done):
+    clone, _, images, _ = done
+    ranking = pd.read_csv(clone.folder / TARGET)
+    table = pd.read_parquet(clone.folder / "results/ranking/ranking.parquet")
+    assert table["path"].tolist() == ranking["path"].tolist()
+    assert set(table["file"]) == {str(images / path) for path in ranking["path"]}
+    html = (clone.folder / "results/ranking/index.html").read_text("utf-8")
+    assert all(json.dumps(path)[1:-1] in html for path in ranking["path"])
+
+
 def test_the_tasks_are_those_to_label_in_order(done):
     clone, _, _, said = done
     tasks = json.loads((clone.folder / "results/ranking/label-studio.json").read_text("utf-8"))

@@ -46,7 +46,7 @@ def make_sheets(images: NDArray[np.uint8]) -> Sheets:
     Args:
         images: uint8 [n, height, width, channels], of one or three channels.
     """
-    height, width = _size(len(images), *images.shape[1:3])
+    height, width = size_of(len(images), *images.shape[1:3])
     columns, rows = max(1, ACROSS // width), max(1, ACROSS // height)
     addresses = [
         _address(images[start : start + columns * rows], height, width, columns)
@@ -55,8 +55,14 @@ def make_sheets(images: NDArray[np.uint8]) -> Sheets:
     return Sheets(addresses, width, height, columns, rows)
 
 
-def _size(count: int, height: int, width: int) -> tuple[int, int]:
-    """Height and width of a thumbnail: smaller of many images, and small images enlarged."""
+def size_of(count: int, height: int, width: int) -> tuple[int, int]:
+    """Height and width of a thumbnail: smaller of many images, and small images enlarged.
+
+    Args:
+        count: number of images.
+        height: of an image.
+        width: of an image.
+    """
     side = math.sqrt(PIXELS / max(count, 1))
     longer = round(min(max(side, SMALLEST), LARGEST))
     scale = longer / max(height, width)

@@ -14,7 +14,7 @@ from coldstart.planning.artefact import Planned
 from coldstart.planning.fingerprint import fingerprint, source_digest
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import Needs, estimate_ranking
-from coldstart.ranking.names import FOLDER, INTERFACE, PAGE, RANKING, SKIPPED, TASKS
+from coldstart.ranking.names import FOLDER, INTERFACE, PAGE, POINTS, RANKING, SKIPPED, TASKS
 from coldstart.running.outputs import copy_before_deletion
 
 PICTURES = {
@@ -33,7 +33,7 @@ OLD_NAMES = ("results/own/ranking.csv", "results/own/labels.csv")
 """The ranking's earlier names, which are still targets: a copy for those who ask for one."""
 
 MODULES = tuple(
-    f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio", "page")
+    f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio", "page", "points")
 )
 
 
@@ -48,8 +48,8 @@ def texts(images: str) -> list[str]:
 
 
 def pictures() -> list[str]:
-    """The page and the figures beside them."""
-    return [f"{FOLDER}/{PAGE}", *_pictures()]
+    """The page, the table for other tools, and the figures beside them."""
+    return [f"{FOLDER}/{PAGE}", f"{FOLDER}/{POINTS}", *_pictures()]
 
 
 def keep_edits() -> None:

@@ -3,6 +3,7 @@
 FOLDER = "results/ranking"
 
 PAGE = "index.html"
+POINTS = "ranking.parquet"
 RANKING = "ranking.csv"
 SKIPPED = "skipped.csv"
 TASKS = "label-studio.json"

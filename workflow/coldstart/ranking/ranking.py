@@ -18,9 +18,10 @@ from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.ranking.label_studio import interface, not_shown, tasks
-from coldstart.ranking.names import INTERFACE, PAGE, RANKING, SKIPPED, TASKS
+from coldstart.ranking.names import INTERFACE, PAGE, POINTS, RANKING, SKIPPED, TASKS
 from coldstart.ranking.order import DISTANCE, LABELLED, rank_all
 from coldstart.ranking.page import ranking_page
+from coldstart.ranking.points import places_of, write_points
 from coldstart.running.outputs import remove_output, write_output
 from coldstart.store import Artefact, Store
 
@@ -50,10 +51,10 @@ def write(snakemake: Any, store: Store) -> None:
     else:  # arrays: the tasks of a folder that was ranked earlier would mislead
         for name in (TASKS, INTERFACE):
             remove_output(outputs[RANKING].with_name(name))
-    html = ranking_page(
-        ranked, params["sampler"], artefacts["images"], artefacts["embeddings"], Path(params["map"])
-    )
+    places = places_of(artefacts["embeddings"], Path(params["map"]))
+    html = ranking_page(ranked, params["sampler"], artefacts["images"], places)
     write_output(outputs[PAGE], html.encode())
+    write_points(outputs[POINTS], ranked, places, artefacts["images"], images)
     for copy, source in params["pictures"].items():
         shutil.copyfile(source, copy)
     _say_how(params)
