@@ -59,6 +59,9 @@ class Clone:
 
     def start(self, *args, config=("scale=smoke",), **env):
         """Start Snakemake with the profile, and return the process."""
+        # A shell that starts the tests in the background has Ctrl-C ignored, also below it.
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         command = [sys.executable, "-m", "snakemake", "--profile", "slurm"]
         self.output = self.folder / "snakemake.log"
         with self.output.open("a") as file:
