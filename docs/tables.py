@@ -62,7 +62,7 @@ def members(registry: Registry[Any], kind: str, tests: str) -> str:
     """A table of a registry's members: what each is, with its paper; module, recipes and test."""
     rows = []
     for name in registry.names():
-        recipes = [f"`{one}`" for one in _recipes_of(registry, kind, name)]
+        recipes = _recipes_of(registry, kind, name)
         module = registry.module_named(name).removeprefix("coldstart.").replace(".", "/")
         rows.append(
             (
@@ -78,7 +78,11 @@ def members(registry: Registry[Any], kind: str, tests: str) -> str:
 
 def _recipes_of(registry: Registry[Any], kind: str, name: str) -> list[str]:
     recipes = _recipes()
-    found = [one for one in recipes.names(kind) if _names(registry, recipes.get(kind, one), name)]
+    found = [
+        f"`{one}`"
+        for one in recipes.names(kind)
+        if _names(registry, recipes.get(kind, one), name)
+    ]
     return found if len(found) <= 6 else [*found[:5], f"{len(found) - 5} more"]
 
 
