@@ -27,7 +27,8 @@ class Explorer(Target):
             f"in two dimensions by t-SNE (perplexity {self.perplexity}); the picks of each "
             "sampler, of its first trial with the first encoder seed, up to a budget that a "
             f"slider sets; and which test images a learner predicts rightly after {self.budget} "
-            "of them. A lasso selects images, and hands out their list."
+            "of them. A lasso selects images, and hands out their list. Where this report stays "
+            "blank, the page is larger than browsers show within another: open it by the link."
         )
 
     def problems(self, runs: ShownRuns) -> Iterator[Problem]:
