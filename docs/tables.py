@@ -6,6 +6,7 @@ usage: python docs/tables.py [FOLDER]    (`make docs` does it; a test fails whil
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -81,20 +82,14 @@ def _recipes_of(registry: Registry[Any], kind: str, name: str) -> list[str]:
     found = [
         f"`{one}`"
         for one in recipes.names(kind)
-        if _names(registry, recipes.get(kind, one), name)
+        if getattr(recipes.get(kind, one), registry.field, None) == name
     ]
     return found if len(found) <= 6 else [*found[:5], f"{len(found) - 5} more"]
 
 
-def _names(registry: Registry[Any], recipe: Any, name: str) -> bool:
-    return getattr(recipe, registry.field, None) == name
-
-
+@cache
 def _recipes() -> Recipes:
-    if not hasattr(_recipes, "loaded"):
-        loaded = load({"scale": "paper", "studies": []}, [], ROOT / "workflow").recipes
-        _recipes.loaded = loaded  # type: ignore[attr-defined]
-    return _recipes.loaded  # type: ignore[attr-defined,no-any-return]
+    return load({"scale": "paper", "studies": []}, [], ROOT / "workflow").recipes
 
 
 def _tests_of(name: str, folders: str) -> Iterator[str]:

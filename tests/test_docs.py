@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.pages import PAGES, ROOT, blocks
 
 COMMAND = re.compile(
-    r"^(\$ )?(snakemake|coldstart|make|python|export|source|pip|git|cd|tar|mkdir|export) ", re.M
+    r"^(\$ )?(snakemake|coldstart|make|python|export|source|pip|git|cd|tar|mkdir) ", re.M
 )
 SHELLS = {"sh", "console"}
 RUNNER = re.compile(r"tests/\S+?\.py|\.ci/run")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from coldstart.pages.explorer import CATEGORIES, Explored, page
+from coldstart.pages.thumbnails import make_thumbnails
 
 COUNT = 300
 NASTY = "</script><script>window.broken = true</script>.png"
@@ -29,7 +30,7 @@ def explored():
     return Explored(
         title="300 <leaves>",
         places=places.astype(np.float32),
-        images=images,
+        thumbnails=make_thumbnails(images, np.arange(COUNT)),
         names=names,
         rankings=ranks,
         budget=20,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from coldstart.pages import thumbnails
 from coldstart.pages.layout import place_others
-from coldstart.pages.thumbnails import make_sheets
+from coldstart.pages.thumbnails import make_sheets, make_thumbnails
 
 
 def on_sheet(sheets, number):
@@ -30,18 +30,19 @@ def test_each_thumbnail_is_where_the_page_looks_for_it(shape, monkeypatch):
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 256, size=(50, 1, 1, shape[2]))
     images = np.broadcast_to(colours, (50, *shape)).astype(np.uint8)
-    sheets = make_sheets(images)
+    order = rng.permutation(50)
+    sheets = make_sheets(make_thumbnails(images, order))
     assert max(sheets.width, sheets.height) == thumbnails.LARGEST
     assert sheets.width * shape[0] == pytest.approx(sheets.height * shape[1], rel=0.05)
     for number in range(50):
         np.testing.assert_allclose(
-            on_sheet(sheets, number), np.broadcast_to(colours[number].ravel(), 3), atol=12
+            on_sheet(sheets, number), np.broadcast_to(colours[order[number]].ravel(), 3), atol=12
         )
 
 
 def test_many_thumbnails_are_small():
     images = np.zeros((20_000, 4, 4, 1), dtype=np.uint8)
-    sheets = make_sheets(images)
+    sheets = make_sheets(make_thumbnails(images, np.arange(20_000)))
     assert sheets.width == 39  # 20,000 squares of 30 million pixels
     assert len(sheets.addresses) == -(-20_000 // (sheets.columns * sheets.rows))
 

@@ -23,10 +23,15 @@ def read_ids(index: Artefact, *splits: str) -> NDArray[np.int64]:
     return np.sort(ids)
 
 
+def open_images(images: Artefact) -> NDArray[np.uint8]:
+    """Every image, uint8 [n, height, width, channels], not in memory; the id is the row."""
+    array: NDArray[np.uint8] = np.load(images.path("images.npy"), mmap_mode="r")
+    return array
+
+
 def read_images(images: Artefact, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Read the images with these ids, and no others: uint8 [n, height, width, channels]."""
-    array: NDArray[np.uint8] = np.load(images.path("images.npy"), mmap_mode="r")
-    return np.ascontiguousarray(array[ids])
+    return np.ascontiguousarray(open_images(images)[ids])
 
 
 def read_notes(images: Artefact) -> dict[str, Any]:

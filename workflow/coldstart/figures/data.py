@@ -15,7 +15,7 @@ from coldstart.config.recipes.budgets import of_run
 from coldstart.config.recipes.comparisons import Blocked, Compared
 from coldstart.config.recipes.figures.paired_differences import PairedDifferences
 from coldstart.config.recipes.targets import Series
-from coldstart.data.read import label_table, read_images, read_labels
+from coldstart.data.read import label_table, open_images, read_images, read_labels
 from coldstart.data.unclassed import OUTLIER, UNLABELLED
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.figures.style import run_titles
@@ -220,10 +220,7 @@ class Shown:
 
     def all_images(self, pool: str) -> NDArray[np.uint8]:
         """Every image of a pool's data set, uint8 [n, height, width, channels], not in memory."""
-        images: NDArray[np.uint8] = np.load(
-            self.artefacts[f"images/{pool}"].path("images.npy"), mmap_mode="r"
-        )
-        return images
+        return open_images(self.artefacts[f"images/{pool}"])
 
     def _tables(self, what: str, file: str) -> pd.DataFrame:
         frames = []

@@ -12,6 +12,7 @@ from coldstart.figures.predicted import predict, split_of
 from coldstart.figures.style import looks
 from coldstart.pages.explorer import Explored, page
 from coldstart.pages.layout import place_others
+from coldstart.pages.thumbnails import make_thumbnails
 
 RANK, JUDGED = "rank, ", "right, "
 """Beginnings of the names of columns that each sampler has; its own name follows."""
@@ -78,7 +79,7 @@ def html(table: pd.DataFrame, shown: Shown, target: Explorer) -> str:
         Explored(
             title=target.title,
             places=table[["x", "y"]].to_numpy(np.float32),
-            images=shown.images(run, ids),
+            thumbnails=make_thumbnails(shown.all_images(run), ids),
             names=paths if paths is not None else [f"image {number}" for number in ids],
             rankings={
                 look[name].name: table[f"{RANK}{name}"].fillna(0).to_numpy(np.int64)

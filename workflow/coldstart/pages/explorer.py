@@ -31,7 +31,7 @@ class Explored:
     Attributes:
         title: heading of the page.
         places: float32 [n, 2].
-        images: uint8 [n, height, width, channels].
+        thumbnails: uint8 [n, height, width, 3].
         names: of the images, such as paths of files.
         rankings: rank of each image (from 1; 0 where it has none) by the name of the ranking.
         budget: number of picks that are shown first.
@@ -43,7 +43,7 @@ class Explored:
 
     title: str
     places: NDArray[np.float32]
-    images: NDArray[np.uint8]
+    thumbnails: NDArray[np.uint8]
     names: Sequence[str]
     rankings: Mapping[str, NDArray[np.int64]]
     budget: int
@@ -65,7 +65,7 @@ def page(explored: Explored) -> str:
         "notes": list(explored.notes),
         "style": (HERE / "explorer.css").read_text("utf-8"),
         "script": (HERE / "explorer.js").read_text("utf-8"),
-        "sheets": make_sheets(explored.images),
+        "sheets": make_sheets(explored.thumbnails),
         "told": _told(explored),
     }
     html: str = file_html(

@@ -40,42 +40,64 @@ class Sheets:
     rows: int
 
 
-def make_sheets(images: NDArray[np.uint8]) -> Sheets:
-    """Join thumbnails of images into sheets.
+def make_thumbnails(images: NDArray[np.uint8], ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Make a small copy of each image: smaller of many, and small images enlarged.
 
     Args:
-        images: uint8 [n, height, width, channels], of one or three channels.
+        images: of a whole data set, uint8 [m, height, width, channels], of one or three channels;
+            one is read at a time, so that they may be a file.
+        ids: rows of those that are wanted, int64 [n].
+
+    Returns:
+        uint8 [n, height, width, 3].
     """
-    height, width = size_of(len(images), *images.shape[1:3])
+    height, width = _size(len(ids), *images.shape[1:3])
+    small = np.empty((len(ids), height, width, 3), dtype=np.uint8)
+    for place, row in enumerate(ids):
+        pixels = images[row, ..., 0] if images.shape[-1] == 1 else images[row]
+        small[place] = np.asarray(Image.fromarray(pixels).convert("RGB").resize((width, height)))
+    return small
+
+
+def make_sheets(thumbnails: NDArray[np.uint8]) -> Sheets:
+    """Join thumbnails into sheets.
+
+    Args:
+        thumbnails: uint8 [n, height, width, 3].
+    """
+    height, width = thumbnails.shape[1:3]
     columns, rows = max(1, ACROSS // width), max(1, ACROSS // height)
     addresses = [
-        _address(images[start : start + columns * rows], height, width, columns)
-        for start in range(0, len(images), columns * rows)
+        _address(thumbnails[start : start + columns * rows], columns)
+        for start in range(0, len(thumbnails), columns * rows)
     ]
     return Sheets(addresses, width, height, columns, rows)
 
 
-def size_of(count: int, height: int, width: int) -> tuple[int, int]:
-    """Height and width of a thumbnail: smaller of many images, and small images enlarged.
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """The bytes of a JPEG.
 
     Args:
-        count: number of images.
-        height: of an image.
-        width: of an image.
+        pixels: uint8 [height, width, 3].
     """
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def _size(count: int, height: int, width: int) -> tuple[int, int]:
     side = math.sqrt(PIXELS / max(count, 1))
     longer = round(min(max(side, SMALLEST), LARGEST))
     scale = longer / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _address(images: NDArray[np.uint8], height: int, width: int, columns: int) -> str:
-    rows = math.ceil(len(images) / columns)
-    sheet = Image.new("RGB", (columns * width, rows * height))
-    for number, image in enumerate(images):
-        pixels = image[..., 0] if image.shape[-1] == 1 else image
-        small = Image.fromarray(pixels).convert("RGB").resize((width, height))
-        sheet.paste(small, (number % columns * width, number // columns * height))
-    file = io.BytesIO()
-    sheet.save(file, "JPEG", quality=QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+def _address(thumbnails: NDArray[np.uint8], columns: int) -> str:
+    """One sheet: thumbnails row by row, and black where the last row ends early."""
+    count, height, width, channels = thumbnails.shape
+    rows = math.ceil(count / columns)
+    cells = np.zeros((rows * columns, height, width, channels), dtype=np.uint8)
+    cells[:count] = thumbnails
+    grid = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    sheet = jpeg(grid.reshape(rows * height, columns * width, channels))
+    return "data:image/jpeg;base64," + base64.b64encode(sheet).decode("ascii")

@@ -131,6 +131,7 @@ def _parts(
     return trees, _Computing(package, called).of(imported, recipes)
 
 
+@cache
 def _beside(module: Path) -> list[Path]:
     """The files of a page that lie beside its module and have its name."""
     return [file for file in map(module.with_suffix, PAGES) if file.is_file()]

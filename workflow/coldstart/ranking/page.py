@@ -2,26 +2,25 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from coldstart.data.read import read_images
 from coldstart.data.sources.label_tables import GIVEN
 from coldstart.pages.explorer import Explored, page
-from coldstart.store import Artefact
 
 
 def ranking_page(
     ranked: pd.DataFrame,
     sampler: str,
-    images: Artefact,
     places: pd.DataFrame,
+    thumbnails: NDArray[np.uint8],
 ) -> str:
     """Return the page's HTML.
 
     Args:
         ranked: the table of the ranking, with the given labels if there are any.
         sampler: its name; the budget is the number of images that it picked.
-        images: as the encoder saw them.
         places: of each image, by id.
+        thumbnails: of the images in the order of ``places``, uint8 [n, height, width, 3].
     """
     ids = places.index.to_numpy(np.int64)
     table = ranked.set_index("id").loc[ids]
@@ -34,7 +33,7 @@ def ranking_page(
         Explored(
             title=f"{len(ids):,} images, ranked by {sampler}",
             places=places[["x", "y"]].to_numpy(np.float32),
-            images=read_images(images, ids),
+            thumbnails=thumbnails,
             names=table["path"].astype(str).tolist(),
             rankings={sampler: table["rank"].fillna(0).to_numpy(np.int64)},
             budget=int((table["by"] == sampler).sum()),

@@ -1,6 +1,5 @@
 """The ranking for other tools that show tables with images: one Parquet file."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +7,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
+from numpy.typing import NDArray
 
 from coldstart.common.atomic import replacing
-from coldstart.data.read import read_images
 from coldstart.embeddings.tables import read_embeddings
 from coldstart.pages.layout import place_others
-from coldstart.pages.thumbnails import QUALITY, size_of
+from coldstart.pages.thumbnails import jpeg
 from coldstart.store import Artefact
 
 ROWS = 1_000
-"""Images that are in memory at once."""
+"""Images whose JPEGs are in memory at once."""
 
 
 def places_of(embeddings: Artefact, laid_out: Path) -> pd.DataFrame:
@@ -41,7 +39,11 @@ def places_of(embeddings: Artefact, laid_out: Path) -> pd.DataFrame:
 
 
 def write_points(
-    path: Path, ranked: pd.DataFrame, places: pd.DataFrame, images: Artefact, folder: Path
+    path: Path,
+    ranked: pd.DataFrame,
+    places: pd.DataFrame,
+    thumbnails: NDArray[np.uint8],
+    folder: Path,
 ) -> None:
     """Write the table of the ranking with places, files and thumbnails.
 
@@ -52,7 +54,7 @@ def write_points(
         path: of the Parquet file.
         ranked: the table of the ranking.
         places: of each image, by id.
-        images: as the encoder saw them.
+        thumbnails: of the images in the order of ``places``, uint8 [n, height, width, 3].
         folder: that the paths start from; ``file`` is absolute.
     """
     files: list[Any] = [str(folder / str(name)) for name in ranked["path"]]
@@ -61,7 +63,7 @@ def write_points(
         y=places["y"].loc[ranked["id"]].to_numpy(),
         file=files if folder.is_dir() else None,
     )
-    ids = table["id"].to_numpy(np.int64)
+    order = places.index.get_indexer(pd.Index(table["id"]))
     plain = pa.Table.from_pandas(table, preserve_index=False)
     image = pa.field("image", pa.struct({"bytes": pa.binary(), "path": pa.string()}))
     with (
@@ -70,18 +72,9 @@ def write_points(
     ):
         for start in range(0, len(table), ROWS):
             part = plain.slice(start, ROWS)
-            some = read_images(images, ids[start : start + ROWS])
-            size = size_of(len(table), *some.shape[1:3])
             names = table["path"].iloc[start : start + ROWS].astype(str)
             shown = [
-                {"bytes": _jpeg(pixels, *size), "path": name}
-                for pixels, name in zip(some, names, strict=True)
+                {"bytes": jpeg(thumbnails[row]), "path": name}
+                for row, name in zip(order[start : start + ROWS], names, strict=True)
             ]
             writer.write_table(part.append_column(image, pa.array(shown, image.type)))
-
-
-def _jpeg(pixels: np.ndarray, height: int, width: int) -> bytes:
-    plain = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-    file = io.BytesIO()
-    Image.fromarray(plain).resize((width, height)).save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from coldstart.common.atomic import replacing
 from coldstart.common.spreadsheet import csv_bytes
 from coldstart.data.notes import sentences
-from coldstart.data.read import read_notes
+from coldstart.data.read import open_images, read_notes
 from coldstart.data.sources.formats import format_of
 from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings
+from coldstart.pages.thumbnails import make_thumbnails
 from coldstart.ranking.label_studio import interface, not_shown, tasks
 from coldstart.ranking.names import INTERFACE, PAGE, POINTS, RANKING, SKIPPED, TASKS
 from coldstart.ranking.order import DISTANCE, LABELLED, rank_all
@@ -52,9 +54,11 @@ def write(snakemake: Any, store: Store) -> None:
         for name in (TASKS, INTERFACE):
             remove_output(outputs[RANKING].with_name(name))
     places = places_of(artefacts["embeddings"], Path(params["map"]))
-    html = ranking_page(ranked, params["sampler"], artefacts["images"], places)
-    write_output(outputs[PAGE], html.encode())
-    write_points(outputs[POINTS], ranked, places, artefacts["images"], images)
+    thumbnails = make_thumbnails(open_images(artefacts["images"]), places.index.to_numpy(np.int64))
+    html = ranking_page(ranked, params["sampler"], places, thumbnails)
+    with replacing(outputs[PAGE]) as draft:
+        draft.write_text(html, "utf-8")
+    write_points(outputs[POINTS], ranked, places, thumbnails, images)
     for copy, source in params["pictures"].items():
         shutil.copyfile(source, copy)
     _say_how(params)
