@@ -19,7 +19,7 @@ RANK, JUDGED = "rank, ", "right, "
 
 
 def tabulate(shown: Shown, target: Explorer) -> pd.DataFrame:
-    """Candidates and test images of a run: places on the map, ranks, and which are predicted.
+    """Candidates and test images of a run: places on the map, ranks, and right predictions.
 
     Returns:
         id, split, class, x, y and, for each sampler, ``rank, <sampler>`` (from 1, of its picks for

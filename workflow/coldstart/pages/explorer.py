@@ -21,12 +21,12 @@ CATEGORIES = (
     *("#4E79A7", "#F28E2B", "#59A14F", "#E15759", "#B6992D", "#499894", "#D37295", "#B07AA1"),
     *("#9D7660", "#79706E", "#86BCB6", "#FFBE7D", "#8CD17D", "#FF9D9A", "#D4A6C8", "#A0CBE8"),
 )
-"""Colours of clusters and labels, over and over where there are more: seen on white and black."""
+"""Colours of clusters and labels, used again where there are more; they show on white and black."""
 
 
 @dataclass(frozen=True)
 class Explored:
-    """Images, their places on a map, and in which order samplers pick them.
+    """Images, their places on a map, and the order in which samplers pick them.
 
     Attributes:
         title: heading of the page.

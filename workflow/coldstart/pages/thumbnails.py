@@ -41,7 +41,7 @@ class Sheets:
 
 
 def make_thumbnails(images: NDArray[np.uint8], ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Make a small copy of each image: smaller of many, and small images enlarged.
+    """Make a copy of each image in one size: the more images there are, the smaller.
 
     Args:
         images: of a whole data set, uint8 [m, height, width, channels], of one or three channels;
