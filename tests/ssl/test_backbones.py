@@ -15,6 +15,7 @@ from coldstart.config.recipes.backbones.resnet import ResNet
 from coldstart.config.recipes.backbones.vgg import Vgg
 from coldstart.config.recipes.backbones.wide_resnet import WideResNet
 from coldstart.training.backbones import Encoder, build_backbone
+from coldstart.training.backbones.pooling import MaxPool2x2
 from coldstart.training.backbones.shortcut import Shortcut
 from coldstart.training.model import Inputs
 
@@ -193,6 +194,16 @@ def test_lenet_has_the_layers_of_the_paper():
     network = build_backbone(LeNet(family="lenet", latent=60), 28, 28, 1)
     shapes = [tuple(p.shape) for p in network.parameters() if p.ndim > 1]
     assert shapes == [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (60, 84)]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (2, 3)])
+def test_max_pool_is_torchs_with_and_without_a_gradient(size, layout):
+    maps = torch.randn(5, 6, *size).to(memory_format=layout)
+    expected = nn.MaxPool2d(2)(maps)
+    torch.testing.assert_close(MaxPool2x2()(maps), expected, rtol=0, atol=0)
+    with torch.inference_mode():
+        torch.testing.assert_close(MaxPool2x2()(maps), expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 12])

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from coldstart.config.recipes.backbones.lenet import LeNet as Recipe
+from coldstart.training.backbones.pooling import MaxPool2x2
 
 
 class LeNet(nn.Module):
@@ -16,7 +17,7 @@ class LeNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 6, 5, padding=2)
         self.conv2 = nn.Conv2d(6, 16, 5)
-        self.pool = nn.MaxPool2d(2)
+        self.pool = MaxPool2x2()
         self.relu = nn.ReLU(inplace=True)
         self.fc1 = nn.Linear(recipe.flat(height, width), 120)
         self.fc2 = nn.Linear(120, 84)

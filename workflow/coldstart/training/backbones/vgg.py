@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from coldstart.config.recipes.backbones.vgg import Vgg as Recipe
+from coldstart.training.backbones.pooling import MaxPool2x2
 
 
 class Vgg(nn.Module):
@@ -21,7 +22,7 @@ class Vgg(nn.Module):
                 layers.append(nn.Conv2d(channels, width, 3, padding=1))
                 layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
                 channels = width
-            layers.append(nn.MaxPool2d(2))
+            layers.append(MaxPool2x2())
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
 
