@@ -137,6 +137,35 @@ def test_json_export_of_label_studio_is_read(images, tasks):
     assert numbers(table(images, json.dumps(tasks), "export.JSON")) == FIRST_TWO
 
 
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version>
+<image id="0" name="cat/a b.jpg" width="9" height="9"><tag label="x" source="manual"/></image>
+<image id="1" name="{folder}/cat/b.png"><tag label="y"><attribute name="sure">no</attribute></tag>
+<box label="z" xtl="1"/></image>
+<image id="2" name="dog/a.PNG"></image>
+</annotations>"""
+
+
+def test_xml_export_of_cvat_is_read(images):
+    recipe = table(images, CVAT.format(folder=images.name), "annotations.xml")
+    assert numbers(recipe) == FIRST_TWO
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<annotations>", "is no XML"),
+        ("<annotations/>", "has no images"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>', "DOCTYPE"),
+        (CVAT.replace("<box", '<tag label="x"/><box'), "1 image has two labels"),
+    ],
+)
+def test_wrong_xml_is_refused(images, text, said):
+    recipe = table(images, text.format(folder=images.name), "annotations.xml")
+    with pytest.raises(ColdstartError, match=said):
+        scan_folder(recipe, UNUSED, None)
+
+
 @pytest.mark.parametrize("name", ["a.CSV", "a.tsv", "a.txt"])
 def test_tables_are_recognised_by_their_endings(images, name):
     assert numbers(table(images, PLAIN, name)) == FIRST_TWO

@@ -1,7 +1,8 @@
 """Tables of labels, as people and labelling tools write them: rows of a path and a label.
 
 The formats are delimited text (comma, semicolon or tab; UTF-8, or UTF-16 as spreadsheets save it)
-and the exports of Label Studio: CSV, TSV, JSON and JSON-MIN (https://labelstud.io/guide/export).
+and the exports of Label Studio: CSV, TSV, JSON and JSON-MIN (https://labelstud.io/guide/export);
+and of CVAT: XML as ``CVAT for images 1.1`` (https://docs.cvat.ai), of which tags of images count.
 """
 
 import csv
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from coldstart.common.errors import ColdstartError
 from coldstart.common.texts import plain_text
@@ -54,8 +56,12 @@ def read_rows(table: Path) -> list[Row]:
         content = table.read_bytes()
     except OSError as error:
         raise ColdstartError(f"The labels {table} cannot be read: {error.strerror}.") from error
-    text = _text(content, table)
-    rows = _from_json(text, table) if table.suffix.lower() == ".json" else _from_text(text, table)
+    if table.suffix.lower() == ".xml":
+        rows = _from_xml(content, table)
+    elif table.suffix.lower() == ".json":
+        rows = _from_json(_text(content, table), table)
+    else:
+        rows = _from_text(_text(content, table), table)
     found = []
     for row in rows:
         if row.path.strip():
@@ -151,6 +157,23 @@ def _from_json(text: str, table: Path) -> Iterator[Row]:
         else:
             path, labels = _path(task, where), [_label(task.get("label", ""), where)]
         yield from (Row(path, label, where) for label in labels)
+
+
+def _from_xml(content: bytes, table: Path) -> Iterator[Row]:
+    """Yield a row for each tag of an image, and one for an image without any."""
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise ColdstartError(f"{table} has a DOCTYPE or entities, which no export of CVAT has.")
+    try:
+        root = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ColdstartError(f"{table} is no XML: {error}.") from error
+    images = list(root.iter("image"))
+    if not images:
+        raise ColdstartError(f"{table} has no images: export as `CVAT for images 1.1`.")
+    for image in images:
+        where = f"{table}, image {image.get('id', '')}"
+        labels = [_label(tag.get("label", ""), where) for tag in image.iter("tag")]
+        yield from (Row(image.get("name", ""), label, where) for label in labels or [""])
 
 
 def _path(data: Mapping[str, Any], where: str) -> str:

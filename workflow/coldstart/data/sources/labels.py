@@ -119,7 +119,9 @@ class _Known:
         """Return the image that a path means; None if there is none."""
         if SERVED in written:
             written = unquote(written.partition(SERVED)[2]).removeprefix(f"{self._name}/")
-        for path in (written, written.strip(), written.strip().replace("\\", "/")):
+        forms = [written, written.strip(), written.strip().replace("\\", "/")]
+        # CVAT writes paths from its share on, which may be the folder above.
+        for path in [*forms, forms[-1].removeprefix(f"{self._name}/")]:
             below = self._below(path)
             if below in self.paths:
                 return below

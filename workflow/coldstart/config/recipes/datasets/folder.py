@@ -10,7 +10,7 @@ from coldstart.config.recipes.model import Side
 
 Resize = Literal["crop", "squash", "pad"]
 
-TABLES = (".csv", ".tsv", ".txt", ".json")
+TABLES = (".csv", ".tsv", ".txt", ".json", ".xml")
 """Endings of the names of tables of labels, in upper or lower case."""
 
 
