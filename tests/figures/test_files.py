@@ -23,6 +23,7 @@ from coldstart.config.recipes.figures.embedding_map import EmbeddingMap
 from coldstart.config.recipes.figures.explorer import Explorer
 from coldstart.config.recipes.figures.findings import Findings
 from coldstart.config.recipes.figures.image_grid import ImageGrid
+from coldstart.config.recipes.figures.label_growth import LabelGrowth
 from coldstart.config.recipes.figures.metrics import Metrics
 from coldstart.config.recipes.figures.overlap import Overlap
 from coldstart.config.recipes.figures.paired_differences import PairedDifferences
@@ -60,6 +61,7 @@ FIGURES_SHOWN = [
     BudgetArea(kind="budget-area", title="A question"),
     PairedDifferences(kind="paired-differences", title="A question", baseline="random"),
     TrainingCurves(kind="training-curves", title="A question"),
+    LabelGrowth(kind="label-growth", title="A question"),
     SslQuality(kind="ssl-quality", title="A question"),
     Clusters(kind="clusters", title="A question"),
     DataSheet(kind="data-sheet", title="A question"),
@@ -119,6 +121,7 @@ SAID = {
     ("figure", "penalty-matrix"): "top-1 accuracy is higher by a paired t-test",
     ("figure", "budget-area"): "each doubling weighs alike",
     ("figure", "paired-differences"): "less that of random",
+    ("figure", "label-growth"): "Error bars are 95 % Wilson intervals over images",
     ("figure", "training-curves"): "a line per run and encoder seed",
     ("figure", "ssl-quality"): "Epoch 0 is the encoder before training",
     ("figure", "clusters"): "the largest first",

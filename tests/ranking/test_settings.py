@@ -128,7 +128,7 @@ def test_an_npz_file_is_ranked_without_its_labels(tmp_path):
     plan = plan_for("set.npz")
     assert set(keys(plan)) == {"images", "pool", "pretrain", "embed", "select"}
     assert plan.data.dataset("own").classes == []
-    assert not any("label-studio" in file for file in own.texts("set.npz"))
+    assert not any("label-studio" in file for file in own.texts(plan.config))
 
 
 def test_image_size_is_that_of_the_encoder_and_the_scale_unless_set(images):
@@ -180,6 +180,47 @@ def test_given_embeddings_cannot_be_trained_on(images, tmp_path):
         plan.encoders.checkpoint("own", "own", 0)
 
 
+def rows(images, *classes):
+    return "path,label\n" + "".join(f"sub/{i}.png,{name}\n" for i, name in enumerate(classes))
+
+
+def test_labels_of_two_classes_bring_predictions_and_samplers_that_ask(images, tmp_path):
+    labelled = table(tmp_path, rows(images, "cat", "dog"))
+    plan = plan_for(images, labelled=labelled, sampler="min-margin", budget=2)
+    found = keys(plan)
+    assert {"learn", "predict", "select"} <= set(found)
+    assert own.params(plan)["keys"]["predictions"] == found["predict"]
+    table(tmp_path, rows(images, "cat", "dog", "dog"))
+    again = keys(plan_for(images, labelled=labelled, sampler="min-margin", budget=2))
+    assert {name for name in found if again[name] != found[name]} == {
+        "labels",
+        "learn",
+        "predict",
+        "select",
+    }
+
+
+def test_labels_of_one_class_are_ranked_from_without_a_classifier(images, tmp_path):
+    plan = plan_for(images, labelled=table(tmp_path, rows(images, "cat", "cat")), budget=2)
+    assert "predictions" not in own.params(plan)["keys"]
+    assert any("label-growth" in path for path in own.inputs(plan))
+    asked = refusal(images, labelled=plan.config.labelled[0], sampler="min-margin", budget=2)
+    assert "two classes or more apart, and the labels name 1" in asked
+
+
+def test_exports_write_their_own_files_alone(images):
+    plain = {path.rpartition("/")[2] for path in own.texts(plan_for(images).config)}
+    assert plain == {"ranking.csv", "skipped.csv", "label-studio.json", "label-studio.xml"}
+    both = own.texts(plan_for(images, export=["cvat", "copies"]).config)
+    assert {path.rpartition("/")[2] for path in both} == {
+        "ranking.csv",
+        "skipped.csv",
+        "cvat-files.txt",
+        "cvat-labels.json",
+        "picks.csv",
+    }
+
+
 def refusal(images, **settings):
     with pytest.raises(ColdstartError) as error:
         own.inputs(plan_for(images, **settings))
@@ -195,6 +236,9 @@ def test_ranking_without_a_folder_names_the_setting():
     ("settings", "expected"),
     [
         ({"sampler": "k-center"}, "sampler: no `k-center`"),
+        ({"sampler": "max-entropy"}, "asks a classifier, which is trained on labels"),
+        ({"export": ["folder", "copies"]}, "have one folder: name one"),
+        ({"export": "via"}, "export"),
         (
             {"encoder": "byol-owm"},
             "encoder: no `byol-owm` in encoders.yaml; did you mean `byol-own`",
@@ -202,7 +246,7 @@ def test_ranking_without_a_folder_names_the_setting():
         ({"encoder": "pca-512", "sampler": "loss-mean"}, "`loss-mean` reads a model's scores"),
         ({"budget": 0}, "budget: should be greater than or equal to 1"),
         ({"budget": "many"}, "budget"),
-        ({"labelled": "labels.ods"}, "labelled: should be a .csv, .tsv, .txt or .json file"),
+        ({"labelled": "labels.ods"}, "labelled: should be a .csv, .tsv, .txt, .json or .xml file"),
         ({"levels": [4, 1]}, "levels: should be `measured` or two numbers"),
         ({"classes": ["a\x07"]}, "classes.0: should be a name of characters that can be shown"),
         ({"labelled": "labels.csv"}, "labels.csv cannot be read: No such file"),

@@ -119,7 +119,7 @@ def test_more_labels_change_the_picks_and_not_the_encoder(done, tmp_path):
     (tmp_path / "more.csv").write_text(f"path,label\n{images}/plain/4.jpg,cat\n", "utf-8")
     config = settings(images, labelled=tmp_path / "more.csv")
     planned = clone.planned(TARGET, config=config)
-    assert planned == {"ingest": 1, "select": 1, "figure": 2, "ranking": 1}
+    assert planned == {"ingest": 1, "select": 1, "growth": 1, "figure": 3, "ranking": 1}
 
 
 def test_given_embeddings_need_no_encoder(done, tmp_path):
@@ -131,6 +131,33 @@ def test_given_embeddings_need_no_encoder(done, tmp_path):
     planned = clone.planned(TARGET, config=config)
     assert planned == {"embed": 1, "select": 1, "figure": 2, "ranking": 1}
     clone.snakemake("results/embeddings/own/own/seed0/unit.json", config=config)
+
+
+def test_a_classifier_of_the_labels_is_asked_and_the_picks_are_handed_over(done, tmp_path):
+    clone, _, images, _ = done
+    table = tmp_path / "labelled.csv"
+    paths = sorted(images.rglob("*.jpg"))[:24]
+    table.write_text("path,label\n" + "".join(f"{p},{'ab'[i % 2]}\n" for i, p in enumerate(paths)))
+    config = [*settings(images, labelled=table), "sampler=min-margin", "export=[folder,cvat]"]
+    planned = clone.planned(TARGET, config=config)
+    assert planned["learn_given"] == planned["growth"] == planned["select"] == 1
+    said = clone.snakemake(TARGET, config=config).stdout
+    assert "labels is right on" in said
+    ranked = pd.read_csv(clone.folder / TARGET)
+    picks = ranked[ranked["by"] == "min-margin"]
+    assert len(picks) == BUDGET
+    margins = 1 - (2 * picks["probability"] - 1)  # of two classes
+    np.testing.assert_allclose(picks["score"], margins, atol=1e-4)
+    assert ranked[ranked["by"] != "labelled"]["predicted"].isin(["a", "b"]).all()
+    assert ranked[ranked["by"] == "labelled"]["predicted"].isna().all()
+    folder = clone.folder / "results/ranking"
+    assert (folder / "label-growth.png").stat().st_size > 3000
+    linked = sorted((folder / "picks").glob("*.jpg"))
+    assert [str(link.resolve().relative_to(images.resolve())) for link in linked] == list(
+        picks["path"]
+    )
+    assert (folder / "cvat-files.txt").read_text("utf-8").splitlines() == list(picks["path"])
+    assert not (folder / "label-studio.json").exists()
 
 
 @pytest.mark.parametrize("name", ["labels", "ranking"])

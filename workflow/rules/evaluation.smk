@@ -21,6 +21,26 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+rule growth:
+    """Cross-validate on parts of the labels that are given; reads index, embeddings and labels."""
+    input:
+        job.inputs(plan.cycles.given.growth),
+    output:
+        "results/given/{study}/{run}/seed{seed}/growth.json",
+    log:
+        "results/logs/given/{study}/{run}/seed{seed}/growth.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: job.threads(8)
+    resources:
+        mem_mb=job.mem_mb(plan.cycles.given.growth),
+        runtime=job.runtime(plan.cycles.given.growth),
+    params:
+        artefacts=job.artefacts(plan.cycles.given.growth),
+    script:
+        "../scripts/growth.py"
+
+
 rule probe:
     """Measure an encoder with all labels; reads images, index, labels and encoder."""
     input:

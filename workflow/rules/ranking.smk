@@ -5,17 +5,17 @@ from coldstart.planning.ranking import pictures as ranking_pictures
 from coldstart.planning.ranking import texts as ranking_texts
 
 keep_edits()
-ranking = ranking_texts(job.config.images) + ranking_pictures()
+ranking = ranking_texts(job.config) + ranking_pictures(job.config)
 
 
 # Snakemake removes no output that is flagged with `update`: people edit these files.
 rule ranking:
-    """Rank a user's own images; writes the ranking, its pictures, and tasks for Label Studio."""
+    """Rank a user's own images; writes the ranking, its pictures, and lists for labelling tools."""
     input:
         job.ranking_inputs(),
     output:
-        update(ranking_texts(job.config.images)),
-        ranking_pictures(),
+        update(ranking_texts(job.config)),
+        ranking_pictures(job.config),
     log:
         "results/logs/ranking.log",
     conda:
@@ -33,7 +33,7 @@ rule ranking:
 rule ranking_old_name:
     """Copy the ranking to a name that it had in earlier versions."""
     input:
-        ranking_texts(job.config.images)[0],
+        ranking_texts(job.config)[0],
     output:
         update("results/own/{name}.csv"),
     log:

@@ -21,3 +21,24 @@ rule select:
         artefacts=job.artefacts(plan.cycles.selection),
     script:
         "../scripts/select.py"
+
+
+rule learn_given:
+    """Train on the labels that are given and predict all candidates; reads index, embeddings and labels."""
+    input:
+        job.inputs(plan.cycles.given.made),
+    output:
+        "results/given/{study}/{run}/seed{seed}/model.json",
+        "results/given/{study}/{run}/seed{seed}/predictions.json",
+    log:
+        "results/logs/given/{study}/{run}/seed{seed}/model.log",
+    conda:
+        "../../envs/coldstart.yaml"
+    threads: 1
+    resources:
+        mem_mb=job.mem_mb(plan.cycles.given.made),
+        runtime=job.runtime(plan.cycles.given.made),
+    params:
+        artefacts=job.artefacts(plan.cycles.given.made),
+    script:
+        "../scripts/learn_given.py"

@@ -32,6 +32,7 @@ class Shown:
 
     Attributes:
         artefacts: by ``metrics/<run>/<encoder seed>``, ``probes/<run>/<encoder seed>``,
+            ``growth/<run>/<encoder seed>``,
             ``selections/<run>/<encoder seed>/<sampler>``,
             ``cycles/<run>/<encoder seed>/<sampler>/<trial>/<budget>``,
             ``embeddings/<run>/<encoder seed>``, ``images/<run>``, ``labels/<run>`` and
@@ -88,6 +89,11 @@ class Shown:
     def probes(self) -> pd.DataFrame:
         """run, pool, encoder, encoder_seed, epoch (missing without epochs), metric, value."""
         return self._tables("probes", "probes.parquet")
+
+    @cached_property
+    def growth(self) -> pd.DataFrame:
+        """run, pool, encoder, encoder_seed, id, labels, right (share of the repetitions)."""
+        return self._tables("growth", "growth.parquet")
 
     def values(
         self,

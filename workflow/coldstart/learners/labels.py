@@ -1,4 +1,4 @@
-"""Images whose labels were bought, and the oracle's answers: nothing else of the labels is read."""
+"""Images whose labels were bought or given: nothing else of the labels is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coldstart.common.errors import ColdstartError
-from coldstart.data.read import read_labels
+from coldstart.data.read import read_ids, read_labels
 from coldstart.data.unclassed import OUTLIER
 from coldstart.selection.labelled import labelled_rows, read_selection
 from coldstart.store import Artefact
 
 KNOWN = "known.parquet"
+
+LEAST_LABELS = 2
+"""The fewest that a learner is trained on."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,25 @@ def buy(selection: Artefact, labels: Artefact, recipe: Mapping[str, Any]) -> Bou
     ids = np.sort(rows["id"].to_numpy())
     answers = read_labels(labels, ids)
     inside = answers != OUTLIER
-    if inside.sum() < 2:
+    if inside.sum() < LEAST_LABELS:
         raise ColdstartError(
             f"{len(ids)} labels were bought, and {int(inside.sum())} of them are of a class; a "
             "learner is trained on two or more: raise the smallest of the run's budgets"
         )
     return Bought(ids[inside], answers[inside], ids[~inside])
+
+
+def given(labelled: Artefact, index: Artefact) -> Bought:
+    """Read the labels that a user gives of some candidates.
+
+    Args:
+        labelled: the table of labels. Those of images that could not be read teach nothing.
+        index: of the pool.
+    """
+    table = pd.read_parquet(labelled.path("labels.parquet")).sort_values("id")
+    table = table[table["id"].isin(read_ids(index, "candidates"))]
+    ids, labels = (table[name].to_numpy(np.int64, copy=True) for name in ("id", "label"))
+    return Bought(ids, labels, np.empty(0, dtype=np.int64))
 
 
 def write_known(bought: Bought, path: Path) -> None:

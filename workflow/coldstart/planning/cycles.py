@@ -17,6 +17,7 @@ from coldstart.config.recipes.runs import Run
 from coldstart.planning.artefact import Planned, once
 from coldstart.planning.data import Data
 from coldstart.planning.encoders import Encoders
+from coldstart.planning.given import Given
 from coldstart.planning.maker import Maker
 from coldstart.selection.base import FROM_ENCODER, KNOWN, Sampler
 
@@ -51,6 +52,7 @@ class Cycles:
     def __init__(self, maker: Maker, data: Data, encoders: Encoders) -> None:
         self.maker, self.data, self.encoders = maker, data, encoders
         self.recipes, self.planned = maker.recipes, maker.planned
+        self.given = Given(maker, data, encoders)
         self._cycles: dict[Cycle, list[Planned]] = {}
 
     def run(self, study: str, run: str) -> Run:
@@ -62,7 +64,7 @@ class Cycles:
 
     @once
     def selection(self, study: str, run: str, seed: int, sampler: str) -> Planned:
-        """One sampler's picks for every budget and trial of a run, without any learner."""
+        """One sampler's picks for every budget and trial of a run, before any label is bought."""
         setup = self.run(study, run)
         recipe: Sampler = self.recipes.get("samplers", sampler)
         self._check_budgets(study, run)
@@ -72,6 +74,8 @@ class Cycles:
             inputs["labelled"] = self.data.labelled(setup.labelled, setup.pool, where)
         for table in sorted(recipe.reads & FROM_ENCODER):
             inputs[table] = self._of_encoder(table, setup, seed, sampler)
+        for table in sorted(recipe.reads - FROM_ENCODER):
+            inputs[table] = self.given.table(table, study, run, seed)
         return self.maker.plan(
             f"results/selection/{study}/{run}/seed{seed}/{sampler}.json",
             "select",

@@ -86,6 +86,8 @@ class Figures:
                     found[f"probes/{where}"] = self.encoders.probed(
                         run.pool, run.read_encoder, seed, run.probe
                     )
+                if "growth" in reads:
+                    found[f"growth/{where}"] = self.cycles.given.growth(study, run_name, seed)
                 if "histories" in reads:
                     checkpoint = self.encoders.checkpoint(run.pool, run.read_encoder, seed)
                     found[f"histories/{where}"] = checkpoint

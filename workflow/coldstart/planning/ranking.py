@@ -7,14 +7,16 @@ from typing import Any
 
 from coldstart.common.errors import ColdstartError
 from coldstart.config.loading.ranking import LABELLED, OWN
+from coldstart.config.loading.settings import Config
 from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders import Trained
 from coldstart.data.sources.scan import Scan
 from coldstart.planning.artefact import Planned
 from coldstart.planning.fingerprint import fingerprint, source_digest
+from coldstart.planning.given import CLASSES
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import Needs, estimate_ranking
-from coldstart.ranking.names import FOLDER, INTERFACE, PAGE, POINTS, RANKING, SKIPPED, TASKS
+from coldstart.ranking.names import EXPORTS, FOLDER, PAGE, POINTS, RANKING, SKIPPED
 from coldstart.running.outputs import copy_before_deletion
 
 PICTURES = {
@@ -23,6 +25,12 @@ PICTURES = {
     "data-sheet": f"results/figures/pools/{OWN}",
 }
 """The study's figures, put beside the ranking."""
+
+OF_LABELS = {"label-growth": f"results/figures/{OWN}/label-growth"}
+"""Likewise where some images have a label."""
+
+GROWTH = f"{OF_LABELS['label-growth']}.csv"
+"""The growth of accuracy with the labels, of which the job's last lines tell."""
 
 MAP = f"{PICTURES['embedding-map']}.csv"
 """The places of images on the map, which the page shows too."""
@@ -33,28 +41,30 @@ OLD_NAMES = ("results/own/ranking.csv", "results/own/labels.csv")
 """The ranking's earlier names, which are still targets: a copy for those who ask for one."""
 
 MODULES = tuple(
-    f"coldstart.ranking.{name}" for name in ("ranking", "order", "label_studio", "page", "points")
+    f"coldstart.ranking.{name}"
+    for name in ("ranking", "order", "hand_over", "label_studio", "cvat", "picks", "page", "points")
 )
 
 
-def texts(images: str) -> list[str]:
+def texts(config: Config) -> list[str]:
     """The files that people read or import, which they may have edited.
 
-    Args:
-        images: the setting; of a file of arrays there are no files that a labelling tool can show.
+    Of a file of arrays there are no files that a labelling tool can show.
     """
-    names = [RANKING, SKIPPED] if images.endswith(ARRAYS) else [RANKING, SKIPPED, TASKS, INTERFACE]
-    return [f"{FOLDER}/{name}" for name in names]
+    exports = [] if config.images.endswith(ARRAYS) else config.export
+    named = [RANKING, SKIPPED, *(name for export in exports for name in EXPORTS[export])]
+    return [f"{FOLDER}/{name}" for name in named]
 
 
-def pictures() -> list[str]:
+def pictures(config: Config) -> list[str]:
     """The page, the table for other tools, and the figures beside them."""
-    return [f"{FOLDER}/{PAGE}", f"{FOLDER}/{POINTS}", *_pictures()]
+    return [f"{FOLDER}/{PAGE}", f"{FOLDER}/{POINTS}", *_pictures(config)]
 
 
 def keep_edits() -> None:
     """Save what people typed into these files before Snakemake deletes all outputs."""
-    copy_before_deletion(map(Path, [*texts(""), *OLD_NAMES]))
+    named = {RANKING, SKIPPED, *(name for names in EXPORTS.values() for name in names)}
+    copy_before_deletion(map(Path, [*(f"{FOLDER}/{name}" for name in named), *OLD_NAMES]))
 
 
 def inputs(plan: Plan) -> list[str]:
@@ -73,7 +83,8 @@ def inputs(plan: Plan) -> list[str]:
             f"every image in {plan.config.images} has a label already, in "
             f"{', '.join(plan.config.labelled)}"
         )
-    return [*plan.maker.need(_read(plan).values()), MAP, *_pictures().values()]
+    shown = [MAP, *([GROWTH] if plan.config.labelled else [])]
+    return [*plan.maker.need(_read(plan).values()), *shown, *_pictures(plan.config).values()]
 
 
 def needs(plan: Plan) -> Needs:
@@ -91,8 +102,10 @@ def params(plan: Plan) -> dict[str, Any]:
         "keys": {name: planned.key for name, planned in _read(plan).items()},
         # The job lists them itself; it runs again when others are left out.
         "left_out": hashlib.sha256(left_out).hexdigest(),
-        "pictures": _pictures(),
+        "pictures": _pictures(plan.config),
         "map": MAP,
+        "growth": GROWTH if plan.config.labelled else None,
+        "export": plan.config.export,
         "images": str(folder.absolute()),
         "classes": plan.data.dataset(LABELLED).classes if plan.config.labelled else [],
         "named_classes": plan.config.classes,
@@ -112,11 +125,11 @@ def _scan(plan: Plan, name: str) -> Scan:
     return found
 
 
-def _pictures() -> dict[str, str]:
+def _pictures(config: Config) -> dict[str, str]:
     """The path of each copy, and what it is a copy of."""
     return {
         f"{FOLDER}/{name}.{suffix}": f"{source}.{suffix}"
-        for name, source in PICTURES.items()
+        for name, source in (PICTURES | (OF_LABELS if config.labelled else {})).items()
         for suffix in FORMATS
     }
 
@@ -131,4 +144,6 @@ def _read(plan: Plan) -> dict[str, Planned]:
     }
     if run.labelled is not None:
         found["labelled"] = plan.data.ingested("labels", run.labelled)
+        if len(plan.data.dataset(run.labelled).classes) >= CLASSES:
+            found["predictions"] = plan.cycles.given.predictions(OWN, OWN, seed)
     return found

@@ -32,7 +32,9 @@ LIBRARIES = {"plain": 400, "cpu": 800, "gpu": 3000}
 """Megabytes of a process with pandas and scikit-learn loaded, of one with torch, and of one with
 CUDA started, on the host. Measured: 220 and 345 to 445 MB; with CUDA an estimate."""
 
-NETWORKS = frozenset({"pretrain", "embed", "score", "probe", "learn", "predict", "evaluate"})
+NETWORKS = frozenset(
+    {"pretrain", "embed", "score", "probe", "learn", "predict", "evaluate", "growth"}
+)
 """Stages that load torch."""
 CACHE = 32_000
 """Megabytes for a training's images at most: they are a memory map, of which as much stays in
@@ -258,13 +260,21 @@ def _evaluate(planned: Planned, facts: Facts, _device: str) -> _Estimate:
     return 500 + 4 * FLOAT * numbers / MEGABYTE, 600.0 * picks * dim * facts.classes, 0
 
 
+def _growth(planned: Planned, facts: Facts, device: str) -> _Estimate:
+    megabytes, flops, _ = _learn(planned, facts, device)
+    dim = _encoder(planned.inputs["embeddings"]).dim
+    fits = 300  # at most, all of whose weights are in memory
+    weights = FLOAT * fits * dim * planned.identity.recipe["classes"] / MEGABYTE
+    return megabytes + weights, fits * flops, 0
+
+
 def _learn(planned: Planned, facts: Facts, device: str) -> _Estimate:
     recipe = LEARNERS.adapter().validate_python(planned.identity.recipe["learner"])
     labelled, shape = planned.identity.recipe["budget"], facts.shape
     if not isinstance(recipe, Network):
         dim = _encoder(planned.inputs["embeddings"]).dim
         megabytes = 2 * FLOAT * facts.sizes["candidates"] * dim / MEGABYTE
-        return megabytes, 600.0 * labelled * dim * facts.classes, 0
+        return megabytes, 600.0 * labelled * dim * planned.identity.recipe["classes"], 0
     unlabelled = facts.sizes["unlabeled"]
     images = recipe.images(labelled, unlabelled)
     recipe = recipe.settled(images)
@@ -333,6 +343,7 @@ _ESTIMATES = {
     "score": _score,
     "select": _select,
     "evaluate": _evaluate,
+    "growth": _growth,
     "learn": _learn,
     "predict": _predict,
     "query": _query,

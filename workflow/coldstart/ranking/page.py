@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from coldstart.data.sources.label_tables import GIVEN
 from coldstart.pages.explorer import Explored, page
+from coldstart.ranking.names import PREDICTED
 
 
 def ranking_page(
@@ -27,6 +28,10 @@ def ranking_page(
     categories = {"cluster": [str(number) for number in table["cluster"]]}
     if GIVEN in table:
         categories["label"] = table[GIVEN].fillna("").astype(str).tolist()
+    values = {"score": table["score"].to_numpy(np.float64)}
+    if PREDICTED in table:
+        categories[PREDICTED] = table[PREDICTED].fillna("").astype(str).tolist()
+        values["probability"] = table["probability"].to_numpy(np.float64)
     others = int((~places["laid_out"]).sum())
     between = f" {others:,} more lie between their three nearest neighbours." if others else ""
     return page(
@@ -38,7 +43,7 @@ def ranking_page(
             rankings={sampler: table["rank"].fillna(0).to_numpy(np.int64)},
             budget=int((table["by"] == sampler).sum()),
             categories=categories,
-            values={"score": table["score"].to_numpy(np.float64)},
+            values=values,
             notes=[f"The map is t-SNE of the embeddings of {len(ids) - others:,} images.{between}"],
         )
     )

@@ -1,8 +1,6 @@
 """The last job for a user's own images: it writes the ranking, its figures and tasks."""
 
 import logging
-import shlex
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,17 +15,21 @@ from coldstart.data.read import open_images, read_notes
 from coldstart.data.sources.formats import format_of
 from coldstart.data.sources.label_tables import GIVEN
 from coldstart.data.sources.listing import Listing, list_images
-from coldstart.embeddings.tables import read_embeddings
+from coldstart.embeddings.tables import read_embeddings, read_predictions
 from coldstart.pages.thumbnails import make_thumbnails
-from coldstart.ranking.label_studio import interface, not_shown, tasks
-from coldstart.ranking.names import INTERFACE, PAGE, POINTS, RANKING, SKIPPED, TASKS
+from coldstart.ranking.hand_over import hand_over
+from coldstart.ranking.names import GROWTH, PAGE, POINTS, PREDICTED, RANKING, SKIPPED
 from coldstart.ranking.order import DISTANCE, LABELLED, rank_all
 from coldstart.ranking.page import ranking_page
 from coldstart.ranking.points import places_of, write_points
 from coldstart.running.outputs import remove_output, write_output
+from coldstart.statistics.growth import advice
 from coldstart.store import Artefact, Store
 
 log = logging.getLogger("coldstart")
+
+WORTH = 0.01
+"""The gain of a doubling of labels below which labelling may stop."""
 
 COLUMNS = ["rank", "path", "score", "cluster", "by", "id"]
 
@@ -40,35 +42,38 @@ def write(snakemake: Any, store: Store) -> None:
     ranked = _ranked(artefacts, labels, params["sampler"])
     if "labelled" in artefacts:
         ranked[GIVEN] = ranked["id"].map(labels).map(dict(enumerate(params["classes"])))
+    if "predictions" in artefacts:
+        ranked = _with_predictions(ranked, artefacts["predictions"], params["classes"])
     images = Path(params["images"])
     listing = list_images(images) if images.is_dir() else Listing()
     skipped = _skipped(artefacts["images"], listing)
     outputs = {Path(path).name: Path(path) for path in snakemake.output}
     write_output(outputs[RANKING], csv_bytes(ranked))
     write_output(outputs[SKIPPED], csv_bytes(skipped))
-    if TASKS in outputs:
-        write_output(outputs[TASKS], tasks(ranked, images).encode())
-        classes = dict.fromkeys([*params["named_classes"], *params["classes"]])
-        write_output(outputs[INTERFACE], interface(list(classes)).encode())
-    else:  # arrays: the tasks of a folder that was ranked earlier would mislead
-        for name in (TASKS, INTERFACE):
-            remove_output(outputs[RANKING].with_name(name))
     places = places_of(artefacts["embeddings"], Path(params["map"]))
     thumbnails = make_thumbnails(open_images(artefacts["images"]), places.index.to_numpy(np.int64))
     html = ranking_page(ranked, params["sampler"], places, thumbnails)
     with replacing(outputs[PAGE]) as draft:
         draft.write_text(html, "utf-8")
     write_points(outputs[POINTS], ranked, places, thumbnails, images)
-    for copy, source in params["pictures"].items():
-        shutil.copyfile(source, copy)
+    _copy_pictures(params["pictures"], outputs[RANKING].parent)
     _say_how(params)
     _say(ranked, images, outputs, unused=int((~labels.index.isin(ranked["id"])).sum()))
     _say_left_out(artefacts["images"], listing, outputs[SKIPPED])
     if params["trained"]:
         log.info("The encoder is trained on all of these images, and anew where one more is added:")
         log.info("  docs/own-images.md, `More images`, says how to keep it")
-    if TASKS in outputs:
-        _say_tasks(ranked, images, outputs)
+    if params["growth"]:
+        for sentence in advice(pd.read_csv(params["growth"]), WORTH):
+            log.info("%s", sentence)
+    hand_over(
+        params["export"] if images.is_dir() else [],  # arrays have no files
+        ranked,
+        ranked[ranked["by"] == params["sampler"]],
+        images,
+        outputs[RANKING].parent,
+        list(dict.fromkeys([*params["named_classes"], *params["classes"]])),
+    )
 
 
 def _read_labels(artefacts: dict[str, Artefact]) -> "pd.Series[int]":
@@ -90,6 +95,33 @@ def _ranked(artefacts: dict[str, Artefact], labels: "pd.Series[int]", sampler: s
     paths = items["path"] if "path" in items else items.index.to_series()
     ranked["path"] = paths.loc[ranked["id"]].to_numpy()
     return ranked[COLUMNS].copy()
+
+
+def _with_predictions(
+    ranked: pd.DataFrame, predictions: Artefact, classes: list[str]
+) -> pd.DataFrame:
+    """Add the likeliest class of each image without a label, and its probability."""
+    ids, votes = read_predictions(predictions.path("predictions.parquet"), "candidates")
+    probabilities = votes.mean(axis=1)
+    likeliest = probabilities.argmax(axis=1)
+    found = pd.DataFrame(
+        {
+            PREDICTED: np.asarray(classes, dtype=object)[likeliest],
+            "probability": probabilities.max(axis=1),
+        },
+        index=ids,
+    ).loc[ranked["id"]]
+    found[ranked["rank"].isna().to_numpy()] = np.nan
+    return pd.concat([ranked, found.set_axis(ranked.index)], axis=1)
+
+
+def _copy_pictures(pictures: Mapping[str, str], folder: Path) -> None:
+    """Put the figures beside the ranking, and remove one that this run does not make."""
+    for copy, source in pictures.items():
+        write_output(Path(copy), Path(source).read_bytes())
+    for path in folder.glob(f"{GROWTH}.*"):
+        if str(path) not in pictures:
+            remove_output(path)
 
 
 def _skipped(images: Artefact, listing: Listing) -> pd.DataFrame:
@@ -159,23 +191,3 @@ def _say_left_out(images: Artefact, listing: Listing, skipped: Path) -> None:
         log.info("  %s", line)
     for sentence in sentences(read_notes(images)):
         log.info("%s", sentence)
-
-
-def _say_tasks(ranked: pd.DataFrame, images: Path, outputs: dict[str, Path]) -> None:
-    """Log the steps to label the images with Label Studio."""
-    log.info("To label them with Label Studio, start it with")
-    log.info(
-        "  LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
-        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=%s label-studio",
-        shlex.quote(str(images.parent)),
-    )
-    log.info("  Settings > Labeling Interface > Code: %s", outputs[INTERFACE])
-    log.info("  Settings > Cloud Storage > Add Source Storage > Local files: %s", images)
-    log.info("    (add it, do not sync it)")
-    log.info("  Import: %s", outputs[TASKS])
-    hidden = not_shown(ranked)
-    if hidden:
-        named = ", ".join(f"{count} {name}" for name, count in hidden.most_common())
-        log.info("  Browsers do not show the images of %d tasks: %s.", hidden.total(), named)
-        log.info("    To label those, save them as PNG or JPEG and rank these instead.")
-    log.info("What it exports as CSV goes on from there: --config labelled=export.csv")

@@ -18,6 +18,9 @@ COLUMNS = ("embeddings", "scores", "clusters", "predictions", "votes")
 FROM_ENCODER = frozenset({"embeddings", "scores", "clusters"})
 """Columns that an encoder gives without any label."""
 
+FROM_LEARNER = frozenset({"predictions", "votes"})
+"""Columns that there are only once some images are labelled."""
+
 KNOWN = "known"
 """The labelled set with its classes, which a sampler may declare to read."""
 
@@ -187,6 +190,13 @@ class Sampler(Model, ABC):
     """True if another seed gives other picks. If not, one trial stands for all."""
     nested: ClassVar[bool]
     """True if the picks for a budget begin with the picks for every smaller one."""
+
+    @property
+    def learnt(self) -> frozenset[str]:
+        """Tables of those that it reads which only a learner gives."""
+        # Without a recipe in scores.yaml, scores are a learner's.
+        scores = frozenset[str]() if getattr(self, "score", None) else frozenset({"scores"})
+        return self.reads & (FROM_LEARNER | scores | {KNOWN})
 
     def query(
         self,

@@ -8,7 +8,7 @@ import pandas as pd
 from coldstart.common.errors import ColdstartError
 from coldstart.common.progress import log
 from coldstart.running.job import Job
-from coldstart.selection.base import KNOWN, SAMPLERS, Picks, Sampler, Tables
+from coldstart.selection.base import KNOWN, SAMPLERS, Known, Picks, Sampler, Tables
 from coldstart.selection.labelled import labelled_rows, read_selection
 from coldstart.selection.tables import read_known, read_tables
 
@@ -23,7 +23,8 @@ def make(job: Job) -> None:
         labelled = pd.read_parquet(path, columns=["id"])["id"].to_numpy()
     tables = read_tables(job, sampler, labelled)
     budgets = fitting(job.recipe["budgets"], tables, job.recipe["excess"])
-    picked = select(sampler, tables, budgets, seeds)
+    known = read_known(job.inputs[KNOWN]) if KNOWN in job.inputs else None
+    picked = select(sampler, tables, budgets, seeds, known)
     picked.to_parquet(job.out / "selection.parquet", index=False)
 
 
@@ -79,7 +80,11 @@ def fitting(budgets: Sequence[int], tables: Tables, excess: str) -> dict[int, in
 
 
 def select(
-    sampler: Sampler, tables: Tables, budgets: Mapping[int, int], seeds: Sequence[Sequence[int]]
+    sampler: Sampler,
+    tables: Tables,
+    budgets: Mapping[int, int],
+    seeds: Sequence[Sequence[int]],
+    known: Known | None = None,
 ) -> pd.DataFrame:
     """The picks for each budget and trial: trial (its number), budget, rank, id, score.
 
@@ -90,15 +95,16 @@ def select(
         tables: what it reads.
         budgets: how many to pick for each.
         seeds: of the random generator of each trial.
+        known: labels that are given, where the sampler reads them.
     """
     frames = []
     for trial, seed in enumerate(seeds):
         if sampler.nested:
-            whole = sampler.query(tables, max(budgets.values()), np.random.default_rng(seed))
+            whole = sampler.query(tables, max(budgets.values()), np.random.default_rng(seed), known)
             picks = [Picks(whole.ids[:size], whole.scores[:size]) for size in budgets.values()]
         else:
             picks = [
-                sampler.query(tables, size, np.random.default_rng(seed))
+                sampler.query(tables, size, np.random.default_rng(seed), known)
                 for size in budgets.values()
             ]
         frames += [

@@ -6,16 +6,7 @@ from coldstart.config.loading.recipes import Recipes
 from coldstart.config.recipes.learners.base import Learner, Network
 from coldstart.config.recipes.predictions import Prediction
 from coldstart.config.recipes.runs import Run
-from coldstart.selection.base import FROM_ENCODER, KNOWN, Sampler
-
-LEARNT = frozenset({"predictions", "votes", KNOWN})
-"""Tables that there are only once some images are labelled."""
-
-
-def learnt_of(sampler: Sampler) -> frozenset[str]:
-    """Return the tables of those that a sampler reads which only a learner gives."""
-    own = {"scores"} if getattr(sampler, "score", None) is None else set()
-    return sampler.reads & (LEARNT | own)
+from coldstart.selection.base import FROM_ENCODER, KNOWN
 
 
 def check_learner(name: str, recipes: Recipes, problems: Problems) -> None:
@@ -57,6 +48,17 @@ def check_cycles(run: Run, file: str, path: str, recipes: Recipes, problems: Pro
         problems.add(file, f"{path}.learner", what)
 
 
+def check_asked_of_given(
+    name: str, run: Run, file: str, where: str, recipes: Recipes, problems: Problems
+) -> None:
+    """Check that a classifier of the labels that are given can be asked what a sampler reads."""
+    if recipes.get("samplers", name).learner is not None:
+        what = f"`{name}` names a learner of its own, which is trained in cycles: name another"
+        problems.add(file, where, what)
+    else:
+        _check_queried(name, run, file, where, recipes, problems)
+
+
 def _check_queried(
     name: str, run: Run, file: str, where: str, recipes: Recipes, problems: Problems
 ) -> None:
@@ -70,7 +72,7 @@ def _check_queried(
     own = {"scores"} if getattr(sampler, "score", None) else set()
     gives = (learner.gives - own) | {KNOWN}
     if learner.learns_from == "embeddings":
-        gives |= FROM_ENCODER - learnt_of(sampler)
+        gives |= FROM_ENCODER - sampler.learnt
     unknown = sampler.reads - gives
     if unknown:
         what = f"`{name}` reads {', '.join(sorted(unknown))}, which learner `{asked}` does not give"

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from coldstart.common.errors import nearest
-from coldstart.config.checks.cycles import check_cycles, check_learner, learnt_of
+from coldstart.config.checks.cycles import check_asked_of_given, check_cycles, check_learner
 from coldstart.config.checks.encoders import READ_BY_FIGURES, readers
 from coldstart.config.loading.problems import Problems
 from coldstart.config.loading.recipes import Recipes
@@ -126,8 +126,10 @@ def _check_run(run: Run, file: str, path: str, recipes: Recipes, problems: Probl
     for sampler in run.samplers + ([run.initial] if run.queried else []):
         key = "samplers" if sampler in run.samplers else "initial"
         known = _named(recipes, problems, "samplers", sampler, file, f"{path}.{key}")
-        learnt = learnt_of(recipes.get("samplers", sampler)) if known else set()
-        if learnt:
+        learnt = recipes.get("samplers", sampler).learnt if known else set()
+        if learnt and run.labelled is not None and key == "samplers":
+            check_asked_of_given(sampler, run, file, f"{path}.{key}", recipes, problems)
+        elif learnt:
             tables = ", ".join(sorted(learnt))
             what = f"`{sampler}` reads {tables}, which need labels: name it under `queried`"
             problems.add(file, f"{path}.{key}", what)

@@ -55,6 +55,9 @@ def add_own(config: Config, recipes: Recipes, file: str, problems: Problems) -> 
         if not recipes.known(kind, name):
             what = f"no `{name}` in {kind}.yaml{nearest(name, recipes.names(kind))}"
             problems.add(file, key, what)
+    _check_labels(config, recipes, file, problems)
+    if {"folder", "copies"} <= {*config.export}:
+        problems.add(file, "export", "links and copies of the picks have one folder: name one")
     _check_embeddings(config, file, problems)
     added = [("datasets", OWN), ("datasets", LABELLED), ("pools", OWN), ("studies", OWN)]
     for kind, name in [*added, *([("encoders", OWN)] if config.embeddings else [])]:
@@ -110,6 +113,18 @@ def _check_images(config: Config, images: Path, file: str, problems: Problems) -
         problems.add(file, "labelled", what)
 
 
+def _check_labels(config: Config, recipes: Recipes, file: str, problems: Problems) -> None:
+    """Note a sampler that asks a classifier where there is no label to train one on."""
+    if config.labelled or config.sampler not in recipes.names("samplers"):
+        return
+    if recipes.get("samplers", config.sampler).learnt:
+        what = (
+            f"`{config.sampler}` asks a classifier, which is trained on labels: name some with "
+            "`labelled`, and take another sampler for the first"
+        )
+        problems.add(file, "sampler", what)
+
+
 def _check_embeddings(config: Config, file: str, problems: Problems) -> None:
     """Note a file of embeddings that is not there, or is of no kind that is read."""
     if not config.embeddings:
@@ -160,6 +175,18 @@ def _recipes(
         "budgets": [config.budget],
         "excess": "cut",
     }
+    figures: dict[str, Any] = {
+        "contact-sheet": {
+            "kind": "image-grid",
+            "title": "The first images to label",
+            "count": min(SHOWN, config.budget),
+        },
+        "embedding-map": {
+            "kind": "embedding-map",
+            "title": "Where the images to label lie",
+            "budget": config.budget,
+        },
+    }
     found: list[tuple[str, str, dict[str, Any]]] = [("datasets", OWN, dataset)]
     if config.embeddings:
         given = {"method": "given", "embeddings": str(clean_path(config.embeddings))}
@@ -167,21 +194,14 @@ def _recipes(
     if config.labelled:
         tables = [str(clean_path(path)) for path in config.labelled]
         found.append(("datasets", LABELLED, {**dataset, "labels": tables}))
-        run["labelled"] = LABELLED
+        run |= {"labelled": LABELLED, "learner": "logistic-regression-unit"}
+        figures["label-growth"] = {
+            "kind": "label-growth",
+            "title": "Would more labels help?",
+        }
     study = {
         "title": "Which of these images should be labelled first?",
         "runs": {OWN: run},
-        "figures": {
-            "contact-sheet": {
-                "kind": "image-grid",
-                "title": "The first images to label",
-                "count": min(SHOWN, config.budget),
-            },
-            "embedding-map": {
-                "kind": "embedding-map",
-                "title": "Where the images to label lie",
-                "budget": config.budget,
-            },
-        },
+        "figures": figures,
     }
     return [*found, ("pools", OWN, pool), ("studies", OWN, study)]

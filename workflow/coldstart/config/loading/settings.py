@@ -14,6 +14,8 @@ from coldstart.running.settings import Settings
 
 Scale = Literal["paper", "cpu", "smoke"]
 
+Export = Literal["label-studio", "cvat", "folder", "copies"]
+
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
@@ -96,6 +98,11 @@ class Config(Model):
     ] = []
     """Names of the classes that own images are labelled with, for ``label-studio.xml``; those of
     ``labelled`` need not be named."""
+    export: Annotated[
+        list[Export], BeforeValidator(_some_listed, json_schema_input_type=str | list[str])
+    ] = ["label-studio"]
+    """Tools that the picks are written for: tasks for ``label-studio``, lists for
+    ``cvat``, a ``folder`` of links to the picks, or ``copies`` of them. One, or a list."""
     budget: Count = 100
     """Number of own images that the sampler picks; all others are ranked after these."""
     sampler: str = "max-herding"

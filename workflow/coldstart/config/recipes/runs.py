@@ -26,8 +26,8 @@ class Run(Model):
     embedding: str = "frozen"
     """Recipe of what is read of the encoder, in ``embeddings.yaml``."""
     samplers: list[str] = []
-    """Samplers that pick once, before any label is bought. A run without any sampler is of its
-    encoder alone."""
+    """Samplers that pick once, before any label is bought. With ``labelled`` they may read what a
+    classifier of those labels predicts. A run without any sampler is of its encoder alone."""
     queried: list[str] = []
     """Samplers that are queried in each cycle: they read the tables that a learner trained on the
     labels so far gives of the candidates, in the place of the encoder's."""
