@@ -62,3 +62,26 @@ def test_page_tells_ranks_and_predictions(shown):
     numbers = pd.Series(judged["numbers"])
     assert (numbers[:40] == -1).all()
     assert (numbers[40:] == 0).tolist() == table["right, kmeans"][40:].tolist()
+
+
+def test_pool_without_labels_has_ranks_and_no_predictions(studio):
+    studio.run("main", ["kmeans"], classes=[], learner={"learner": "logistic-regression"})
+    studio.images("main", np.zeros((60, 8, 8, 3), dtype=np.uint8))
+    studio.embeddings("main", 4, np.arange(60), ["candidates"] * 60, EMBEDDINGS)
+    studio.selection("main", 4, "kmeans", ORDER, [3, 6, 9], trials=1)
+    table = explorer.tabulate(studio.shown(), TARGET)
+    assert list(table) == ["id", "split", "class", "x", "y", "rank, kmeans"]
+    assert set(table["class"]) == {"unlabelled"}
+    html = explorer.html(table, studio.shown(), TARGET)
+    told = re.search(r'<script type="application/json" id="told">(.*?)</script>', html, re.S)[1]
+    assert list(json.loads(told)["categories"]) == ["split"]
+
+
+def test_test_images_without_a_label_are_neither_right_nor_wrong(studio):
+    studio.run("main", ["kmeans"], classes=CLASSES, learner={"learner": "logistic-regression"})
+    studio.labels("main", np.where(np.arange(60) < 50, LABELS, -2))
+    studio.embeddings("main", 4, np.arange(60), ["candidates"] * 40 + ["test"] * 20, EMBEDDINGS)
+    studio.selection("main", 4, "kmeans", ORDER, [3, 6, 9], trials=1)
+    judged = explorer.tabulate(studio.shown(), TARGET)["right, kmeans"]
+    assert judged[40:50].notna().all()
+    assert judged[50:].isna().all()

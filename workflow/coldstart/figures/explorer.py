@@ -5,7 +5,7 @@ import pandas as pd
 
 from coldstart.config.recipes.figures.explorer import Explorer
 from coldstart.config.recipes.learners.logistic_regression import LogisticRegression
-from coldstart.data.unclassed import OUTLIER
+from coldstart.data.unclassed import OUTLIER, UNLABELLED
 from coldstart.figures.data import CLASSLESS, Shown
 from coldstart.figures.embedding_map import MOST_POINTS, lay_out, spread
 from coldstart.figures.predicted import predict, split_of
@@ -34,7 +34,9 @@ def tabulate(shown: Shown, target: Explorer) -> pd.DataFrame:
     embeddings = np.concatenate([candidates.features, test.features])
     kept = spread(np.arange(len(embeddings)), np.empty(0, dtype=np.int64), MOST_POINTS)
     places = place_others(embeddings, kept, lay_out(embeddings[kept], target.perplexity))
-    names = np.array([*shown.class_names(run), CLASSLESS[OUTLIER]], dtype=object)
+    # Labels that stand in the place of a class count from the end.
+    classless = [CLASSLESS[label] for label in (UNLABELLED, OUTLIER)]
+    names = np.array([*shown.class_names(run), *classless], dtype=object)
     table = pd.DataFrame(
         {
             "id": np.concatenate([candidates.ids, test.ids]),
@@ -52,10 +54,13 @@ def tabulate(shown: Shown, target: Explorer) -> pd.DataFrame:
             table["id"].where(table["split"] == "candidates").map(ranks).astype("Int64")
         )
         known = of.loc[of["budget"] == target.budget, "id"].to_numpy()
-        if len(known) and len(test.ids):
+        known = known[candidates.labels[np.searchsorted(candidates.ids, known)] >= 0]
+        asked = test.labels >= 0
+        if len(known) and asked.any():
             right = predict(candidates, test, known, learner).argmax(1) == test.labels
-            judged = pd.array([None] * len(candidates.ids) + right.tolist(), dtype="boolean")
-            table[f"{JUDGED}{sampler}"] = judged
+            judged = np.full(len(table), None)
+            judged[len(candidates.ids) :][asked] = right[asked]
+            table[f"{JUDGED}{sampler}"] = pd.array(judged, dtype="boolean")
     return table
 
 
@@ -67,6 +72,8 @@ def html(table: pd.DataFrame, shown: Shown, target: Explorer) -> str:
     look = looks(samplers)
     ids = table["id"].to_numpy(np.int64)
     paths = shown.paths(run, ids)
+    # One class alone is that of a pool without labels.
+    classes = {"class": table["class"].tolist()} if table["class"].nunique() > 1 else {}
     judged = {
         f"predicted, {look[name].name}": table[f"{JUDGED}{name}"]
         .map({True: "right", False: "wrong"})
@@ -87,7 +94,7 @@ def html(table: pd.DataFrame, shown: Shown, target: Explorer) -> str:
             },
             budget=target.budget,
             categories={
-                "class": table["class"].astype(str).tolist(),
+                **classes,
                 "split": table["split"].tolist(),
                 **judged,
             },

@@ -10,9 +10,9 @@ from coldstart.figures.data import Shown
 
 
 def split_of(shown: Shown, run: str, seed: int, split: str) -> Labelled:
-    """Ids, embeddings and labels of a split of a run's pool."""
+    """Ids, embeddings and labels of a split, the latter as ``known_labels`` has them."""
     ids, features = shown.embeddings(run, seed, split)
-    return Labelled(ids, features, shown.labels(run, ids))
+    return Labelled(ids, features, shown.known_labels(run, ids))
 
 
 def predict(
