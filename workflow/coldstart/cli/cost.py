@@ -70,22 +70,22 @@ def _plan(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
     plan, scale = plan_at(LayeredStore(*store_folders()), arguments.scale)
     found = costs(plan, all_of(planned_for(plan, arguments.study)), arguments.device)
-    # One entry for each training of a learner: True if a training before it gives the same model.
-    trainings = [
-        shared
+    asked = [
+        model.key
         for name, run in plan.recipes.get("studies", arguments.study).runs.items()
         if plan.recipes.get("learners", run.learner).learns_from == "images" and run.budgets
         for seed in run.encoder_seeds
-        for _, shared in plan.cycles.trained(arguments.study, name, seed)
+        for model in plan.cycles.trained(arguments.study, name, seed)
     ]
     print(
         f"study {arguments.study} at scale {scale}, planned in {time.perf_counter() - start:.0f} s"
     )
     for line in _lines(found):
         print(line)
-    if trainings:
-        saved = f"{sum(trainings):,} of {len(trainings):,} are saved: first cycles are shared"
-        print(f"trainings of learners: {len(trainings) - sum(trainings):,}; {saved}")
+    if asked:
+        trainings = len({*asked})
+        saved = f"{len(asked) - trainings:,} of {len(asked):,} are saved: first cycles are shared"
+        print(f"trainings of learners: {trainings:,}; {saved}")
     return 0
 
 

@@ -114,21 +114,19 @@ class Cycles:
         self._cycles[at] = [*made, self.predictions(at)]
         return self._cycles[at]
 
-    def trained(self, study: str, run: str, seed: int) -> Iterator[tuple[Planned, bool]]:
-        """Every model that the samplers of a run are asked by, and whether it is another's too.
+    def trained(self, study: str, run: str, seed: int) -> Iterator[Planned]:
+        """Every model that the samplers of a run are asked by; one is there for each that asks it.
 
         All samplers that are queried share the models of their first cycle.
         """
-        setup, seen = self.run(study, run), set[str]()
+        setup = self.run(study, run)
         for sampler in (*setup.samplers, *setup.queried):
             for trial in range(setup.trials):
                 for budget in setup.budgets:
                     at = Cycle(study, run, seed, sampler, trial, budget)
                     for learner, members in self._models(sampler, budget, setup).items():
                         for member in range(members):
-                            model = self.model(at, learner, member)
-                            yield model, model.key in seen
-                            seen.add(model.key)
+                            yield self.model(at, learner, member)
 
     @once
     def model(self, at: Cycle, learner: str, member: int) -> Planned:
