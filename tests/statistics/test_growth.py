@@ -19,7 +19,7 @@ def test_paired_interval_of_uncorrelated_answers_is_newcombes_for_two_samples():
     low_2, high_2 = wilson(48 / 80, 80)
     unpaired = np.hypot(56 / 70 - low_1, high_2 - 48 / 80), np.hypot(high_1 - 56 / 70, 0.6 - low_2)
     np.testing.assert_allclose([0.2 - unpaired[0], 0.2 + unpaired[1]], [0.0524, 0.3339], atol=5e-5)
-    # Of pairs without any correlation the same holds, with one number of images.
+    # The same holds for pairs without any correlation, with one number of images.
     before = np.tile([1.0, 1.0, 0.0, 0.0], 10)
     after = np.tile([1.0, 0.0, 1.0, 0.0], 10)
     half = np.hypot(0.5 - wilson(0.5, 40)[0], wilson(0.5, 40)[1] - 0.5)
