@@ -210,7 +210,9 @@ def test_a_name_is_found_and_colours_change(opened):
     element(opened, "find").send_keys("script")
     assert listed(opened, "selected") == [NASTY]
     assert not opened.execute_script("return window.broken")
-    element(opened, "colour").send_keys("label")
+    from selenium.webdriver.support.ui import Select
+
+    Select(element(opened, "colour")).select_by_visible_text("label")
     assert element(opened, "legend").text.split("\n") == ["kind 0", "kind 2"]
     colours = opened.execute_script(
         "return Bokeh.documents[0].get_model_by_name('points').data.colour"

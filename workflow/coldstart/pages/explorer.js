@@ -151,7 +151,8 @@ window.explorer = (() => {
     if (!source) { setTimeout(start, 50); return; }
     marks = Bokeh.documents[0].get_model_by_name("picks");
     fill();
-    for (const id of ["ranking", "budget", "colour"]) at(id).addEventListener("input", draw);
+    at("budget").addEventListener("input", draw);
+    for (const id of ["ranking", "colour"]) at(id).addEventListener("change", draw);
     at("find").addEventListener("input", () => {
       const part = at("find").value.toLowerCase();
       source.selected.indices = part === "" ? []
