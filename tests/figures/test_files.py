@@ -287,6 +287,15 @@ def test_caption_describes_the_figure_or_table(folder, target, studio):
     assert ("a-paper.csv" in html) == bool(shown["published"])
 
 
+def test_ranking_has_a_caption_that_links_to_its_page():
+    told = {"sampler": "max-herding", "encoder": "efficientnet-lite0"}
+    template = script_job([], "ranking", {}, ranking=told)
+    html = rendered(template, (REPORT / "ranking.rst").read_text(encoding="utf-8"))
+    assert 'href="ranking/index.html"' in html
+    assert "the picks of sampler max-herding in order" in html
+    assert "Encoder: efficientnet-lite0." in html
+
+
 def test_report_begins_with_a_description():
     html = rendered(None, (REPORT / "workflow.rst").read_text(encoding="utf-8"))
     assert "which images should be labelled first" in html

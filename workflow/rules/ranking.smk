@@ -1,11 +1,11 @@
 # A user's own images: every one of them ranked, with what it takes to label them.
 
-from coldstart.planning.ranking import keep_edits
+from coldstart.planning.ranking import PAGE_PATH, keep_edits
 from coldstart.planning.ranking import pictures as ranking_pictures
 from coldstart.planning.ranking import texts as ranking_texts
 
 keep_edits()
-ranking = ranking_texts(job.config) + ranking_pictures(job.config)
+ranking = ranking_texts(job.config) + [PAGE_PATH] + ranking_pictures(job.config)
 
 
 # Snakemake removes no output that is flagged with `update`: people edit these files.
@@ -15,6 +15,13 @@ rule ranking:
         job.ranking_inputs(),
     output:
         update(ranking_texts(job.config)),
+        report(
+            PAGE_PATH,
+            caption="../report/ranking.rst",
+            category="own",
+            subcategory="ranking",
+            labels={"page": "ranking"},
+        ),
         ranking_pictures(job.config),
     log:
         "results/logs/ranking.log",

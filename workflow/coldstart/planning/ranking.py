@@ -56,9 +56,13 @@ def texts(config: Config) -> list[str]:
     return [f"{FOLDER}/{name}" for name in named]
 
 
+PAGE_PATH = f"{FOLDER}/{PAGE}"
+"""The page to explore."""
+
+
 def pictures(config: Config) -> list[str]:
-    """The page, the table for other tools, and the figures beside them."""
-    return [f"{FOLDER}/{PAGE}", f"{FOLDER}/{POINTS}", *_pictures(config)]
+    """The table for other tools, and the figures beside it."""
+    return [f"{FOLDER}/{POINTS}", *_pictures(config)]
 
 
 def keep_edits() -> None:
