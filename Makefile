@@ -32,6 +32,7 @@ quickstart: setup ## run the study `quickstart`: from images to figures and a re
 	@echo
 	@echo "Figures: results/figures/quickstart/"
 	@echo "Report:  results/report.html"
+	@echo "Images:  results/tables/quickstart/explore.html"
 
 test: .venv/.tested ## the tests; those on real image sets need COLDSTART_DATA
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -40,7 +40,7 @@ def test_quickstart_is_built_by_few_jobs_with_what_its_rules_ask_for(fresh, clus
     drawn = {path.stem for path in clone.folder.glob("results/figures/quickstart/*.svg")}
     assert drawn == set(study["figures"])
     jobs = clone.job("")
-    # The study has 31 jobs; the pretraining and what is computed with it use a GPU.
+    # The study has 32 jobs; the pretraining and what is computed with it use a GPU.
     assert len(jobs) <= 8, [job["Comment"] for job in jobs]
     assert {job["Account"] for job in jobs} == {"lab"}
     for job in jobs:
