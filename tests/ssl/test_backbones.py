@@ -208,6 +208,7 @@ def test_max_pool_is_torchs_with_and_without_a_gradient(size, layout):
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 12])
 def test_shortcut_is_a_strided_convolution(channels):
+    torch.manual_seed(channels)
     shortcut = Shortcut(channels, 8, 1, stride=2, bias=False)
     shortcut.to(memory_format=torch.channels_last)
     images = torch.rand(16, channels, 9, 8).to(memory_format=torch.channels_last)
@@ -215,7 +216,7 @@ def test_shortcut_is_a_strided_convolution(channels):
     for _ in range(3):
         ours, inputs = shortcut(images.requires_grad_()), images.double().contiguous()
         theirs = functional.conv2d(inputs, weight, stride=2)
-        torch.testing.assert_close(ours.double(), theirs)
+        torch.testing.assert_close(ours, theirs.float())  # within what float32 rounds
         grads = torch.autograd.grad(ours.square().sum(), [images, shortcut.weight])
         expected = torch.autograd.grad(theirs.square().sum(), [images, weight])
         for grad, other in zip(grads, expected, strict=True):
