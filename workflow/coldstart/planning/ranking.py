@@ -10,6 +10,7 @@ from coldstart.config.loading.ranking import LABELLED, OWN
 from coldstart.config.loading.settings import Config
 from coldstart.config.recipes.datasets.arrays import ARRAYS
 from coldstart.config.recipes.encoders import Trained
+from coldstart.config.recipes.figures.label_growth import LabelGrowth
 from coldstart.data.sources.scan import Scan
 from coldstart.planning.artefact import Planned
 from coldstart.planning.fingerprint import fingerprint, source_digest
@@ -108,7 +109,7 @@ def params(plan: Plan) -> dict[str, Any]:
         "left_out": hashlib.sha256(left_out).hexdigest(),
         "pictures": _pictures(plan.config),
         "map": MAP,
-        "growth": GROWTH if plan.config.labelled else None,
+        **_growth(plan),
         "export": plan.config.export,
         "images": str(folder.absolute()),
         "classes": plan.data.dataset(LABELLED).classes if plan.config.labelled else [],
@@ -121,6 +122,15 @@ def params(plan: Plan) -> dict[str, Any]:
         # The code that these modules compute with, such as distances.
         "imports": fingerprint(*MODULES),
     }
+
+
+def _growth(plan: Plan) -> dict[str, Any]:
+    """The path of the growth of accuracy, and the gain that is worth more labels."""
+    if not plan.config.labelled:
+        return {"growth": None}
+    target = plan.figures.target(OWN, "figures", "label-growth")
+    assert isinstance(target, LabelGrowth)
+    return {"growth": GROWTH, "worth": target.worth}
 
 
 def _scan(plan: Plan, name: str) -> Scan:

@@ -28,9 +28,6 @@ from coldstart.store import Artefact, Store
 
 log = logging.getLogger("coldstart")
 
-WORTH = 0.01
-"""The gain of a doubling of labels below which labelling may stop."""
-
 COLUMNS = ["rank", "path", "score", "cluster", "by", "id"]
 
 
@@ -64,7 +61,7 @@ def write(snakemake: Any, store: Store) -> None:
         log.info("The encoder is trained on all of these images, and anew where one more is added:")
         log.info("  docs/own-images.md, `More images`, says how to keep it")
     if params["growth"]:
-        for sentence in advice(pd.read_csv(params["growth"]), WORTH):
+        for sentence in advice(pd.read_csv(params["growth"]), params["worth"]):
             log.info("%s", sentence)
     hand_over(
         params["export"] if images.is_dir() else [],  # arrays have no files
