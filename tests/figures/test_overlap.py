@@ -41,6 +41,17 @@ def test_trials_pair_and_one_that_draws_nothing_pairs_with_each(pools):
     assert found["Random Random", "Random Random"] == (1.0, 2, 1.0)
 
 
+def test_samplers_with_like_clusters_are_compared_between_trials(studio):
+    """In one trial both draw the same images from the same clusters, which says nothing."""
+    for run in ("scan", "kmeans"):
+        studio.run(run, ["kmeans"], title=run)
+        studio.selection(run, 0, "kmeans", np.arange(100), [10], trials=3)
+    found = shares(overlap.tabulate(studio.shown(), TARGET))
+    # Each trial's picks are shifted by one against those of the trial before.
+    assert found["scan", "kmeans"] == (pytest.approx((0.9 + 0.9 + 0.8) / 3), 3, 10 / 400)
+    assert found["scan", "scan"] == (1.0, 3, 1.0)
+
+
 def test_labelled_sets_of_cycles_are_compared_with_those_of_others(pools):
     every = CYCLES
     found = shares(overlap.tabulate(pools.shown(), every))

@@ -16,6 +16,8 @@ MOST_ANNOTATED = 16
 """With more labelled sets than this, a colour bar replaces the numbers."""
 Labelled = dict[tuple[int, int], frozenset[int]]
 """Ids of labelled images, by encoder seed and trial."""
+Series = tuple[str, str]
+"""Run and sampler that a labelled set is of."""
 
 
 def tabulate(shown: Shown, target: Overlap) -> pd.DataFrame:
@@ -28,8 +30,11 @@ def tabulate(shown: Shown, target: Overlap) -> pd.DataFrame:
     sets = _labelled_sets(shown, target)
     images = next(iter(shown.runs.values()))["candidates"]
     rows = []
-    for (first, ours), (second, others) in combinations_with_replacement(sets.items(), 2):
-        shares = np.array([_share(one, other) for one, other in _paired(ours, others)])
+    for one, other in combinations_with_replacement(sets.items(), 2):
+        (first, (series, ours)), (second, (another, others)) = one, other
+        if target.of == "samplers" and series != another:
+            others = _next_trials(others)
+        shares = np.array([_share(*pair) for pair in _paired(ours, others)])
         sizes = [len(next(iter(found.values()))) for found in (ours, others)]
         spread = shares.std(ddof=1) if len(shares) > 1 else np.nan
         expected = 1.0 if first == second else max(sizes) / images
@@ -69,15 +74,15 @@ def draw(shown: Shown, target: Overlap) -> tuple[Figure, pd.DataFrame]:
     return figure, numbers
 
 
-def _labelled_sets(shown: Shown, target: Overlap) -> dict[str, Labelled]:
-    """The labelled sets by the name of their series, in the order of the runs."""
+def _labelled_sets(shown: Shown, target: Overlap) -> dict[str, tuple[Series, Labelled]]:
+    """The series and the labelled sets, by name, in the order of the runs."""
     titles = run_titles(shown.runs)
     kinds = {name.split("/")[0] for name in shown.artefacts}
     tables = pd.concat([getattr(shown, kind) for kind in ("selections", "cycles") if kind in kinds])
     budgets = sorted(map(int, tables["budget"].unique()))
     wanted = [budget for budget in budgets if target.budgets is None or budget in target.budgets]
     alone = tables.groupby("run")["sampler"].nunique().max() == 1
-    found: dict[str, Labelled] = {}
+    found: dict[str, tuple[Series, Labelled]] = {}
     groups = tables.groupby(["run", "sampler", "budget"], sort=False)
     for key, table in groups:
         run, sampler, budget = str(key[0]), str(key[1]), int(table["budget"].iloc[0])
@@ -87,10 +92,25 @@ def _labelled_sets(shown: Shown, target: Overlap) -> dict[str, Labelled]:
         name = " ".join(filter(None, parts)) + (f", {budget:,}" if len(wanted) > 1 else "")
         sizes = [one for one in budgets if one < budget] if target.picks == "new" else []
         bought = table[table["rank"] >= (sizes[-1] if sizes else 0)]
-        found[name] = {
+        sets = {
             (int(part["encoder_seed"].iloc[0]), int(part["trial"].iloc[0])): frozenset(part["id"])
             for _, part in bought.groupby(["encoder_seed", "trial"])
         }
+        found[name] = (run, sampler), sets
+    return found
+
+
+def _next_trials(sets: Labelled) -> Labelled:
+    """Give each trial the set of the next one of its encoder seed, and the last that of the first.
+
+    All samplers have the same random numbers in a trial. Two that draw from like clusters would
+    draw the same images.
+    """
+    found: Labelled = {}
+    for seed in {seed for seed, _ in sets}:
+        trials = [trial for one, trial in sorted(sets) if one == seed]
+        following = [*trials[1:], trials[0]]
+        found |= {(seed, a): sets[seed, b] for a, b in zip(trials, following, strict=True)}
     return found
 
 

@@ -27,10 +27,15 @@ class Overlap(Target):
 
     def caption(self, form: Form) -> str:
         """The text below the title in the report, in reStructuredText."""
+        pairs = (
+            "each trial with the next, since all samplers have the same random numbers in a trial"
+            if self.of == "samplers"
+            else "pairs of trials with the same number, which start from the same labels"
+        )
         which = "labelled images" if self.picks == "all" else "images of the last purchase"
         return (
             f"The share of {which} that two selections have in common, relative to the smaller of "
-            "the two: means over all encoder seeds and pairs of trials with the same number. The "
+            f"the two: means over encoder seeds and {pairs}. The "
             "file of numbers also has the share that two random selections are expected to have."
         )
 
