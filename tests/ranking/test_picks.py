@@ -76,7 +76,7 @@ def test_a_name_that_somebody_took_is_left(images, listed, caplog):
     (listed.parent / "1-a.png").write_text("mine")
     write_picks(listed, chosen("a.png"), images, copy=False)
     assert (listed.parent / "1-a.png").read_text() == "mine"
-    assert "1 names are taken" in caplog.text
+    assert "other files have the names of picks: 1-a.png" in caplog.text
 
 
 def test_removal_leaves_what_was_not_made(images, listed):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from coldstart.common.atomic import replacing
 from coldstart.common.errors import ColdstartError
 from coldstart.common.spreadsheet import csv_bytes
 from coldstart.running.outputs import remove_output, write_output
@@ -55,7 +56,7 @@ def write_picks(listed: Path, picks: pd.DataFrame, images: Path, copy: bool) -> 
     ]
     if taken:
         names = ", ".join(str(row["file"]) for row in taken[:5])
-        log.warning("%s: %d names are taken by other files: %s", listed.parent, len(taken), names)
+        log.warning("%s: other files have the names of picks: %s", listed.parent, names)
     write_output(listed, csv_bytes(wanted))
 
 
@@ -118,9 +119,8 @@ def _make(folder: Path, row: dict[object, object], images: Path, copy: bool) -> 
         return _is_as_made(path, made)
     source = images / str(row["path"])
     if copy:
-        draft = path.with_name(f".{path.name}.part")
-        shutil.copyfile(source, draft)
-        draft.replace(path)
+        with replacing(path) as draft:
+            shutil.copyfile(source, draft)
         return True
     try:
         path.symlink_to(source)
