@@ -1,5 +1,7 @@
 """Runs with queries, and the recipes that these need."""
 
+import re
+
 import pytest
 
 from coldstart.common.errors import ColdstartError
@@ -120,3 +122,38 @@ def test_scores_of_named_views_need_a_method_with_two_views(tree):
     for key, value in run.items():
         tree.change(study, "runs", "simclr", key, to=value)
     tree.load()
+
+
+GIVEN = {
+    "pool": "biased-digits",
+    "encoder": "pca-512",
+    "budgets": [10],
+    "labelled": "digits",
+    "learner": "logistic-regression",
+}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "said"),
+    [
+        ("bald", "`bald`: prediction `mc-dropout` keeps dropout active"),
+        ("ensemble-variation-ratio", "nothing in learner `logistic-regression` draws"),
+        ("vaal-digits", "`vaal-digits` names a learner of its own, which is trained in cycles"),
+        ("no-such", "no `no-such` in samplers.yaml"),
+    ],
+)
+def test_sampler_that_a_classifier_of_given_labels_cannot_answer_is_refused(tree, sampler, said):
+    tree.change("studies/ssl-digits.yaml", "runs", "given", to=GIVEN | {"samplers": [sampler]})
+    with pytest.raises(ColdstartError, match=re.escape(said)):
+        tree.load(studies="ssl-digits")
+
+
+def test_sampler_may_ask_a_classifier_of_given_labels(tree):
+    run = GIVEN | {"samplers": ["min-margin", "k-centre"]}
+    tree.change("studies/ssl-digits.yaml", "runs", "given", to=run)
+    tree.load(studies="ssl-digits")
+    tree.change(
+        "studies/ssl-digits.yaml", "runs", "given", to=run | {"learner": "classifier-digits"}
+    )
+    with pytest.raises(ColdstartError, match="which `excess` and `labelled` would change"):
+        tree.load(studies="ssl-digits")

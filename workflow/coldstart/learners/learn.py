@@ -4,7 +4,7 @@ import importlib
 
 from coldstart.common.errors import ColdstartError
 from coldstart.config.recipes.learners.base import LEARNERS, learning_module
-from coldstart.learners.labels import KNOWN, LEAST_LABELS, buy, given, write_known
+from coldstart.learners.labels import KNOWN, buy, given, write_known
 from coldstart.running.job import Job
 
 
@@ -12,10 +12,10 @@ def make(job: Job) -> None:
     """``model.safetensors``, ``history.parquet`` and ``known.parquet`` (id, label)."""
     if "labelled" in job.inputs:
         bought = given(job.inputs["labelled"], job.inputs["index"])
-        if len(bought.ids) < LEAST_LABELS:
+        if not len(bought.ids):  # with one, the classifier knows its class alone
             raise ColdstartError(
-                f"{len(bought.ids)} of the labels given are of images that could be read; a "
-                f"classifier is trained on {LEAST_LABELS} or more: label further images"
+                "none of the images that have a label could be read, so that no classifier can be "
+                "trained: label others, or leave out `labelled`"
             )
     else:
         bought = buy(job.inputs["selection"], job.inputs["labels"], job.recipe)

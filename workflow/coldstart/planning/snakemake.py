@@ -24,7 +24,6 @@ from coldstart.planning.resources import Needs
 from coldstart.running.places import export_places, export_said
 from coldstart.running.settings import choose_stores
 from coldstart.running.slurm import HALF_A_DAY, allowed_minutes, largest_node
-from coldstart.selection.base import FROM_ENCODER
 from coldstart.store import LayeredStore
 from coldstart.store.pointers import settle
 from coldstart.store.provenance import export_commit
@@ -183,7 +182,8 @@ class Rules:
     def _read_by_selection(self, study: str, run: str, seed: int, sampler: str) -> dict[str, str]:
         """The pool and the encoder that a sampler reads, or the word ``none``."""
         setup = self.plan.cycles.run(study, run)
-        reads = self.plan.recipes.get("samplers", sampler).reads & FROM_ENCODER
+        # Tables of an encoder, or of a classifier on its embeddings.
+        reads = self.plan.recipes.get("samplers", sampler).reads
         return {"pool": setup.pool, "encoder": setup.read_encoder if reads else "none"}
 
     def cycle_runtime(self) -> Callable[[Any, int], int]:
