@@ -1,5 +1,7 @@
 """Messages of the job that writes a ranking about the files that it leaves out."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -7,7 +9,7 @@ from coldstart.config.recipes.datasets.folder import Folder
 from coldstart.data.ingest import make_images
 from coldstart.data.sources.listing import Listing, list_images
 from coldstart.data.sources.scan import scan_folder
-from coldstart.ranking.ranking import _say_left_out, _skipped
+from coldstart.ranking.ranking import _copy_pictures, _say_left_out, _skipped
 from coldstart.running.job import Job
 from coldstart.running.places import PLACES, export_places
 from coldstart.running.settings import Settings
@@ -62,3 +64,17 @@ def test_skipped_files_are_counted_at_the_end(artefact, caplog, tmp_path):
 def test_skipped_images_of_the_artefact_are_listed_without_the_folder(artefact):
     images, _ = artefact
     assert list(_skipped(images, Listing())["path"]) == ["broken.jpg", "moves.gif", "pages.tif"]
+
+
+def test_picture_of_an_earlier_run_goes_and_those_of_others_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("results/ranking")
+    folder.mkdir(parents=True)
+    Path("drawn.png").write_bytes(b"drawn")
+    mine = [folder / "label-growth.txt", folder / "label-growth.edited-1a2b.png"]
+    for path in mine:
+        path.write_text("mine")
+    _copy_pictures({f"{folder}/label-growth.png": "drawn.png"}, folder)
+    assert (folder / "label-growth.png").read_bytes() == b"drawn"
+    _copy_pictures({}, folder)
+    assert sorted(folder.iterdir()) == sorted(mine)

@@ -1,7 +1,5 @@
 """Growth of a classifier's accuracy with its labels, by cross-validation on the labels alone."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -40,7 +38,8 @@ def make(job: Job) -> None:
         recipe,
         job.recipe["encoder_seed"],
     )
-    _write(table.assign(id=bought.ids[table["id"]]), job.out / GROWTH)
+    table["id"] = bought.ids[table["id"]]
+    table.to_parquet(job.out / GROWTH, index=False)
 
 
 def measure_growth(
@@ -101,7 +100,3 @@ def training_sizes(count: int) -> list[int]:
     while len(sizes) < MOST_SIZES and sizes[-1] // 2 >= FOLDS:
         sizes.append(sizes[-1] // 2)
     return sizes[::-1]
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    table[["id", "labels", "right"]].to_parquet(path, index=False)

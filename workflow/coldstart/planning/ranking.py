@@ -17,7 +17,16 @@ from coldstart.planning.fingerprint import fingerprint, source_digest
 from coldstart.planning.given import CLASSES
 from coldstart.planning.plan import Plan
 from coldstart.planning.resources import Needs, estimate_ranking
-from coldstart.ranking.names import EXPORTS, FOLDER, PAGE, POINTS, RANKING, SKIPPED
+from coldstart.ranking.names import (
+    EXPORTS,
+    FOLDER,
+    FORMATS,
+    GROWTH,
+    PAGE,
+    POINTS,
+    RANKING,
+    SKIPPED,
+)
 from coldstart.running.outputs import copy_before_deletion
 
 PICTURES = {
@@ -27,16 +36,14 @@ PICTURES = {
 }
 """The study's figures, put beside the ranking."""
 
-OF_LABELS = {"label-growth": f"results/figures/{OWN}/label-growth"}
+OF_LABELS = {GROWTH: f"results/figures/{OWN}/{GROWTH}"}
 """Likewise where some images have a label."""
 
-GROWTH = f"{OF_LABELS['label-growth']}.csv"
+GROWTH_NUMBERS = f"{OF_LABELS[GROWTH]}.csv"
 """The growth of accuracy with the labels, of which the job's last lines tell."""
 
 MAP = f"{PICTURES['embedding-map']}.csv"
 """The places of images on the map, which the page shows too."""
-
-FORMATS = ("png", "pdf", "svg")
 
 OLD_NAMES = ("results/own/ranking.csv", "results/own/labels.csv")
 """The ranking's earlier names, which are still targets: a copy for those who ask for one."""
@@ -88,7 +95,7 @@ def inputs(plan: Plan) -> list[str]:
             f"every image in {plan.config.images} has a label already, in "
             f"{', '.join(plan.config.labelled)}"
         )
-    shown = [MAP, *([GROWTH] if plan.config.labelled else [])]
+    shown = [MAP, *([GROWTH_NUMBERS] if plan.config.labelled else [])]
     return [*plan.maker.need(_read(plan).values()), *shown, *_pictures(plan.config).values()]
 
 
@@ -128,9 +135,9 @@ def _growth(plan: Plan) -> dict[str, Any]:
     """The path of the growth of accuracy, and the gain that is worth more labels."""
     if not plan.config.labelled:
         return {"growth": None}
-    target = plan.figures.target(OWN, "figures", "label-growth")
+    target = plan.figures.target(OWN, "figures", GROWTH)
     assert isinstance(target, LabelGrowth)
-    return {"growth": GROWTH, "worth": target.worth}
+    return {"growth": GROWTH_NUMBERS, "worth": target.worth}
 
 
 def _scan(plan: Plan, name: str) -> Scan:

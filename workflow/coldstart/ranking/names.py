@@ -7,6 +7,7 @@ POINTS = "ranking.parquet"
 RANKING = "ranking.csv"
 SKIPPED = "skipped.csv"
 GROWTH = "label-growth"
+FORMATS = ("png", "pdf", "svg")
 PREDICTED = "predicted"
 TASKS = "label-studio.json"
 INTERFACE = "label-studio.xml"

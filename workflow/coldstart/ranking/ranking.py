@@ -18,7 +18,7 @@ from coldstart.data.sources.listing import Listing, list_images
 from coldstart.embeddings.tables import read_embeddings, read_predictions
 from coldstart.pages.thumbnails import make_thumbnails
 from coldstart.ranking.hand_over import hand_over
-from coldstart.ranking.names import GROWTH, PAGE, POINTS, PREDICTED, RANKING, SKIPPED
+from coldstart.ranking.names import FORMATS, GROWTH, PAGE, POINTS, PREDICTED, RANKING, SKIPPED
 from coldstart.ranking.order import DISTANCE, LABELLED, rank_all
 from coldstart.ranking.page import ranking_page
 from coldstart.ranking.points import places_of, write_points
@@ -116,7 +116,7 @@ def _copy_pictures(pictures: Mapping[str, str], folder: Path) -> None:
     """Put the figures beside the ranking, and remove one that this run does not make."""
     for copy, source in pictures.items():
         write_output(Path(copy), Path(source).read_bytes())
-    for path in folder.glob(f"{GROWTH}.*"):
+    for path in (folder / f"{GROWTH}.{suffix}" for suffix in FORMATS):
         if str(path) not in pictures:
             remove_output(path)
 
