@@ -117,3 +117,14 @@ def test_killed_in_the_middle_the_next_run_knows_all_files(images, listed, monke
     write_picks(listed, chosen("sub/a.png"), images, copy=False)
     assert names(listed) == ["1-a.png"]
     assert (listed.parent / "1-a.png").read_bytes() == b"sub/a.png"
+
+
+def test_a_link_that_somebody_pointed_elsewhere_stays(images, listed):
+    write_picks(listed, chosen("a.png", "b.png"), images, copy=False)
+    changed = listed.parent / "2-b.png"
+    changed.unlink()
+    changed.symlink_to(images / "sub/a.png")
+    write_picks(listed, chosen("a.png"), images, copy=False)
+    assert changed.readlink() == images / "sub/a.png"
+    remove_picks(listed)
+    assert names(listed) == ["2-b.png"]
